@@ -1,0 +1,8 @@
+"""Experiments as frozen values: shapes, strict reading, composition, identity."""
+
+from an_cli.config.compose import Composed, Composer, compose
+from an_cli.config.identity import cell_id
+from an_cli.config.reader import leaves, plain, read
+from an_cli.config.schema import CellConfig, LaunchConfig
+
+__all__ = ["CellConfig", "Composed", "Composer", "LaunchConfig", "cell_id", "compose", "leaves", "plain", "read"]

@@ -1,0 +1,135 @@
+"""What the types cannot say: values that must fit each other or lie in a range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from an_cli.config.schema import (
+    Augment,
+    CellConfig,
+    DataSource,
+    LaunchConfig,
+    NormConfig,
+    Precision,
+    RecipeConfig,
+    Standardize,
+)
+from an_cli.errors import ConfigError
+
+
+def check_cell(cell: CellConfig) -> CellConfig:
+    """Return the cell, or say what in it cannot go together.
+
+    Raises:
+        ConfigError: the first misfit, with its dotted key and what now.
+    """
+    for where, what, now in _misfits(cell):
+        raise ConfigError(what, where=where, now=now)
+    return cell
+
+
+def _misfits(cell: CellConfig) -> Iterator[tuple[str, str, str]]:
+    model = cell.model
+    if len(model.blocks) != len(model.widths):
+        yield "model.widths", f"{len(model.widths)} widths for {len(model.blocks)} stages", "give one width per stage"
+    yield from _norm(cell.norm, stages=len(model.blocks))
+    yield from _recipe(cell.recipe)
+    yield from _data(cell)
+    if cell.seed < 0:
+        yield "seed", f"{cell.seed} is negative", "write 0 or more"
+
+
+def _norm(norm: NormConfig, stages: int) -> Iterator[tuple[str, str, str]]:
+    if (norm.attention is None) is not (norm.placement is None):
+        yield (
+            "norm.placement",
+            f"placement is {norm.placement} and attention is {'absent' if norm.attention is None else 'given'}",
+            "placement says where attention goes: give both (norm=an_bn) or neither (norm=bn)",
+        )
+    if (norm.groups is None) is (norm.standardize is Standardize.GN):
+        yield (
+            "norm.groups",
+            f"groups={norm.groups} with standardize={norm.standardize}",
+            "groups belongs to gn, and only to it",
+        )
+    if (norm.momentum is None) is (norm.standardize is Standardize.BN):
+        yield "norm.momentum", f"momentum={norm.momentum} with standardize={norm.standardize}", "momentum belongs to bn"
+    if norm.attention is None:
+        return
+    components = norm.attention.components
+    if len(components) != stages:
+        yield (
+            "norm.attention.components",
+            f"{list(components)} has {len(components)} values (K), the model has {stages} stages",
+            f"give one K per stage, {stages} in all",
+        )
+    if any(k < 1 for k in components):
+        yield "norm.attention.components", f"{list(components)} holds a K below 1", "every K is 1 or more"
+
+
+def _recipe(recipe: RecipeConfig) -> Iterator[tuple[str, str, str]]:
+    for key in ("epochs", "replicas", "batch_per_replica", "cpu_threads"):
+        value = getattr(recipe, key)
+        if value is not None and value < 1:
+            yield f"recipe.{key}", f"{value} is below 1", "write 1 or more"
+    for key in ("lr", "momentum", "weight_decay", "label_smoothing", "mixup_alpha", "warmup_epochs"):
+        if getattr(recipe, key) < 0:
+            yield f"recipe.{key}", f"{getattr(recipe, key)} is negative", "write 0 or more"
+    if recipe.label_smoothing >= 1:
+        yield "recipe.label_smoothing", f"{recipe.label_smoothing} is not below 1", "the paper uses 0.1"
+    if recipe.warmup_epochs >= recipe.epochs:
+        yield (
+            "recipe.warmup_epochs",
+            f"{recipe.warmup_epochs} warm-up epochs of {recipe.epochs}",
+            "warm-up must be shorter than training: set recipe.warmup_epochs=0 or more epochs",
+        )
+    if (recipe.loss_scale is None) is (recipe.precision is Precision.FP16):
+        yield (
+            "recipe.loss_scale",
+            f"{recipe.loss_scale} with precision={recipe.precision}",
+            "fp16 takes 128, the others null",
+        )
+    if recipe.nesterov and recipe.momentum == 0:
+        yield "recipe.nesterov", "Nesterov momentum without momentum", "set recipe.momentum=0.9"
+
+
+def _data(cell: CellConfig) -> Iterator[tuple[str, str, str]]:
+    data = cell.data
+    for key in ("classes", "channels", "image_size", "train_samples", "eval_samples", "resize"):
+        value = getattr(data, key)
+        if value is not None and value < 1:
+            yield f"data.{key}", f"{value} is below 1", "write 1 or more"
+    for key in ("mean", "std"):
+        if len(getattr(data, key)) != data.channels:
+            yield (
+                f"data.{key}",
+                f"{len(getattr(data, key))} values for {data.channels} channels",
+                "give one per channel",
+            )
+    folder = data.source is DataSource.IMAGE_FOLDER
+    if folder is (data.folder is None) or folder is (data.resize is None):
+        yield (
+            "data.folder",
+            f"folder={data.folder}, resize={data.resize} with source={data.source}",
+            "both belong to image_folder",
+        )
+    if folder is not (cell.recipe.augment is Augment.RESIZED_CROP) and cell.recipe.augment is not Augment.NONE:
+        legal = "random_resized_crop or none" if folder else "shift_flip or none"
+        yield "recipe.augment", f"{cell.recipe.augment} does not fit data.source={data.source}", f"legal: {legal}"
+
+
+def check_launch(launch: LaunchConfig) -> LaunchConfig:
+    """Return the launch settings, or say which is out of range.
+
+    Raises:
+        ConfigError: the first setting out of range.
+    """
+    if launch.processes is not None and launch.processes < 1:
+        raise ConfigError(f"{launch.processes} is below 1", where="launch.processes", now="write 1 or more, or null")
+    if launch.loader_workers < 0:
+        raise ConfigError(f"{launch.loader_workers} is negative", where="launch.loader_workers", now="write 0 or more")
+    if launch.checkpoint_interval_s <= 0:
+        raise ConfigError(
+            f"{launch.checkpoint_interval_s} is not positive", where="launch.checkpoint_interval_s", now="seconds"
+        )
+    return launch

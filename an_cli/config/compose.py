@@ -1,0 +1,223 @@
+"""Hydra composes names and overrides into a config; the strict reader freezes it.
+
+One `compose` of Hydra costs about 0.1 s, so it runs once per choice of groups; overrides of single values are merged into
+the plain result, which costs well under a millisecond. Where a YAML file derives a value from another one
+(`${recipe.lr}`) and that one is overridden, OmegaConf merges and resolves instead, so both ways give the same config.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from an_cli.config import search_path
+from an_cli.config.check import check_cell, check_launch
+from an_cli.config.overrides import Override, parse
+from an_cli.config.reader import leaves, read
+from an_cli.config.schema import CellConfig, LaunchConfig
+from an_cli.errors import ConfigError, nearest
+
+GROUPS = ("model", "norm", "recipe", "data", "launch")
+_REFERENCE = re.compile(r"\$\{([^}]*)\}")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A composed experiment: what is run, how it is started, and which names were chosen per group."""
+
+    cell: CellConfig
+    launch: LaunchConfig
+    choices: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Base:
+    """Hydra's answer to one choice of groups."""
+
+    plain: dict[str, Any]  # resolved
+    unresolved: Any  # DictConfig, for the slow way
+    references: frozenset[str]  # dotted keys that other values are derived from
+    choices: dict[str, str]
+
+
+class Composer:
+    """Composes experiments over one search path and remembers what Hydra said of each choice of groups."""
+
+    def __init__(self) -> None:
+        self._bases: dict[tuple[str, ...], _Base] = {}
+        self._folders = search_path.folders("conf")
+
+    def compose(self, overrides: Sequence[str] = ()) -> Composed:
+        """Compose one experiment.
+
+        Args:
+            overrides: `GROUP=NAME` and `KEY=VALUE` words; a later word wins.
+
+        Raises:
+            ConfigError: unknown group, name or key, a wrong type, or values that do not fit each other.
+        """
+        words = [parse(text) for text in overrides]
+        groups = {word.key: str(word.value) for word in words if word.key in GROUPS}
+        values = {word.key: word for word in words if word.key not in GROUPS}
+        base = self._base(groups)
+        tree = _merge(base, values)
+        _drop_spent(tree)
+        launch = check_launch(read(LaunchConfig, tree.pop("launch"), where="launch"))
+        return Composed(check_cell(read(CellConfig, tree)), launch, base.choices)
+
+    def _base(self, groups: Mapping[str, str]) -> _Base:
+        key = tuple(f"{group}={name}" for group, name in sorted(groups.items()))
+        if key not in self._bases:
+            self._bases[key] = _ask_hydra(list(key), self._folders)
+        return self._bases[key]
+
+
+def compose(overrides: Sequence[str] = ()) -> Composed:
+    """Compose one experiment (see `Composer.compose`)."""
+    return Composer().compose(overrides)
+
+
+def _drop_spent(tree: dict[str, Any]) -> None:
+    # K belongs to the model in YAML and to the norm in an experiment: once norm/an_*.yaml has referred to it, the
+    # model's copy says nothing, and a BN network must not carry it into its id.
+    tree["model"].pop("components", None)
+
+
+def _ask_hydra(groups: list[str], folders: list[Path]) -> _Base:
+    from hydra import compose as hydra_compose
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with _hydra(folders):
+            config = hydra_compose("config", overrides=groups, return_hydra_config=True)
+        choices = {str(key): str(value) for key, value in config.hydra.runtime.choices.items() if str(key) in GROUPS}
+        bare = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        plain: Any = OmegaConf.to_container(bare, resolve=True)
+        written: Any = OmegaConf.to_container(bare, resolve=False)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _explained(groups, error) from error
+    references = {name for value in leaves(written).values() for name in _REFERENCE.findall(str(value))}
+    return _Base(plain, bare, frozenset(references), choices)
+
+
+@contextmanager
+def _hydra(folders: list[Path]) -> Iterator[None]:
+    from hydra import initialize_config_dir
+    from hydra.core.plugins import Plugins
+
+    Plugins.instance().register(_user_first())
+    _front.folders = folders[:-1]
+    with initialize_config_dir(str(folders[-1]), version_base="1.3"):
+        yield
+
+
+class _Front:
+    """The user's conf folders, which Hydra is to search before ours."""
+
+    folders: list[Path] = []  # noqa: RUF012 - one process composes over one search path at a time
+
+
+_front = _Front()
+
+
+def _user_first() -> type:
+    from hydra.core.config_search_path import ConfigSearchPath
+    from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+    class UserFirst(SearchPathPlugin):
+        def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+            for folder in _front.folders:
+                search_path.prepend(provider="user", path=f"file://{folder}")
+
+    return UserFirst
+
+
+def _explained(groups: list[str], error: BaseException) -> ConfigError:
+    for word in groups:
+        group, _, name = word.partition("=")
+        known = search_path.names("conf", under=group)
+        if name not in known:
+            return ConfigError(f"unknown {group} {name!r}", where=group, now=nearest(name, known))
+    text = " ".join(str(error.__cause__ or error).split())
+    return ConfigError(
+        f"cannot compose: {text}", where=" ".join(groups) or "conf/config.yaml", now="see the file it names"
+    )
+
+
+def _merge(base: _Base, values: Mapping[str, Override]) -> dict[str, Any]:
+    if any(_touches(key, base.references) for key in values):
+        return _merge_and_resolve(base, values)
+    tree = copy.deepcopy(base.plain)
+    for key, word in values.items():
+        _set(tree, key, word.value)
+    return tree
+
+
+def _touches(key: str, references: frozenset[str]) -> bool:
+    return any(
+        ":" in name or name == key or name.startswith(f"{key}.") or key.startswith(f"{name}.") for name in references
+    )
+
+
+def _merge_and_resolve(base: _Base, values: Mapping[str, Override]) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    config = copy.deepcopy(base.unresolved)
+    for key, word in values.items():
+        _set(copy.deepcopy(base.plain), key, word.value)  # the same check of the key
+        OmegaConf.update(config, key, word.value)
+    try:
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"cannot resolve: {' '.join(str(error).split())}", where=", ".join(values)) from error
+    return dict(plain)
+
+
+def _set(tree: dict[str, Any], key: str, value: object) -> None:
+    *parents, last = key.split(".")
+    node: Any = tree
+    for depth, name in enumerate(parents):
+        node = node.get(name) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise _unknown(
+                tree, key, ".".join(parents[: depth + 1]), present=node is None and _has(tree, parents[: depth + 1])
+            )
+    if last not in node:
+        raise _unknown(tree, key, "", present=False)
+    if isinstance(node[last], dict) and not isinstance(value, dict) and value is not None:
+        raise ConfigError(
+            f"{value!r} cannot replace all of {key!r}",
+            where=key,
+            now=f"set one of: {', '.join(leaves(node[last], key))}",
+        )
+    node[last] = copy.deepcopy(value)
+
+
+def _has(tree: Any, path: list[str]) -> bool:
+    for name in path:
+        if not isinstance(tree, dict) or name not in tree:
+            return False
+        tree = tree[name]
+    return True
+
+
+def _unknown(tree: dict[str, Any], key: str, parent: str, *, present: bool) -> ConfigError:
+    if present:
+        return ConfigError(
+            f"{key!r} has no place: {parent} is null here",
+            where=key,
+            now=f"choose a {parent.split('.')[0]} that has it",
+        )
+    legal = [*leaves(tree), *GROUPS]
+    if key.count("."):
+        siblings = [name for name in legal if name.startswith(key.rsplit(".", 1)[0] + ".")]
+        legal = siblings or [name for name in legal if name.split(".")[0] == key.split(".")[0]] or legal
+    return ConfigError(f"unknown key {key!r}", where="override", now=nearest(key, legal))

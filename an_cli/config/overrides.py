@@ -1,0 +1,114 @@
+"""`KEY=VALUE` words in Hydra's grammar, as values.
+
+`norm=bn` chooses a file of a config group, `recipe.epochs=3` sets a value, `a,b` names several. Additions and deletions
+(`+key`, `~key`) have no place here: every legal key exists already, and a strict reader checks it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from an_cli.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Override:
+    """One parsed word: its key, the value or values it names, and the text it came from."""
+
+    key: str
+    values: tuple[Any, ...]
+    text: str
+
+    @property
+    def value(self) -> Any:
+        """The single value.
+
+        Raises:
+            ConfigError: the word names several values where one is meant.
+        """
+        if len(self.values) != 1:
+            raise ConfigError(
+                f"{self.text!r} names {len(self.values)} values where one is meant",
+                where=self.key,
+                now="give one value, or make a grid: an-cli ablate --as NAME KEY=a,b",
+            )
+        return self.values[0]
+
+
+@lru_cache(maxsize=100_000)
+def parse(text: str) -> Override:
+    """Parse one word.
+
+    Args:
+        text: `key=value`, `key=a,b`, `key=[1,2]`, `key=range(0,3)`.
+
+    Raises:
+        ConfigError: not an override, or one that adds or deletes keys.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    if "=" not in text:
+        raise ConfigError(
+            f"{text!r} is not an override", now="write KEY=VALUE, for example norm.attention.gate=softmax"
+        )
+    try:
+        found = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        raise ConfigError(
+            f"cannot read override {text!r}: {_first_line(error)}", now="write KEY=VALUE, quote special characters"
+        ) from error
+    if not _changes(found):
+        raise ConfigError(f"{text!r} adds or deletes a key", where=found.key_or_group, now="only KEY=VALUE is legal")
+    if found.package is not None:
+        raise ConfigError(f"{text!r} names a package", where=found.key_or_group, now="write GROUP=NAME")
+    return Override(found.key_or_group, _values(found), text)
+
+
+def _changes(found: Any) -> bool:
+    from hydra.core.override_parser.types import OverrideType
+
+    return bool(found.type is OverrideType.CHANGE)
+
+
+def _values(found: Any) -> tuple[Any, ...]:
+    if found.is_sweep_override():
+        if not (found.is_choice_sweep() or found.is_range_sweep()):
+            raise ConfigError(
+                f"{found.input_line!r} is not a finite set of values", where=found.key_or_group, now="write KEY=a,b"
+            )
+        return tuple(_unquoted(value) for value in found.sweep_iterator())
+    return (_unquoted(found.value()),)
+
+
+def _unquoted(value: Any) -> Any:
+    from hydra.core.override_parser.types import QuotedString
+
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, (list, tuple)):
+        return [_unquoted(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _unquoted(item) for key, item in value.items()}
+    return value
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def spell(key: str, value: object) -> str:
+    """The reverse of `parse`: an override word for a key and a plain value."""
+    return f"{key}={_spell_value(value)}"
+
+
+def _spell_value(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(_spell_value(item) for item in value) + "]"
+    return str(value)

@@ -1,0 +1,208 @@
+"""The shapes of an experiment: frozen values without defaults.
+
+Every value is written once, in conf/; these classes say which keys there are and what type each has. `CellConfig` holds
+everything that can change a number and is hashed; `LaunchConfig` holds where and how a run is started and never is.
+The words are the paper's (Sections 3 and 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Family(StrEnum):
+    """Backbone family (paper, Section 4)."""
+
+    RESNET = "resnet"
+
+
+class Stem(StrEnum):
+    """First layers of a network, before stage 1."""
+
+    CONV7X7 = "conv7x7"  # 7x7/2, max pool 3x3/2: the vanilla setup
+    DEEP3X3 = "deep3x3"  # three 3x3, the first strided, max pool 2x2/2: the state-of-the-art setup
+    CONV3X3 = "conv3x3"  # one 3x3/1 without a pool: images of 28 to 64 pixels
+
+
+class Shortcut(StrEnum):
+    """How a strided bottleneck shrinks its shortcut."""
+
+    STRIDED = "strided"  # 1x1 convolution with the stride
+    AVERAGE_POOL = "average_pool"  # 2x2 average pool, then a 1x1 convolution
+
+
+class Standardize(StrEnum):
+    """Block-wise standardization (Eqn. 1-2)."""
+
+    BN = "bn"
+    GN = "gn"
+
+
+class Placement(StrEnum):
+    """Which normalization layers become attentive (Section 3.4)."""
+
+    SECOND = "second"
+    SECOND_AND_STEM = "second_and_stem"
+    ALL = "all"
+
+
+class Squeeze(StrEnum):
+    """Instance statistic that feeds the attention (Section 3.3.2)."""
+
+    MEAN = "mean"
+    MEAN_STD = "mean_std"
+    RSD = "rsd"
+
+
+class Head(StrEnum):
+    """Attention head (Eqn. 12): A1 = fc, A2 = fc + BN."""
+
+    A1 = "a1"
+    A2 = "a2"
+
+
+class Gate(StrEnum):
+    """Activation of the attention weights."""
+
+    SIGMOID = "sigmoid"
+    SOFTMAX = "softmax"
+    HSIGMOID = "hsigmoid"
+
+
+class AttentionInput(StrEnum):
+    """What the attention looks at: the raw feature map, or the standardized one (footnote 2)."""
+
+    RAW = "raw"
+    STANDARDIZED = "standardized"
+
+
+class Interpolation(StrEnum):
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+
+
+class Augment(StrEnum):
+    """Training augmentation."""
+
+    NONE = "none"
+    SHIFT_FLIP = "shift_flip"  # random shift by up to 1/14 of the side, horizontal flip
+    RESIZED_CROP = "random_resized_crop"  # the paper's: scale 0.08-1, ratio 3/4-4/3, horizontal flip
+
+
+class Precision(StrEnum):
+    FP32 = "fp32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+
+
+class DataSource(StrEnum):
+    FASHION_MNIST_SMALL = "fashion_mnist_small"
+    SYNTHETIC = "synthetic"
+    IMAGE_FOLDER = "image_folder"
+
+
+class Device(StrEnum):
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """A backbone: bottlenecks and width of each stage."""
+
+    family: Family
+    blocks: tuple[int, ...]
+    widths: tuple[int, ...]
+    expansion: int
+    stem_width: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionConfig:
+    """The attention that mixes K affine transformations (Eqn. 8-12)."""
+
+    squeeze: Squeeze
+    head: Head
+    gate: Gate
+    components: tuple[int, ...]
+    input: AttentionInput
+    eps: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormConfig:
+    """Normalization = standardization + affine; `attention` makes the affine part attentive."""
+
+    standardize: Standardize
+    eps: float
+    momentum: float | None
+    groups: int | None
+    placement: Placement | None
+    attention: AttentionConfig | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeConfig:
+    """How a network is trained (Section 4.2). `lr` is the peak, reached at the end of warm-up."""
+
+    stem: Stem
+    shortcut: Shortcut
+    zero_gamma: bool
+    epochs: int
+    warmup_epochs: int
+    lr: float
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    weight_decay_on_norm: bool
+    label_smoothing: float
+    mixup_alpha: float
+    augment: Augment
+    interpolation: Interpolation
+    replicas: int
+    batch_per_replica: int
+    precision: Precision
+    loss_scale: float | None
+    cpu_threads: int | None
+    deterministic: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """A data set and what the network sees of it. Sample counts are checked against what is found (null: take all)."""
+
+    source: DataSource
+    folder: str | None
+    classes: int
+    channels: int
+    image_size: int
+    resize: int | None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    train_samples: int | None
+    eval_samples: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellConfig:
+    """Everything that can change a number. Its id is a hash of its canonical JSON."""
+
+    model: ModelConfig
+    norm: NormConfig
+    recipe: RecipeConfig
+    data: DataConfig
+    detector: None
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchConfig:
+    """Where and how runs are started. Never part of an id."""
+
+    processes: int | None
+    device: Device
+    data_root: str | None
+    loader_workers: int
+    checkpoint_interval_s: float

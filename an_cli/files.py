@@ -1,0 +1,194 @@
+"""The only writers of whole files, and strict readers: atomic replace, append a line, JSON, JSON lines, YAML.
+
+A reader of a file on NFS may meet a half-written line or an empty file; what is written here is therefore either
+replaced whole (write, fsync, rename) or appended one line at a time, and a torn line is skipped and counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from an_cli.errors import AnError, ConfigError, StoreError
+
+_FLOAT = re.compile(
+    r"""^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+
+    |[-+]?\.[0-9_]+(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$""",
+    re.VERBOSE,
+)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML 1.1 with two repairs: `1e-4` is a number, and a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
+            seen.add(key)
+        return cast("dict[Any, Any]", super().construct_mapping(node, deep))
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+
+
+def canonical_json(value: object) -> str:
+    """One spelling for one value: sorted keys, no spaces, shortest floats, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Replace a file whole, so that a reader sees the old bytes or the new, never a part.
+
+    Args:
+        path: the file; its folder must exist.
+        data: all of its bytes (text is written as UTF-8).
+
+    Raises:
+        StoreError: no space, no permission or a read-only file system; the old file stands.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            _write_all(descriptor, raw)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(part, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        part.unlink(missing_ok=True) if part.exists() else None
+        raise cannot_write(path, error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, raw: bytes) -> None:
+    view = memoryview(raw)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as indented JSON, atomically."""
+    write_atomic(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def append_line(path: Path, value: Mapping[str, object]) -> None:
+    """Append one JSON line in a single write.
+
+    A line that a crash has torn is closed first, so that it spoils itself only.
+    """
+    line = canonical_json(value).encode() + b"\n"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            size = os.fstat(descriptor).st_size
+            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            _write_all(descriptor, b"\n" + line if torn else line)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """The message for a write that the file system refused."""
+    return StoreError(
+        f"cannot write {path.name}: {error.strerror or error}",
+        where=str(path.parent),
+        now="free space or make the folder writable, then give the same command again; nothing finished is lost",
+    )
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        StoreError: the file is missing, unreadable or not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise StoreError(f"cannot read {path.name}: {error.strerror}", where=str(path.parent)) from error
+    except ValueError as error:
+        raise StoreError(
+            f"{path.name} is not JSON: {error}", where=str(path.parent), now="restore it or move its folder away"
+        ) from error
+
+
+def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """Read JSON lines, skipping what a crash has torn.
+
+    Returns:
+        The objects in order, and how many lines were skipped. A missing file has no lines.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return [], 0
+    except OSError as error:
+        raise StoreError(f"cannot read {path.name}: {error.strerror}", where=str(path.parent)) from error
+    lines = [line for line in raw.split(b"\n") if line.strip()]
+    found = [value for line in lines if (value := _object(line)) is not None]
+    return found, len(lines) - len(found)
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_yaml(path: Path, error: type[AnError] = ConfigError) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Args:
+        path: the file.
+        error: the class of error to raise, by what the file is for.
+    """
+    try:
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except OSError as problem:
+        raise error(f"cannot read {path.name}: {problem.strerror}", where=str(path.parent)) from problem
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        text = " ".join(str(problem).split())
+        raise error(f"{path.name} is not YAML: {text}", where=str(path)) from problem
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise error(f"{path.name} must hold a mapping with words as keys", where=str(path))
+    return cast("dict[str, Any]", value)
+
+
+def dump_yaml(value: object) -> str:
+    """Text of a YAML file, keys in the order given."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
+
+
+def subfolders(folder: Path) -> Iterable[str]:
+    """Names of the folders in a folder, sorted; none where it does not exist."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir())
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,164 @@
+"""Who may write into a run folder: numbered claims.
+
+An attempt takes claim n+1 by an atomic link, which only one contender can do, and removes the older ones. It checks before
+every write that no newer claim exists and stops when one does: on a real cluster the process of a lost node goes on
+writing after its job was requeued. The holder's process identity says whether it still lives, where this machine can see
+it; elsewhere the claim's modification time is its heartbeat.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from an_cli.errors import Fenced
+from an_cli.files import cannot_write
+from an_cli.store.folder import RunFolder
+
+HEARTBEAT_S = 10.0
+SILENT_S = 180.0  # a holder on another machine without a heartbeat for so long is taken for dead
+
+
+class Life(StrEnum):
+    """What is known of a claim's holder."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """A process, named so that a recycled pid is not taken for it."""
+
+    host: str
+    boot: str
+    namespace: str
+    pid: int
+    started: str
+
+
+@cache
+def _machine() -> tuple[str, str, str]:
+    return socket.gethostname(), _read("/proc/sys/kernel/random/boot_id"), _namespace()
+
+
+def _namespace() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """Start time of a process in clock ticks after boot; empty when there is no such process, or it is a zombie."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[19] if len(fields) > 19 and fields[0] not in ("Z", "X") else ""
+
+
+def this_process() -> Holder:
+    """The calling process as a holder."""
+    host, boot, namespace = _machine()
+    return Holder(host=host, boot=boot, namespace=namespace, pid=os.getpid(), started=_started(os.getpid()))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to write into a run folder, held by this process until a newer claim exists."""
+
+    run: RunFolder
+    number: int
+
+    def check(self) -> None:
+        """Make sure that this attempt still owns the folder.
+
+        Raises:
+            Fenced: a newer attempt does, or the folder is gone.
+        """
+        newest = newest_claim(self.run)
+        if newest != self.number:
+            raise Fenced(
+                f"attempt {self.number} found {'attempt ' + str(newest) if newest else 'no claim'}",
+                where=self.run.id,
+                now="nothing: the newer attempt goes on, this one stops",
+            )
+
+    def beat(self) -> None:
+        """Renew the heartbeat."""
+        try:
+            os.utime(self.run.claims / str(self.number))
+        except OSError:
+            self.check()
+
+
+def newest_claim(run: RunFolder) -> int:
+    """Number of the newest claim; 0 when there is none."""
+    try:
+        return max((int(name) for name in os.listdir(run.claims) if name.isdigit()), default=0)
+    except OSError:
+        return 0
+
+
+def take(run: RunFolder) -> Claim | None:
+    """Take the next claim, unless the holder of the newest one may be alive.
+
+    Returns:
+        The claim; None when another attempt holds the folder or was faster.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    newest = newest_claim(run)
+    if newest and life(run) is not Life.DEAD:
+        return None
+    part = run.claims / f".{os.getpid()}.part"
+    try:
+        run.claims.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(asdict(this_process())))
+        try:
+            os.link(part, run.claims / str(newest + 1))
+        except FileExistsError:
+            return None
+        finally:
+            part.unlink(missing_ok=True)
+        _remove_older(run, newest + 1)
+    except OSError as error:
+        raise cannot_write(run.claims / "claim", error) from error
+    return Claim(run, newest + 1)
+
+
+def _remove_older(run: RunFolder, number: int) -> None:
+    for name in os.listdir(run.claims):
+        if name.isdigit() and int(name) < number:
+            (run.claims / name).unlink(missing_ok=True)
+
+
+def life(run: RunFolder) -> Life:
+    """Whether the holder of the newest claim lives."""
+    path = run.claims / str(newest_claim(run))
+    try:
+        holder = Holder(**json.loads(path.read_text()))
+        silent_s = time.time() - path.stat().st_mtime
+    except (OSError, ValueError, TypeError):
+        return Life.UNKNOWN if newest_claim(run) else Life.DEAD
+    host, boot, namespace = _machine()
+    if holder.host == host and holder.boot != boot:
+        return Life.DEAD
+    if (holder.host, holder.namespace) == (host, namespace):
+        return Life.ALIVE if _started(holder.pid) == holder.started else Life.DEAD
+    if silent_s < 3 * HEARTBEAT_S:
+        return Life.ALIVE
+    return Life.DEAD if silent_s > SILENT_S else Life.UNKNOWN

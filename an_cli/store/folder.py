@@ -1,0 +1,172 @@
+"""One run folder: every file name in one class, and the store around it.
+
+docs/run-folder.md lists each file with its one writer and its readers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from an_cli.config import CellConfig, cell_id, plain
+from an_cli.errors import StoreError
+from an_cli.files import cannot_write, read_json, subfolders, write_json
+
+STORE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The names inside `runs/<id>/`."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The cell's id, which is the folder's name."""
+        return self.path.name
+
+    @property
+    def cell(self) -> Path:
+        """What is run: the resolved config. Written once, by the launcher."""
+        return self.path / "cell.json"
+
+    @property
+    def job(self) -> Path:
+        """How it was last started. Written by the launcher."""
+        return self.path / "job.json"
+
+    @property
+    def claims(self) -> Path:
+        """One numbered file per attempt that is, or was last, allowed to write."""
+        return self.path / "claims"
+
+    @property
+    def attempts(self) -> Path:
+        """A line per attempt: machine, versions, code tree, data fingerprint."""
+        return self.path / "env.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        """A line per epoch and per evenly spaced step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Training states: the newest two, and the weights of the best epoch."""
+        return self.path / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        """What the attempts printed."""
+        return self.path / "log.txt"
+
+    @property
+    def result(self) -> Path:
+        """The run's numbers; its presence means finished."""
+        return self.path / "result.json"
+
+    @property
+    def error(self) -> Path:
+        """Why the last attempt failed."""
+        return self.path / "error.txt"
+
+    @property
+    def correct(self) -> Path:
+        """Per-sample correctness of the last and the best epoch."""
+        return self.path / "correct.bin"
+
+    @property
+    def mixture(self) -> Path:
+        """Gamma and beta of every AN layer, and a summary of lambda."""
+        return self.path / "mixture.npz"
+
+    @property
+    def archive(self) -> Path:
+        """Earlier results that a rerun has set aside."""
+        return self.path / "archive"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder that holds runs, studies (links into runs) and reports."""
+
+    root: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def studies(self) -> Path:
+        return self.root / "studies"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports" / "build"
+
+    @property
+    def costs(self) -> Path:
+        """Parameters and MACs by model, norm, input shape and code tree."""
+        return self.root / ".an-cli" / "costs"
+
+    @property
+    def version(self) -> Path:
+        return self.root / ".an-cli" / "store.json"
+
+    def run(self, run_id: str) -> RunFolder:
+        """The folder of a run, whether it exists or not."""
+        return RunFolder(self.runs / run_id)
+
+    def run_ids(self) -> list[str]:
+        """Ids of all run folders, sorted."""
+        return list(subfolders(self.runs))
+
+    def check_version(self) -> None:
+        """Refuse a store that a newer an-cli has written.
+
+        Raises:
+            StoreError: the store's format is newer than this program's.
+        """
+        found = read_json(self.version).get("version") if self.version.exists() else STORE_VERSION
+        if not isinstance(found, int) or found > STORE_VERSION:
+            raise StoreError(
+                f"the store's format is {found}, this an-cli knows {STORE_VERSION}",
+                where=str(self.root),
+                now="upgrade an-cli, or name another store with --store",
+            )
+
+    def prepare(self, config: CellConfig, choices: Mapping[str, str]) -> RunFolder:
+        """Make the folder of a cell with its `cell.json`; a folder that is there already is left alone.
+
+        Raises:
+            StoreError: the store cannot be written, or the folder holds another cell.
+        """
+        run = self.run(cell_id(config))
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+            self.version.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(run.path, error) from error
+        if not self.version.exists():
+            write_json(self.version, {"version": STORE_VERSION})
+        if not run.cell.exists():
+            write_json(run.cell, {"config": plain(config), "choices": dict(choices)})
+        return run
+
+    def link(self, study: str, label: str, run: RunFolder) -> None:
+        """Point `studies/<study>/<label>` at a run; a link that points there already is left alone."""
+        link = self.studies / study / label
+        target = os.path.relpath(run.path, link.parent)
+        try:
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if link.is_symlink() and os.readlink(link) == target:
+                return
+            part = link.with_name(f".{link.name[:200]}.{os.getpid()}")
+            part.unlink(missing_ok=True)
+            part.symlink_to(target)
+            os.replace(part, link)
+        except OSError as error:
+            raise cannot_write(link, error) from error

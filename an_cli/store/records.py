@@ -1,0 +1,97 @@
+"""What a run folder says, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from an_cli.config import CellConfig
+
+
+class Status(StrEnum):
+    """State of a run, read off the disk and the holder of its claim; never stored."""
+
+    MISSING = "missing"  # no folder
+    WAITING = "waiting"  # a folder, no attempt yet
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"  # the attempt is gone; the same command continues it
+    FAILED = "failed"
+    FINISHED = "finished"
+    UNKNOWN = "unknown"  # its holder cannot be seen from here
+    UNREADABLE = "unreadable"  # a damaged record; the message says which
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One pass over the evaluation set. Error rates in per cent."""
+
+    epoch: int
+    loss: float
+    top1_error_pct: float
+    top5_error_pct: float
+    samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A finished run's numbers: the last and the best epoch (lowest top-1 error, the earliest of equals)."""
+
+    last: Evaluation
+    best: Evaluation
+    steps: int
+    params: int
+    macs: int
+    attempt: int
+    train_s: float
+    code_tree: str
+    data_fingerprint: str
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One start of a run: a line of `env.jsonl`."""
+
+    attempt: int
+    started_at: str
+    host: str
+    pid: int
+    python: str
+    torch: str
+    device: str
+    cpu_threads: int
+    code_tree: str
+    commit: str | None
+    train_fingerprint: str
+    eval_fingerprint: str
+    resumed_step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run is: the newest line of its metrics."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float | None
+    top1_error_pct: float | None
+    elapsed_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """All that a report needs of one run."""
+
+    id: str
+    status: Status
+    config: CellConfig | None
+    choices: Mapping[str, str]
+    attempts: tuple[Attempt, ...]
+    epochs: tuple[Mapping[str, Any], ...]
+    result: Result | None
+    error: str | None
+    skipped_lines: int
