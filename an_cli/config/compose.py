@@ -1,7 +1,7 @@
 """Hydra composes names and overrides into a config; the strict reader freezes it.
 
-One `compose` of Hydra costs about 0.1 s, so it runs once per choice of groups; overrides of single values are merged into
-the plain result, which costs well under a millisecond. Where a YAML file derives a value from another one
+One `compose` of Hydra costs about 0.1 s, so it runs once per choice of groups; overrides of single values are merged
+into the plain result, which costs well under a millisecond. Where a YAML file derives a value from another one
 (`${recipe.lr}`) and that one is overridden, OmegaConf merges and resolves instead, so both ways give the same config.
 """
 

@@ -1,7 +1,7 @@
 """What an experiment is called: a hash of its fully resolved config.
 
-Identity is by type, never by an exclude list: everything in `CellConfig` counts, nothing else does. A default changed in
-YAML therefore changes the id, and old results are not taken for new ones.
+Identity is by type, never by an exclude list: everything in `CellConfig` counts, nothing else does. A default changed
+in YAML therefore changes the id, and old results are not taken for new ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The strict reader: a plain mapping becomes a frozen dataclass, or a message that names the dotted key.
 
-An unknown key, a missing key, a wrong type and a misspelled choice are errors; nothing is guessed, nothing has a default.
-The same reader reads a composed config and a `cell.json` of last year.
+An unknown key, a missing key, a wrong type and a misspelled choice are errors; nothing is guessed, nothing has a
+default. The same reader reads a composed config and a `cell.json` of last year.
 """
 
 from __future__ import annotations

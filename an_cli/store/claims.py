@@ -1,9 +1,9 @@
 """Who may write into a run folder: numbered claims.
 
-An attempt takes claim n+1 by an atomic link, which only one contender can do, and removes the older ones. It checks before
-every write that no newer claim exists and stops when one does: on a real cluster the process of a lost node goes on
-writing after its job was requeued. The holder's process identity says whether it still lives, where this machine can see
-it; elsewhere the claim's modification time is its heartbeat.
+An attempt takes claim n+1 by an atomic link, which only one contender can do, and removes the older ones. It checks
+before every write that no newer claim exists and stops when one does: on a real cluster the process of a lost node
+goes on writing after its job was requeued. The holder's process identity says whether it still lives, where this
+machine can see it; elsewhere the claim's modification time is its heartbeat.
 """
 
 from __future__ import annotations

@@ -1,0 +1,123 @@
+"""A study becomes a plan: ordered rows, and the cells they need, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from an_cli.config import CellConfig, Composer, cell_id
+from an_cli.errors import AnError, StudyError, nearest
+from an_cli.plan.labels import make_labels
+from an_cli.plan.ledger import Published, read_ledger
+from an_cli.plan.study import Row, Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One run to make: what is run, its id, and a name that prints only what differs within the study."""
+
+    config: CellConfig
+    id: str
+    label: str
+    choices: Mapping[str, str]
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRow:
+    """One line of the table to come, with the ids of its cells, one per seed."""
+
+    label: str
+    kind: str  # "trained" | "literature"
+    group: str
+    baseline: bool
+    gain_over: str
+    differs: tuple[str, ...]
+    cells: tuple[str, ...]
+    published: Published | None
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything a study needs run, before anything is."""
+
+    study: str
+    title: str
+    lineage: tuple[str, ...]
+    rows: tuple[PlanRow, ...]
+    cells: tuple[Cell, ...]
+
+    def cell(self, cell_id: str) -> Cell:
+        """The cell of an id."""
+        return next(cell for cell in self.cells if cell.id == cell_id)
+
+
+def make_plan(study: Study, composer: Composer | None = None) -> Plan:
+    """Expand a study.
+
+    Args:
+        study: what to expand.
+        composer: shared by several plans to compose each choice of groups once.
+
+    Raises:
+        StudyError: a row whose overrides do not compose; the message names the row.
+    """
+    composer = composer or Composer()
+    ledger = read_ledger(study.paper) if study.paper else {}
+    runs: dict[str, tuple[CellConfig, Mapping[str, str]]] = {}
+    rows = []
+    for row in study.rows:
+        ids = [] if row.literature else _cells(study, row, composer, runs)
+        rows.append(_plan_row(study, row, tuple(ids), ledger))
+    baseline = next((row.cells[0] for row in rows if row.baseline), next(iter(runs), ""))
+    labels = make_labels({run_id: config for run_id, (config, _) in runs.items()}, baseline)
+    cells = tuple(
+        Cell(config=config, id=run_id, label=labels[run_id], choices=choices)
+        for run_id, (config, choices) in runs.items()
+    )
+    return Plan(study=study.name, title=study.title, lineage=study.lineage, rows=tuple(rows), cells=cells)
+
+
+def _cells(
+    study: Study, row: Row, composer: Composer, runs: dict[str, tuple[CellConfig, Mapping[str, str]]]
+) -> list[str]:
+    ids = []
+    for seed in study.seeds:
+        try:
+            composed = composer.compose([*study.base, *row.set, f"seed={seed}"])
+        except AnError as error:
+            raise StudyError(
+                error.what, where=f"{study.name}, row {row.label!r}: {error.where}", now=error.now
+            ) from error
+        run_id = cell_id(composed.cell)
+        runs.setdefault(run_id, (composed.cell, composed.choices))
+        ids.append(run_id)
+    return ids
+
+
+def _plan_row(study: Study, row: Row, cells: tuple[str, ...], ledger: Mapping[str, Published]) -> PlanRow:
+    published = _published(study, row, ledger)
+    baseline = next((other.label for other in study.rows if other.group == row.group and other.baseline), "")
+    return PlanRow(
+        label=row.label,
+        kind="literature" if row.literature else "trained",
+        group=row.group,
+        baseline=row.baseline,
+        gain_over=row.gain_over or baseline,
+        differs=row.differs,
+        cells=cells,
+        published=published,
+        note=published.note if published else "",
+    )
+
+
+def _published(study: Study, row: Row, ledger: Mapping[str, Published]) -> Published | None:
+    key = row.literature or (row.paper if study.paper else None)
+    if key is None:
+        return None
+    if key not in ledger:
+        raise StudyError(
+            f"no published row {key!r}", where=f"{study.name}, row {row.label!r}", now=nearest(key, ledger)
+        )
+    return ledger[key]

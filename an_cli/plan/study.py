@@ -1,0 +1,170 @@
+"""A study: a file of sweeps/ as a frozen value.
+
+Three shapes: `rows` (one factor at a time around a baseline), `grid` (products). A study can extend another one with
+other base values; that is how the small, embedded version of a table is made, so that both are the same study.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from an_cli.config import read, search_path
+from an_cli.config.overrides import parse
+from an_cli.errors import StudyError
+from an_cli.files import read_yaml
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a table: what it changes in the base, or which published row it quotes."""
+
+    label: str
+    set: tuple[str, ...] = ()
+    group: str = ""
+    baseline: bool = False
+    paper: str | None = None
+    literature: str | None = None
+    gain_over: str | None = None
+    differs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    """The keys that a study file may hold."""
+
+    title: str = ""
+    extends: str | None = None
+    paper: str | None = None
+    base: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    rows: tuple[Row, ...] = ()
+    grid: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A study with everything it extends folded in.
+
+    Attributes:
+        name: the word that names the sweep file, the report and the output.
+        paper: published-number ledger (reports/paper/<paper>.csv) that its rows are compared with; not inherited, since
+            another base makes other numbers.
+        base: overrides of every row.
+        lineage: names of the studies it extends, nearest first.
+        source: the file; `shadows` is a shipped file of the same name that it hides.
+    """
+
+    name: str
+    title: str
+    paper: str | None
+    base: tuple[str, ...]
+    seeds: tuple[int, ...]
+    rows: tuple[Row, ...]
+    lineage: tuple[str, ...]
+    source: Path
+    shadows: Path | None
+
+
+def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
+    """Read a study by name.
+
+    Args:
+        name: file name in sweeps/ without ".yaml".
+        overrides: words that change the base of every row; `seed=0,1,2` names the seeds.
+
+    Raises:
+        StudyError: no such study, or a file that does not read as one.
+    """
+    study = _load(name, ())
+    words = [parse(text) for text in overrides]
+    for word in words:
+        if word.key == "launch" or word.key.startswith("launch."):
+            raise StudyError(
+                f"{word.text!r} is not part of a study", where=name, now="launch settings are never part of an id"
+            )
+    seeds = next((word.values for word in reversed(words) if word.key == "seed"), study.seeds)
+    base = tuple(word.text for word in words if word.key != "seed")
+    return dataclasses.replace(study, base=study.base + base, seeds=_seeds(seeds, name))
+
+
+def _load(name: str, above: tuple[str, ...]) -> Study:
+    if name in above:
+        raise StudyError(
+            f"studies extend each other in a circle: {' -> '.join([*above, name])}", where=name, now="break it"
+        )
+    found = search_path.find("sweeps", name, error=StudyError, what="study")
+    file = read(_File, read_yaml(found.path, StudyError), where=found.path.name, error=StudyError)
+    parent = _load(file.extends, (*above, name)) if file.extends else None
+    rows = _rows(file, name) or (parent.rows if parent else ())
+    study = Study(
+        name=name,
+        title=file.title or (parent.title if parent else name),
+        paper=file.paper,
+        base=(parent.base if parent else ()) + file.base,
+        seeds=_seeds(file.seeds or (parent.seeds if parent else (0,)), name),
+        rows=rows,
+        lineage=(parent.name, *parent.lineage) if parent else (),
+        source=found.path,
+        shadows=found.shadows,
+    )
+    _check(study)
+    return study
+
+
+def _seeds(seeds: Sequence[Any], name: str) -> tuple[int, ...]:
+    wrong = [seed for seed in seeds if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]
+    if wrong or len(set(seeds)) != len(seeds) or not seeds:
+        raise StudyError(
+            f"{list(seeds)} are not seeds", where=f"{name}: seeds", now="give different whole numbers, 0 or more"
+        )
+    return tuple(seeds)
+
+
+def _rows(file: _File, name: str) -> tuple[Row, ...]:
+    if not file.grid:
+        return file.rows
+    if file.rows:
+        raise StudyError("a study has rows or a grid, not both", where=name, now="split it in two studies")
+    from an_cli.plan.grid import grid_rows
+
+    return grid_rows(file.grid, name)
+
+
+def _check(study: Study) -> None:
+    if not study.rows:
+        raise StudyError(
+            "the study has no rows", where=str(study.source), now="write rows: or grid:, or extend a study"
+        )
+    labels = [row.label for row in study.rows]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise StudyError(f"two rows are labelled {label!r}", where=study.name, now="give each row its own label")
+    for row in study.rows:
+        if row.gain_over is not None and row.gain_over not in labels:
+            raise StudyError(
+                f"gain_over names no row: {row.gain_over!r}", where=f"{study.name}: {row.label}", now="use a label"
+            )
+        if row.literature is not None and (row.set or row.baseline):
+            raise StudyError(
+                "a literature row is quoted, not run", where=f"{study.name}: {row.label}", now="drop set, baseline"
+            )
+        for text in (*study.base, *row.set):
+            parse(text)
+    _check_baselines(study)
+
+
+def _check_baselines(study: Study) -> None:
+    for group in dict.fromkeys(row.group for row in study.rows):
+        members = [row for row in study.rows if row.group == group]
+        baselines = [row.label for row in members if row.baseline]
+        place = f"{study.name}: group {group!r}" if group else study.name
+        if len(baselines) > 1:
+            raise StudyError(
+                f"{len(baselines)} baselines: {'; '.join(baselines)}", where=place, now="keep one per group"
+            )
+        if not baselines and any(row.literature is None for row in members):
+            raise StudyError("no row is the baseline", where=place, now="mark one row of the group with baseline: true")
