@@ -1,0 +1,30 @@
+"""Goldens: small text files that a test compares with, rewritten by `pytest --update-goldens`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDENS = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-goldens", action="store_true", help="rewrite tests/golden/ where a value changed")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, object], None]:
+    """Compares a text, or any value as JSON, with `tests/golden/NAME`."""
+
+    def compare(name: str, value: object) -> None:
+        text = value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        path = GOLDENS / name
+        if request.config.getoption("--update-goldens"):
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"no golden {name}: run pytest --update-goldens"
+        assert text == path.read_text(encoding="utf-8"), f"{name} changed; if meant, run pytest --update-goldens"
+
+    return compare
