@@ -1,0 +1,65 @@
+"""Where a run computes, at which precision, with how many threads."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from an_cli.config.schema import Device, Precision, RecipeConfig
+from an_cli.errors import LaunchError
+
+
+def pick_device(wanted: Device, precision: Precision) -> torch.device:
+    """The device of this process.
+
+    Raises:
+        LaunchError: no GPU where one is asked for, or a device without the recipe's precision.
+    """
+    gpu = torch.cuda.is_available()
+    if wanted is Device.CUDA and not gpu:
+        raise LaunchError("no GPU is visible", where="launch.device=cuda", now="ask for one, or set launch.device=cpu")
+    device = torch.device("cuda" if gpu and wanted is not Device.CPU else "cpu")
+    if device.type == "cpu" and precision is Precision.FP16:
+        raise LaunchError(
+            "fp16 needs a GPU, and this run is on a CPU",
+            where="recipe.precision",
+            now="use a GPU, or recipe.precision=fp32",
+        )
+    if device.type == "cuda" and precision is Precision.BF16 and not torch.cuda.is_bf16_supported():
+        name = torch.cuda.get_device_name(device)
+        raise LaunchError(f"{name} has no bf16", where="recipe.precision", now="use fp16 (with loss_scale=128) or fp32")
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    """Name for the record: the GPU's, or the processor's."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"cpu ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def set_up(recipe: RecipeConfig) -> int:
+    """Set threads and determinism for this process.
+
+    Returns:
+        The number of CPU threads in use.
+    """
+    if recipe.cpu_threads is not None:
+        torch.set_num_threads(recipe.cpu_threads)
+    if recipe.deterministic:
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # cuBLAS is deterministic only with a fixed workspace
+        torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = not recipe.deterministic
+    return torch.get_num_threads()
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """Mixed precision: weights stay fp32, convolutions and products run in the recipe's precision."""
+    if precision is Precision.FP32:
+        return nullcontext()
+    dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float16
+    return torch.autocast(device.type, dtype=dtype)

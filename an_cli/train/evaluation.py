@@ -1,0 +1,102 @@
+"""One pass over the evaluation set: error rates, and which samples were right (paper, Section 4: single crop)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from an_cli.config.schema import CellConfig
+from an_cli.data import normalize
+from an_cli.errors import TrainingDiverged
+from an_cli.store import Evaluation
+from an_cli.train.device import autocast
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Error rates of one pass, and packed correctness bits of every sample in data-set order."""
+
+    evaluation: Evaluation
+    top1: bytes
+    top5: bytes
+
+
+def evaluate(
+    model: nn.Module,
+    batches: Iterator[tuple[torch.Tensor, torch.Tensor]],
+    config: CellConfig,
+    *,
+    epoch: int,
+    device: torch.device,
+) -> Evaluated:
+    """Evaluate a model. Nothing is padded and no sample counts twice.
+
+    Args:
+        model: in any mode; it is put back into it.
+        batches: uint8 images and labels in data-set order.
+        config: the cell, for normalization and precision.
+        epoch: number of the epoch that has just ended, for the record.
+        device: where the model is.
+
+    Raises:
+        TrainingDiverged: a score is not finite.
+    """
+    training = model.training
+    model.eval()
+    ranks, losses = _ranks(model, batches, config, device)
+    model.train(training)
+    loss = float(losses.double().mean())
+    if not np.isfinite(loss):
+        raise TrainingDiverged(
+            f"the loss over the evaluation set is {loss}",
+            where=f"epoch {epoch}",
+            now="lower recipe.lr or warm up longer",
+        )
+    top1, top5 = (ranks < 1).numpy(), (ranks < 5).numpy()
+    return Evaluated(
+        Evaluation(
+            epoch=epoch,
+            loss=loss,
+            top1_error_pct=_error_pct(top1),
+            top5_error_pct=_error_pct(top5),
+            samples=len(ranks),
+        ),
+        np.packbits(top1).tobytes(),
+        np.packbits(top5).tobytes(),
+    )
+
+
+def _error_pct(correct: np.ndarray) -> float:
+    return 100.0 * int((~correct).sum()) / len(correct)
+
+
+@torch.no_grad()
+def _ranks(
+    model: nn.Module, batches: Iterator[tuple[torch.Tensor, torch.Tensor]], config: CellConfig, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    ranks, losses = [], []
+    for images, labels in batches:
+        target = labels.to(device, non_blocking=True)
+        x = normalize(images.to(device, non_blocking=True), config.data.mean, config.data.std)
+        with autocast(device, config.recipe.precision):
+            logits = model(x)
+        wide = logits if logits.dtype is torch.float64 else logits.float()
+        losses.append(F.cross_entropy(wide, target, reduction="none").cpu())
+        ranks.append(rank_of(wide, target).cpu())
+    return torch.cat(ranks), torch.cat(losses)
+
+
+def rank_of(logits_nc: torch.Tensor, target_n: torch.Tensor) -> torch.Tensor:
+    """How many classes stand before the true one; ties go to the lower class number.
+
+    Unlike a sort, the same for every batch size and device as far as the scores are.
+    """
+    own = logits_nc.gather(1, target_n[:, None])
+    number = torch.arange(logits_nc.shape[1], device=logits_nc.device)
+    before = (logits_nc > own) | ((logits_nc == own) & (number < target_n[:, None]))
+    return before.sum(dim=1)

@@ -1,0 +1,194 @@
+"""The training loop, as Section 4.2 reads: epochs of steps, an evaluation after each, the last and the best."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+
+from an_cli.config import CellConfig, LaunchConfig
+from an_cli.data import DataPair, make_eval_batches, make_train_batches, steps_per_epoch
+from an_cli.errors import TrainingDiverged
+from an_cli.store import RunWriter
+from an_cli.train import checkpoint
+from an_cli.train.evaluation import Evaluated, evaluate
+from an_cli.train.schedule import learning_rate
+from an_cli.train.signals import Interrupted, StopFlag
+from an_cli.train.state import TrainState
+from an_cli.train.step import Batches, Step
+
+STEP_LINES = 500  # evenly spaced step lines of metrics, besides one line per epoch
+GPU_CHECK_EVERY = 20  # steps between two looks at the loss on a GPU, where each look waits for the device
+log = logging.getLogger("an_cli.train")
+
+
+@dataclass
+class Loop:
+    """Trains one cell from where its state stands to the end."""
+
+    config: CellConfig
+    launch: LaunchConfig
+    data: DataPair
+    state: TrainState
+    writer: RunWriter
+    device: torch.device
+    stop: StopFlag
+
+    def __post_init__(self) -> None:
+        recipe = self.config.recipe
+        self.epoch_steps = steps_per_epoch(len(self.data.train), recipe)
+        self.steps = self.epoch_steps * recipe.epochs
+        self._line_every = max(1, math.ceil(self.steps / STEP_LINES))
+        self._train_step = Step(self.state.model, self.state.optimizer, self.config, self.device)
+        self._unchecked: list[torch.Tensor] = []
+        self._last_finite: float | None = None
+        self._clock = time.monotonic()
+        self._saved_at = time.monotonic()
+
+    def run(self) -> None:
+        """Train to the end of the last epoch.
+
+        Raises:
+            Interrupted: told to stop; the state is saved.
+            TrainingDiverged: a loss that is not finite, with epoch, step, learning rate and the last finite value.
+            Fenced: a newer attempt owns the run.
+        """
+        self.state.model.train()
+        while self.state.step < self.steps:
+            epoch = self.state.step // self.epoch_steps
+            self._epoch(epoch)
+            self._evaluate(epoch)
+
+    def _epoch(self, epoch: int) -> None:
+        start = self.state.step - epoch * self.epoch_steps
+        if start == 0:
+            self.state.loss_sum.zero_()
+        batches = self._batches(epoch, start)
+        for step in range(start, self.epoch_steps):
+            lr = self._lr(self.state.step)
+            loss = self._train_step(batches, epoch=epoch, step=step, lr=lr)
+            self.state.step += 1
+            self.state.loss_sum += loss
+            self._unchecked.append(loss)
+            self._look(epoch, step, lr)
+            if step + 1 < self.epoch_steps:
+                self._save_if_due()
+
+    def _batches(self, epoch: int, start: int) -> list[Batches]:
+        recipe = self.config.recipe
+        return [
+            make_train_batches(
+                self.data.train,
+                recipe=recipe,
+                data=self.config.data,
+                seed=self.config.seed,
+                epoch=epoch,
+                replica=replica,
+                replicas=recipe.replicas,
+                loader_workers=self.launch.loader_workers,
+                start_step=start,
+                pin_memory=self.device.type == "cuda",
+            )
+            for replica in range(recipe.replicas)
+        ]
+
+    def _lr(self, step: int) -> float:
+        recipe = self.config.recipe
+        return learning_rate(
+            recipe.lr,
+            step=step,
+            steps_per_epoch=self.epoch_steps,
+            epochs=recipe.epochs,
+            warmup_epochs=recipe.warmup_epochs,
+        )
+
+    def _look(self, epoch: int, step: int, lr: float) -> None:
+        """Check the losses and write a step line, both only now and then where looking costs a wait."""
+        due = self.state.step % self._line_every == 0
+        if not due and self.device.type == "cuda" and len(self._unchecked) < GPU_CHECK_EVERY:
+            return
+        self._check_finite()
+        if due:
+            line = {"kind": "step", "loss": self._last_finite, "lr": lr}
+            self.writer.metrics(self._line(epoch, **line))
+
+    def _check_finite(self) -> None:
+        losses = torch.stack(self._unchecked).tolist() if self._unchecked else []
+        first = self.state.step - len(losses)
+        self._unchecked.clear()
+        for offset, loss in enumerate(losses):
+            if not math.isfinite(loss):
+                step = first + offset
+                raise TrainingDiverged(
+                    f"loss is {loss} at epoch {step // self.epoch_steps}, step {step}, lr {self._lr(step):.6g}; "
+                    f"last finite loss {self._last_finite}",
+                    where=self.writer.run.id,
+                    now="lower recipe.lr, warm up longer, or recipe.precision=fp32; the run's checkpoints stand",
+                )
+            self._last_finite = loss
+
+    def _line(self, epoch: int, **values: object) -> dict[str, object]:
+        recipe = self.config.recipe
+        return {
+            "epoch": epoch,
+            "epochs": recipe.epochs,
+            "step": self.state.step,
+            "steps": self.steps,
+            "elapsed_s": round(self._elapsed_s(), 3),
+            **values,
+        }
+
+    def _elapsed_s(self) -> float:
+        return self.state.elapsed_s + time.monotonic() - self._clock
+
+    def _save_if_due(self) -> None:
+        if self.stop.received is not None:
+            self._check_finite()
+            self._save()
+            raise Interrupted(self.stop.received)
+        if time.monotonic() - self._saved_at >= self.launch.checkpoint_interval_s:
+            self._check_finite()
+            self._save()
+
+    def _save(self) -> None:
+        now = time.monotonic()
+        self.state.elapsed_s, self._clock = self._elapsed_s(), now
+        checkpoint.save(self.writer, "step", self.state.step, self.state.to_disk())
+        checkpoint.prune(self.writer)
+        self._saved_at = time.monotonic()
+
+    def _evaluate(self, epoch: int) -> None:
+        self._check_finite()
+        batches = make_eval_batches(
+            self.data.eval,
+            recipe=self.config.recipe,
+            data=self.config.data,
+            loader_workers=self.launch.loader_workers,
+            pin_memory=self.device.type == "cuda",
+        )
+        done = evaluate(self.state.model, batches, self.config, epoch=epoch, device=self.device)
+        self.state.last = done
+        if self.state.best is None or _better(done, self.state.best):
+            self.state.best = done
+            checkpoint.save(self.writer, "best", epoch, {"epoch": epoch, "model": self.state.model.state_dict()})
+        found, train_loss = done.evaluation, float(self.state.loss_sum) / self.epoch_steps
+        line = {
+            "kind": "epoch",
+            "loss": train_loss,
+            "lr": self._lr(self.state.step - 1),
+            "eval_loss": found.loss,
+            "top1_error_pct": found.top1_error_pct,
+            "top5_error_pct": found.top5_error_pct,
+        }
+        self.writer.metrics(self._line(epoch, **line))
+        log.info("epoch %d: loss %.4f, top-1 error %.2f %%", epoch, train_loss, found.top1_error_pct)
+        self._save()
+        if self.stop.received is not None and self.state.step < self.steps:
+            raise Interrupted(self.stop.received)
+
+
+def _better(new: Evaluated, old: Evaluated) -> bool:
+    return new.evaluation.top1_error_pct < old.evaluation.top1_error_pct

@@ -1,0 +1,83 @@
+"""One training step: every replica forward and backward, then one update (paper, Section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn, optim
+
+from an_cli.config.schema import CellConfig
+from an_cli.data import Purpose, mixup, normalize, torch_seed
+from an_cli.train.device import autocast
+from an_cli.train.loss import mixed_cross_entropy, smoothed_cross_entropy
+
+Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
+
+
+class Step:
+    """Runs the replicas of one process in turn: own BN statistics each, gradients averaged.
+
+    With fewer devices than `recipe.replicas` this gives what the replicas would give side by side: each replica's batch
+    is standardized with its own statistics, and the running statistics are replica 0's, as under
+    DistributedDataParallel, which broadcasts rank 0's buffers before every step.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: optim.SGD, config: CellConfig, device: torch.device) -> None:
+        self._model, self._optimizer, self._config, self._device = model, optimizer, config, device
+        self._scale = config.recipe.loss_scale or 1.0
+
+    def __call__(self, batches: Sequence[Batches], *, epoch: int, step: int, lr: float) -> torch.Tensor:
+        """Train one step.
+
+        Args:
+            batches: one iterator per replica; each gives its next batch.
+            epoch: from 0.
+            step: step within the epoch, from 0.
+            lr: learning rate of this step.
+
+        Returns:
+            The mean loss over the replicas, detached, on the device.
+        """
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        self._optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), dtype=torch.float64, device=self._device)
+        kept: list[torch.Tensor] = []
+        for replica, source in enumerate(batches):
+            images, labels = next(source)
+            total += self._backward(images, labels, epoch, step, replica).double()
+            if replica == 0 and len(batches) > 1:
+                kept = [buffer.clone() for buffer in self._model.buffers()]
+        for buffer, first in zip(self._model.buffers(), kept, strict=False):
+            buffer.copy_(first)
+        self._unscale(len(batches))
+        self._optimizer.step()
+        return total / len(batches)
+
+    def _backward(
+        self, images: torch.Tensor, labels: torch.Tensor, epoch: int, step: int, replica: int
+    ) -> torch.Tensor:
+        recipe, seed = self._config.recipe, self._config.seed
+        x = normalize(images.to(self._device, non_blocking=True), self._config.data.mean, self._config.data.std)
+        target = labels.to(self._device, non_blocking=True)
+        torch.manual_seed(torch_seed(seed, epoch=epoch, step=step, replica=replica, purpose=Purpose.DROPOUT))
+        if recipe.mixup_alpha > 0:
+            x, target, partner, lam = mixup(
+                x, target, alpha=recipe.mixup_alpha, seed=seed, epoch=epoch, step=step, replica=replica
+            )
+        with autocast(self._device, recipe.precision):
+            logits = self._model(x)
+        if recipe.mixup_alpha > 0:
+            loss = mixed_cross_entropy(logits, target, partner, lam, recipe.label_smoothing)
+        else:
+            loss = smoothed_cross_entropy(logits, target, recipe.label_smoothing)
+        (loss * self._scale).backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _unscale(self, replicas: int) -> None:
+        divisor = self._scale * replicas
+        if divisor != 1:
+            for parameter in self._model.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.div_(divisor)

@@ -1,0 +1,39 @@
+"""The heavy door's verbs: run, serve, cost, model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+USAGE = """usage: python -m an_cli.worker run RUN_DIR    one attempt, in this process
+       python -m an_cli.worker serve           warm: RUN_DIRs as JSON lines on standard input, a process each
+       python -m an_cli.worker cost            cell configs as JSON lines -> parameters and MACs
+       python -m an_cli.worker model           one cell config as JSON -> its per-stage counts"""
+
+
+def main(words: list[str]) -> int:
+    """Dispatch one verb; returns the exit status."""
+    match words:
+        case ["run", folder]:
+            from an_cli.worker.run import run_here
+
+            return run_here(Path(folder))
+        case ["serve"]:
+            from an_cli.worker.serve import serve
+
+            return serve(sys.stdin, sys.stdout)
+        case ["cost"]:
+            from an_cli.worker.cost import answer_costs
+
+            return answer_costs(sys.stdin, sys.stdout)
+        case ["model"]:
+            from an_cli.worker.cost import answer_model
+
+            return answer_model(sys.stdin, sys.stdout)
+        case _:
+            print(USAGE, file=sys.stderr)
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""What networks cost, answered without computing anything: built on the meta device."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TextIO
+
+import torch
+
+from an_cli.config import CellConfig, read
+from an_cli.errors import AnError
+from an_cli.models import Counts, count, make_model
+
+
+def answer_costs(requests: Iterable[str], answers: TextIO) -> int:
+    """For each `{"key", "config"}` line answer `{"key", "params", "macs"}`, or `{"key", "error"}`."""
+    for line in requests:
+        if not line.strip():
+            continue
+        request = json.loads(line)
+        answer: dict[str, object] = {"key": request["key"]}
+        try:
+            counts = count_cell(read(CellConfig, request["config"]))
+            answer.update(params=counts.params, macs=counts.macs)
+        except AnError as error:
+            answer["error"] = {"what": error.what, "where": error.where, "now": error.now}
+        print(json.dumps(answer), file=answers, flush=True)
+    return 0
+
+
+def answer_model(request: TextIO, answer: TextIO) -> int:
+    """For one cell config answer its counts by part and by kind of parameter; exit 1 with the error otherwise."""
+    try:
+        counts = count_cell(read(CellConfig, json.loads(request.read())))
+    except AnError as error:
+        print(json.dumps({"error": {"what": error.what, "where": error.where, "now": error.now}}), file=answer)
+        return 1
+    print(json.dumps(_describe(counts)), file=answer)
+    return 0
+
+
+def count_cell(config: CellConfig) -> Counts:
+    """Counts of a cell's network for one image of its data set."""
+    data = config.data
+    with torch.device("meta"):
+        model = make_model(config.model, config.norm, config.recipe, classes=data.classes, channels=data.channels)
+    return count(model, (data.channels, data.image_size, data.image_size))
+
+
+def _describe(counts: Counts) -> dict[str, object]:
+    stages = [
+        {
+            "name": part.name,
+            "shape": list(part.output_shape),
+            "params": part.params,
+            "macs": part.macs,
+            "an": [{"channels": channels, "components": components} for channels, components in part.attentive],
+        }
+        for part in counts.modules
+    ]
+    return {
+        "params": counts.params,
+        "macs": counts.macs,
+        "input_shape": list(counts.input_shape),
+        "stages": stages,
+        "params_by_kind": asdict(counts.kinds),
+    }

@@ -1,0 +1,122 @@
+"""The warm worker: torch is imported once, every run gets a process forked from here.
+
+A fork is safe because this process runs no tensor operation and starts no thread: it imports, waits, forks.
+
+Protocol, JSON lines: `{"run": DIR}` in; `{"event": "ready"}`, `{"event": "started", "run", "pid"}` and
+`{"event": "exited", "run", "pid", "exit"}` out, where a negative exit is the signal that killed the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from an_cli.worker.run import run_here
+
+
+def serve(requests: TextIO, events: TextIO) -> int:
+    """Serve until standard input ends and the last run has ended; returns the exit status."""
+    return _Server(requests.fileno(), events.fileno()).serve()
+
+
+class _Server:
+    """One select loop over requests and signals; children are reaped when SIGCHLD wakes it."""
+
+    def __init__(self, requests: int, events: int) -> None:
+        self._requests, self._events = requests, events
+        self._children: dict[int, str] = {}
+        self._stopped_by: int | None = None
+        self._open, self._pending = True, b""
+        self._wake, wake_end = os.pipe()
+        os.set_blocking(wake_end, False)
+        signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
+        self._wake_end = wake_end
+
+    def serve(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        self._say(event="ready")
+        while self._open or self._children:
+            sources = [self._wake, *([self._requests] if self._open else [])]
+            readable, _, _ = select.select(sources, [], [], 1.0)
+            if self._wake in readable:
+                os.read(self._wake, 4096)
+            if self._requests in readable:
+                self._read_requests()
+            self._reap()
+        return 0 if self._stopped_by is None else 128 + self._stopped_by
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._stopped_by, self._open = number, False
+        for pid in list(self._children):
+            os.kill(pid, signal.SIGTERM)
+
+    def _read_requests(self) -> None:
+        chunk = os.read(self._requests, 65536)
+        if not chunk:
+            self._open = False
+            return
+        *lines, self._pending = (self._pending + chunk).split(b"\n")
+        for line in lines:
+            if line.strip() and self._open:
+                self._start(str(json.loads(line)["run"]))
+
+    def _start(self, folder: str) -> None:
+        # A stop that arrives between fork and bookkeeping would miss the child: hold signals back for that long.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        pid = os.fork()
+        if pid == 0:
+            self._become_run(folder, held)
+        self._children[pid] = folder
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        self._say(event="started", run=folder, pid=pid)
+
+    def _become_run(self, folder: str, held: set[signal.Signals] | set[int]) -> None:
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+            for descriptor in (self._wake, self._wake_end):
+                os.close(descriptor)
+            os.setsid()  # Ctrl-C on the terminal reaches the launcher, which decides
+            _redirect(Path(folder) / "log.txt")
+            status = run_here(Path(folder))
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _reap(self) -> None:
+        for pid in list(self._children):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                folder = self._children.pop(pid)
+                self._say(event="exited", run=folder, pid=pid, exit=os.waitstatus_to_exitcode(status))
+
+    def _say(self, **event: object) -> None:
+        try:
+            os.write(self._events, json.dumps(event).encode() + b"\n")
+        except BrokenPipeError:
+            self._open = False  # the launcher is gone: what runs goes on to its end, nothing new starts
+
+
+def _redirect(log: Path) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    os.close(null)

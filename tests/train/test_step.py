@@ -1,0 +1,110 @@
+"""Steps, replicas, divergence, devices, weight decay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from an_cli.config import CellConfig, Composer
+from an_cli.config.schema import Device, Precision
+from an_cli.data import normalize
+from an_cli.errors import LaunchError, TrainingDiverged
+from an_cli.files import read_json_lines
+from an_cli.train import make_cell_model
+from an_cli.train import step as step_module
+from an_cli.train.device import pick_device
+from an_cli.train.optimizer import make_optimizer, parameter_groups
+from an_cli.train.step import Step
+from tests.train.conftest import TINY
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def cell(composer: Composer) -> CellConfig:
+    return composer.compose([*TINY, "recipe.replicas=2", "recipe.momentum=0.0", "recipe.weight_decay=0.0"]).cell
+
+
+def batches(count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    return [
+        (
+            torch.randint(0, 256, (6, 1, 16, 16), generator=generator, dtype=torch.uint8),
+            torch.randint(0, 10, (6,), generator=generator),
+        )
+        for _ in range(count)
+    ]
+
+
+def test_replicas_in_turn_average_gradients_and_keep_the_first_replicas_statistics(cell: CellConfig) -> None:
+    data, lr = batches(2), 0.1
+    model, plain = make_cell_model(cell).double(), make_cell_model(cell).double()
+    step = Step(model, make_optimizer(model, cell.recipe), cell, CPU)
+    normalized = [normalize(images, cell.data.mean, cell.data.std).double() for images, _ in data]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step_module, "normalize", lambda *_: normalized.pop(0))
+        loss = step([iter([batch]) for batch in data], epoch=0, step=0, lr=lr)
+
+    inputs = [normalize(images, cell.data.mean, cell.data.std).double() for images, _ in data]
+    losses, gradients, kept = [], [], {}
+    for replica, (x, (_, labels)) in enumerate(zip(inputs, data, strict=True)):
+        plain.zero_grad()
+        value = nn.functional.cross_entropy(plain(x), labels)
+        value.backward()
+        losses.append(value.item())
+        gradients.append([parameter.grad.clone() for parameter in plain.parameters()])
+        if replica == 0:
+            kept = {name: buffer.clone() for name, buffer in plain.named_buffers()}
+    assert float(loss) == pytest.approx(sum(losses) / 2, abs=1e-12)
+    for ours, start, first, second in zip(model.parameters(), plain.parameters(), *gradients, strict=True):
+        torch.testing.assert_close(ours, start - lr * (first + second) / 2, rtol=1e-10, atol=1e-12)
+    for name, buffer in model.named_buffers():
+        torch.testing.assert_close(buffer, kept[name])
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_when_and_at_which_rate(
+    make_run: Callable, train: Callable
+) -> None:
+    run = make_run(overrides=["recipe.lr=1e30", "recipe.warmup_epochs=0"])
+    with pytest.raises(TrainingDiverged, match=r"loss is (nan|inf) at epoch 0, step \d+, lr .*last finite loss \d"):
+        train(run)
+    assert not run.result.exists()
+    assert all(math.isfinite(line["loss"]) for line in read_json_lines(run.metrics)[0])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this test is about machines without a GPU")
+def test_what_the_device_lacks_is_a_launch_error() -> None:
+    with pytest.raises(LaunchError, match="no GPU is visible"):
+        pick_device(Device.CUDA, Precision.FP32)
+    with pytest.raises(LaunchError, match="fp16 needs a GPU"):
+        pick_device(Device.AUTO, Precision.FP16)
+
+
+def decayed(model: nn.Module, cell: CellConfig) -> Iterator[str]:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    for group in parameter_groups(model, cell.recipe):
+        if group.get("weight_decay", cell.recipe.weight_decay) > 0:
+            yield from (names[id(parameter)] for parameter in group["params"])
+
+
+def test_weight_decay_holds_for_all_parameters_unless_norms_are_spared(composer: Composer) -> None:
+    everything = composer.compose([*TINY]).cell
+    spared = composer.compose([*TINY, "recipe.weight_decay_on_norm=false"]).cell
+    model = make_cell_model(everything)
+    assert set(decayed(model, everything)) == {name for name, _ in model.named_parameters()}
+    kept = set(decayed(model, spared))
+    kinds = {name: type(model.get_submodule(name.rpartition(".")[0])).__name__ for name, _ in model.named_parameters()}
+    assert kept == {name for name, kind in kinds.items() if kind in ("Conv2d", "Linear")}
+    assert any("attention" in name for name in kept)
+    assert not any("mixture" in name for name in kept)
+
+
+def test_the_same_seed_gives_the_same_initial_weights_and_another_seed_others(composer: Composer) -> None:
+    first, again = (make_cell_model(composer.compose([*TINY, "seed=1"]).cell) for _ in range(2))
+    other = make_cell_model(composer.compose([*TINY, "seed=2"]).cell)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    assert not torch.equal(first.fc.weight, other.fc.weight)
