@@ -1,0 +1,95 @@
+"""Block-wise standardization (Eqn. 1-2) from instance moments.
+
+x_hat = (x - mu) / sqrt(var + eps), where a block is a channel over the batch (BN) or a group of channels of one sample
+(GN). A block's moments follow from those of its instances: mu = mean(m), var = mean(v) + mean((m - mu)^2). All sums are
+of squares, so nothing cancels. A standardizer returns mu and 1 / sqrt(var + eps), broadcastable to N x C.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from an_cli.errors import ConfigError
+from an_cli.norm.moments import Centered
+
+
+class BatchStandardizer(nn.Module):
+    """Mean and inverse standard deviation per channel, over the batch in training, tracked in evaluation.
+
+    As nn.BatchNorm2d without affine parameters: biased variance to standardize, unbiased for the running update.
+
+    Args:
+        channels: C.
+        eps: added to the variance.
+        momentum: weight of the new batch in the running statistics, 0 to 1.
+
+    Source: Eqn. 1-2.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, channels: int, *, eps: float, momentum: float) -> None:
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.register_buffer("num_batches_tracked", torch.tensor(0, dtype=torch.long))
+
+    def forward(self, x: Centered) -> tuple[Tensor, Tensor]:
+        """Return mu and 1/sigma, each of shape (C,).
+
+        Raises:
+            ConfigError: one value per channel in training: it has no variance.
+        """
+        if not self.training:
+            return self.running_mean, (self.running_var + self.eps).rsqrt()
+        between_c, mu_c = torch.var_mean(x.mean_nc, 0, correction=0)
+        var_c = x.var_nc.mean(0) + between_c
+        self._track(mu_c.detach(), var_c.detach(), values=x.mean_nc.shape[0] * x.pixels)
+        return mu_c, (var_c + self.eps).rsqrt()
+
+    def _track(self, mu_c: Tensor, var_c: Tensor, *, values: int) -> None:
+        if values < 2:
+            raise ConfigError(
+                "BN got one value per channel in training (one sample of 1x1 pixels), which has no variance",
+                where="recipe.batch_per_replica",
+                now="give each replica 2 or more samples, in the last batch as well, or larger images",
+            )
+        unbiased_c = var_c * (values / (values - 1))
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)
+            self.running_mean.lerp_(mu_c.to(self.running_mean.dtype), self.momentum)
+            self.running_var.lerp_(unbiased_c.to(self.running_var.dtype), self.momentum)
+
+    def extra_repr(self) -> str:
+        return f"{self.running_mean.numel()}, eps={self.eps}, momentum={self.momentum}"
+
+
+class GroupStandardizer(nn.Module):
+    """Mean and inverse standard deviation per sample and group of channels; the same in training and evaluation.
+
+    Args:
+        groups: number of groups; it divides the channels.
+        eps: added to the variance.
+
+    Source: Eqn. 1-2; Wu and He, 2018.
+    """
+
+    def __init__(self, groups: int, *, eps: float) -> None:
+        super().__init__()
+        self.groups, self.eps = groups, eps
+
+    def forward(self, x: Centered) -> tuple[Tensor, Tensor]:
+        """Return mu and 1/sigma, each of shape (N, C)."""
+        n, c = x.mean_nc.shape
+        m_ngi, v_ngi = (t.view(n, self.groups, c // self.groups) for t in (x.mean_nc, x.var_nc))
+        mu_ng1 = m_ngi.mean(2, keepdim=True)
+        var_ng1 = (v_ngi + (m_ngi - mu_ng1).square()).mean(2, keepdim=True)
+        inverse_ng1 = (var_ng1 + self.eps).rsqrt()
+        return mu_ng1.expand_as(m_ngi).reshape(n, c), inverse_ng1.expand_as(m_ngi).reshape(n, c)
+
+    def extra_repr(self) -> str:
+        return f"groups={self.groups}, eps={self.eps}"
