@@ -1,0 +1,158 @@
+"""Batches of uint8 images and labels, in an order that depends on (seed, epoch, replica) alone.
+
+Shape suffixes: n samples, c channels, h height, w width.
+"""
+
+from __future__ import annotations
+
+import signal
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from an_cli.config.schema import DataConfig, RecipeConfig
+from an_cli.data.dataset import DataSet, View, eval_view, train_view
+from an_cli.data.order import Samples, batches_per_replica, eval_shard, replica_samples, split_batches
+from an_cli.errors import ConfigError, DataError
+
+Batch = tuple[Tensor, Tensor]
+
+
+def make_train_batches(
+    dataset: DataSet,
+    *,
+    recipe: RecipeConfig,
+    data: DataConfig,
+    seed: int,
+    epoch: int,
+    replica: int,
+    replicas: int,
+    loader_workers: int = 0,
+    start_step: int = 0,
+    pin_memory: bool = False,
+) -> Iterator[Batch]:
+    """One replica's batches of one epoch, augmented.
+
+    Args:
+        dataset: the training set.
+        recipe: gives batch_per_replica, augment and interpolation.
+        data: gives the image's geometry.
+        seed: the cell's seed.
+        epoch: from 0.
+        replica: in [0, replicas).
+        replicas: among which the epoch is split.
+        loader_workers: processes that decode files; 0 decodes here. Sets in memory never start any.
+        start_step: batches to leave out without reading them; the remaining ones are the same.
+        pin_memory: put decoded images into page-locked memory, for a CUDA device.
+
+    Returns:
+        Pairs (x_nchw uint8, y_n int64); the last batch may be smaller, and nothing is dropped.
+
+    Raises:
+        ConfigError: an augmentation that the data set cannot do, or a last batch of one sample.
+        DataError: while iterating, a file that cannot be read.
+    """
+    if recipe.augment not in dataset.augments:
+        raise ConfigError(
+            f"{recipe.augment} with source={data.source}",
+            where="recipe.augment",
+            now=f"legal: {', '.join(sorted(dataset.augments))}",
+        )
+    steps = batches_per_replica(len(dataset), batch=recipe.batch_per_replica, replicas=replicas)
+    if not 0 <= start_step <= steps:
+        raise ValueError(f"start_step {start_step} of {steps}")
+    mine = replica_samples(len(dataset), seed=seed, epoch=epoch, replica=replica, replicas=replicas)
+    batches = split_batches(mine, recipe.batch_per_replica)[start_step:]
+    view = train_view(recipe, data, seed=seed, epoch=epoch)
+    return _read(_Reader(dataset, view), batches, loader_workers, pin_memory)
+
+
+def make_eval_batches(
+    dataset: DataSet,
+    *,
+    recipe: RecipeConfig,
+    data: DataConfig,
+    loader_workers: int = 0,
+    shard: tuple[int, int] = (0, 1),
+    pin_memory: bool = False,
+) -> Iterator[Batch]:
+    """Batches of a contiguous shard of the evaluation set, in data-set order, nothing padded.
+
+    Args:
+        dataset: the evaluation set.
+        recipe: gives the batch size and the interpolation.
+        data: gives the image's geometry.
+        loader_workers: processes that decode files; 0 decodes here.
+        shard: (index, count); the shards' batches one after the other are the whole set in order.
+        pin_memory: put decoded images into page-locked memory, for a CUDA device.
+
+    Returns:
+        Pairs (x_nchw uint8, y_n int64); the last batch may be smaller.
+    """
+    ids = eval_shard(len(dataset), shard)
+    batches = split_batches(np.arange(ids.start, ids.stop, dtype=np.int64), recipe.batch_per_replica)
+    return _read(_Reader(dataset, eval_view(recipe, data)), batches, loader_workers, pin_memory)
+
+
+class _Reader(Dataset[Batch | DataError]):
+    """Reads a whole batch per index: the index is the batch's sample ids."""
+
+    def __init__(self, dataset: DataSet, view: View) -> None:
+        self.dataset, self.view = dataset, view
+
+    def read(self, samples: Samples) -> Batch:
+        return self.dataset.read(samples, self.view), torch.from_numpy(self.dataset.labels[samples])
+
+    def __getitem__(self, samples: Samples) -> Batch | DataError:
+        """For loader workers: an error travels as a value, because torch would rebuild it without its parts."""
+        try:
+            return self.read(samples)
+        except DataError as error:
+            return error
+
+
+def _read(reader: _Reader, batches: list[Samples], loader_workers: int, pin_memory: bool) -> Iterator[Batch]:
+    if loader_workers == 0 or not reader.dataset.on_disk or not batches:
+        yield from map(reader.read, batches)
+        return
+    for item in _started(reader, batches, loader_workers, pin_memory):
+        if isinstance(item, DataError):
+            raise item
+        x, y = item
+        yield x, y
+
+
+def _started(
+    reader: _Reader, batches: list[Samples], loader_workers: int, pin_memory: bool
+) -> Iterator[Batch | DataError]:
+    """A loader whose workers run. Forked: they share the file names, and die with their parent at the latest."""
+    loader = DataLoader(
+        reader,
+        sampler=batches,
+        batch_size=None,
+        num_workers=min(loader_workers, len(batches)),
+        collate_fn=_as_it_is,
+        worker_init_fn=_ignore_signals,
+        pin_memory=pin_memory,
+        multiprocessing_context="fork",
+        generator=torch.Generator(),  # else the loader draws from the global one
+    )
+    with warnings.catch_warnings():
+        # Python 3.12 warns of forking beside threads; a worker takes no lock that ours could hold.
+        warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
+        return iter(loader)
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+def _ignore_signals(worker: int) -> None:
+    """Ctrl-C and a scheduler's SIGTERM reach the whole group; the training process alone decides when to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,0 +1,1 @@
+"""Images that ship with the package; read by `an_cli.data.embedded_set`."""

@@ -1,0 +1,34 @@
+"""From a data config to its data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from an_cli.config.schema import DataConfig, DataSource
+from an_cli.data.dataset import DataPair
+
+
+def make_data(config: DataConfig, *, data_root: Path | None) -> DataPair:
+    """Training and evaluation set of a config.
+
+    Args:
+        config: which data, and what is expected of them.
+        data_root: folder that holds the data sets' folders; only image folders need it.
+
+    Raises:
+        ConfigError: the config cannot describe this source.
+        DataError: the data are missing, incomplete, or not those that the config describes.
+    """
+    match config.source:  # each source imports what it needs when it is chosen
+        case DataSource.FASHION_MNIST_SMALL:
+            from an_cli.data.embedded_set import fashion_mnist_small
+
+            return fashion_mnist_small(config)
+        case DataSource.SYNTHETIC:
+            from an_cli.data.synthetic import synthetic
+
+            return synthetic(config)
+        case DataSource.IMAGE_FOLDER:
+            from an_cli.data.image_folder import image_folder
+
+            return image_folder(config, data_root)
