@@ -3,7 +3,8 @@
 from an_cli.plan.expand import Cell, Plan, PlanRow, make_plan
 from an_cli.plan.grid import write_grid
 from an_cli.plan.ledger import Published, read_ledger
-from an_cli.plan.study import Row, Study, load_study
+from an_cli.plan.rows import Row
+from an_cli.plan.study import Study, load_study
 
 __all__ = [
     "Cell",

@@ -1,40 +1,13 @@
-"""Grids: the products of several values, as rows; and the study file that a command line describes."""
+"""Grid studies that a command line describes, written as study files."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from an_cli.config.overrides import parse, spell
+from an_cli.config.overrides import parse
 from an_cli.errors import StudyError
 from an_cli.files import dump_yaml, write_atomic
-from an_cli.plan.study import Row
-
-
-def grid_rows(grid: Mapping[str, Any], where: str) -> tuple[Row, ...]:
-    """Rows of a grid, in the order written; the first is the baseline.
-
-    Args:
-        grid: dotted key or group -> list of values.
-        where: the study, for messages.
-
-    Raises:
-        StudyError: a key without a list of values.
-    """
-    for key, values in grid.items():
-        if not isinstance(values, list) or not values:
-            raise StudyError(
-                f"{values!r} is not a list of values", where=f"{where}: grid.{key}", now="write [a, b, ...]"
-            )
-    products = itertools.product(*([spell(key, value) for value in values] for key, values in grid.items()))
-    words = list(products)
-    return tuple(Row(label=_label(row), set=row, baseline=index == 0) for index, row in enumerate(words))
-
-
-def _label(words: Sequence[str]) -> str:
-    return ", ".join(word.split("=", 1)[0].rsplit(".", 1)[-1] + "=" + word.split("=", 1)[1] for word in words)
 
 
 def write_grid(name: str, overrides: Sequence[str]) -> Path:

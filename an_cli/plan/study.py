@@ -1,6 +1,6 @@
 """A study: a file of sweeps/ as a frozen value.
 
-Three shapes: `rows` (one factor at a time around a baseline), `grid` (products). A study can extend another one with
+Two shapes: `rows` (one factor at a time around a baseline) and `grid` (products). A study can extend another one with
 other base values; that is how the small, embedded version of a table is made, so that both are the same study.
 """
 
@@ -16,20 +16,7 @@ from an_cli.config import read, search_path
 from an_cli.config.overrides import parse
 from an_cli.errors import StudyError
 from an_cli.files import read_yaml
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One line of a table: what it changes in the base, or which published row it quotes."""
-
-    label: str
-    set: tuple[str, ...] = ()
-    group: str = ""
-    baseline: bool = False
-    paper: str | None = None
-    literature: str | None = None
-    gain_over: str | None = None
-    differs: tuple[str, ...] = ()
+from an_cli.plan.rows import Row, grid_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +116,6 @@ def _rows(file: _File, name: str) -> tuple[Row, ...]:
         return file.rows
     if file.rows:
         raise StudyError("a study has rows or a grid, not both", where=name, now="split it in two studies")
-    from an_cli.plan.grid import grid_rows
-
     return grid_rows(file.grid, name)
 
 
