@@ -1,0 +1,110 @@
+"""A store as tidy frames for notebooks: one row per run, or one row per run and epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from an_cli.errors import StoreError
+from an_cli.store import Result, RunRecord, Store, read_runs
+
+_EVALUATION = ("epoch", "loss", "top1_error_pct", "top5_error_pct")
+_RESULT = ("params", "macs", "steps", "train_s", "code_tree", "data_fingerprint", "device")
+_CHOICES = ("model", "norm", "recipe", "data")
+_WHOLE = ("last_epoch", "best_epoch", "params", "macs", "steps", "seed")
+_FIRST = (
+    *("id", "status", *_CHOICES, "seed"),
+    *(f"{which}_{field}" for which in ("last", "best") for field in _EVALUATION),
+    *_RESULT,
+    *("n_attempts", "n_epochs", "skipped_lines", "error"),
+)
+
+
+def load(store: Path | str | Store) -> pd.DataFrame:
+    """All runs of a store, finished or not.
+
+    Args:
+        store: the store or its folder.
+
+    Returns:
+        One row per run: `id`, `status`, the chosen names (`model`, `norm`, `recipe`, `data`), the numbers of the last
+        and the best epoch (`last_top1_error_pct`, ...), and every config value under its dotted key
+        (`norm.attention.gate`; lists are tuples). What a run does not have is missing.
+
+    Raises:
+        StoreError: there is no such folder, or a newer an-cli wrote it.
+    """
+    return frame_of(_records(store))
+
+
+def curves(store: Path | str | Store) -> pd.DataFrame:
+    """The metrics of all epochs of all runs of a store: one row per run and epoch, with the run's `id`.
+
+    Raises:
+        StoreError: there is no such folder, or a newer an-cli wrote it.
+    """
+    lines = [{"id": record.id, **line} for record in _records(store) for line in record.epochs]
+    return pd.DataFrame(lines).drop(columns="kind", errors="ignore") if lines else pd.DataFrame({"id": [], "epoch": []})
+
+
+def _records(store: Path | str | Store) -> list[RunRecord]:
+    opened = store if isinstance(store, Store) else Store(Path(store))
+    if not opened.root.is_dir():
+        raise StoreError("no store there", where=str(opened.root), now="name the folder that holds runs/")
+    opened.check_version()
+    return read_runs(opened, opened.run_ids())
+
+
+def frame_of(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """Records as a tidy frame (see `load`)."""
+    rows = [_row(record) for record in records]
+    names = dict.fromkeys((*_FIRST, *(name for row in rows for name in row)))
+    # One list per column: pandas' own way from a list of dicts costs ten times as much.
+    frame = pd.DataFrame({name: [row.get(name) for row in rows] for name in names})
+    return frame.astype(dict.fromkeys(_WHOLE, "Int64"))
+
+
+def _row(record: RunRecord) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": record.id,
+        "status": record.status.value,
+        "n_attempts": len(record.attempts),
+        "n_epochs": len(record.epochs),
+        "skipped_lines": record.skipped_lines,
+        "error": record.error,
+    }
+    row.update((name, record.choices.get(name)) for name in _CHOICES)
+    if record.attempts:
+        row.update(code_tree=record.attempts[-1].code_tree, device=record.attempts[-1].device)
+    if record.result is not None:
+        _add_result(row, record.result)
+    if record.config is not None:
+        _add_leaves(row, record.config, "")
+    return row
+
+
+def _add_result(row: dict[str, Any], result: Result) -> None:
+    for which, evaluation in (("last", result.last), ("best", result.best)):
+        row.update((f"{which}_{field}", getattr(evaluation, field)) for field in _EVALUATION)
+    row.update((field, getattr(result, field)) for field in _RESULT)
+
+
+def _add_leaves(row: dict[str, Any], value: Any, prefix: str) -> None:
+    shape: type = type(value)
+    for name in _names(shape):
+        item, key = getattr(value, name), prefix + name
+        if dataclasses.is_dataclass(item):
+            _add_leaves(row, item, f"{key}.")
+        else:
+            row[key] = item.value if isinstance(item, StrEnum) else item
+
+
+@cache
+def _names(shape: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(shape))

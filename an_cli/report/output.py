@@ -1,0 +1,61 @@
+"""One table in every format: as text, or as files under `reports/build/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from an_cli.errors import ReportError, nearest
+from an_cli.files import cannot_write, write_atomic
+from an_cli.report.latex import latex
+from an_cli.report.machine import as_csv, as_json
+from an_cli.report.markdown import markdown
+from an_cli.report.table import Table
+from an_cli.report.terminal import terminal
+from an_cli.store import Store
+
+_RENDERERS = {"markdown": markdown, "latex": latex, "terminal": terminal, "csv": as_csv, "json": as_json}
+_ENDINGS = {"markdown": "md", "latex": "tex", "terminal": "txt", "csv": "csv", "json": "json"}
+FILES = ("markdown", "latex", "csv", "json")
+
+
+def render(table: Table, format: str) -> str:
+    """A table as text; equal tables give equal text.
+
+    Args:
+        table: what to print.
+        format: markdown, latex, terminal, csv or json.
+
+    Raises:
+        ReportError: another format.
+    """
+    if format not in _RENDERERS:
+        raise ReportError(f"unknown format {format!r}", where=table.study, now=nearest(format, _RENDERERS))
+    return _RENDERERS[format](table)
+
+
+def write(table: Table, store: Store, formats: Iterable[str] = FILES) -> list[Path]:
+    """Write a table to `reports/build/<study>.<ending>` of a store, each file whole.
+
+    Args:
+        table: what to write.
+        store: where to.
+        formats: see `render`.
+
+    Returns:
+        The files, in the order of the formats.
+
+    Raises:
+        ReportError: an unknown format. StoreError: the folder cannot be written.
+    """
+    texts = {format: render(table, format) for format in formats}
+    try:
+        store.reports.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(store.reports, error) from error
+    paths = []
+    for format, text in texts.items():
+        path = store.reports / f"{table.study}.{_ENDINGS[format]}"
+        write_atomic(path, text)
+        paths.append(path)
+    return paths

@@ -1,0 +1,148 @@
+"""The semantic Table: what is known of every row and how surely, before anything is text.
+
+Renderers add nothing to it: the same numbers, marks and footnotes stand in all formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from an_cli.report.spec import Epoch, Measure
+
+
+class Mark(StrEnum):
+    """What a reader must know of a cell or a row beside its number."""
+
+    MISSING = "missing"  # nothing was run, or nothing is finished
+    PARTIAL = "partial"  # some of its seeds
+    FAILED = "failed"  # at least one of its runs failed or cannot be read
+    LITERATURE = "literature"  # quoted, not run here
+    BASELINE = "baseline"  # the row that others are compared with
+    NOT_COMPARABLE = "not comparable"
+
+
+class RowStatus(StrEnum):
+    """How much of a row there is."""
+
+    FINISHED = "finished"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    MISSING = "missing"
+    LITERATURE = "literature"
+
+
+class Direction(StrEnum):
+    """Which values of a column are better."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column to print."""
+
+    measure: Measure
+    title: str
+    direction: Direction
+    decimals: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableCell:
+    """One number, with what it stands on.
+
+    Attributes:
+        value: mean over seeds, or a count; None prints as a dash.
+        spread: sample standard deviation over seeds; None below two.
+        standard_error: of the value; None where it is not known.
+        values: per seed.
+        paired: for differences: whether they are taken seed by seed.
+        notes: texts of its footnotes.
+        runs: ids of the runs it comes from.
+    """
+
+    value: float | None = None
+    spread: float | None = None
+    standard_error: float | None = None
+    values: tuple[float, ...] = ()
+    paired: bool | None = None
+    marks: tuple[Mark, ...] = ()
+    notes: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRow:
+    """One line.
+
+    Attributes:
+        reference: label of the row that its difference is taken from; empty for the reference itself.
+        seeds: those that its numbers come from.
+        planned: ids of all its cells, run or not.
+        notes: texts of footnotes to the whole row.
+        remark: what the published-number ledger notes of it.
+        cells: every measure, printed or not.
+    """
+
+    label: str
+    kind: str
+    group: str
+    baseline: bool
+    reference: str
+    status: RowStatus
+    marks: tuple[Mark, ...]
+    seeds: tuple[int, ...]
+    planned: tuple[str, ...]
+    runs: tuple[str, ...]
+    notes: tuple[str, ...]
+    remark: str
+    cells: Mapping[Measure, TableCell]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A study's table. `notes` are about the whole of it; footnotes belong to rows and cells."""
+
+    study: str
+    caption: str
+    epoch: Epoch
+    columns: tuple[Column, ...]
+    rows: tuple[TableRow, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def footnotes(self) -> dict[str, str]:
+        """Text -> its mark, in reading order: a dagger for quoted rows, letters for the rest."""
+        texts = dict.fromkeys(text for row in self.rows for text in self._notes(row))
+        letters = _letters()
+        return {text: DAGGER if text == QUOTED else next(letters) for text in texts}
+
+    def _notes(self, row: TableRow) -> Iterator[str]:
+        yield from row.notes
+        for column in self.columns:
+            yield from row.cells[column.measure].notes if column.measure in row.cells else ()
+
+
+DAGGER = "†"
+QUOTED = "quoted, not run here"
+
+
+def _letters() -> Iterator[str]:
+    count = 0
+    while True:
+        yield _letter(count)
+        count += 1
+
+
+def _letter(index: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    high, low = divmod(index, 26)
+    return (_letter(high - 1) if high else "") + chr(ord("a") + low)

@@ -1,0 +1,215 @@
+"""Records written by hand become tables whose every number is known."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from an_cli.plan import Plan
+from an_cli.report import Epoch, Mark, Measure, RowStatus, Table, TableCell, TableRow, build_table
+from an_cli.report.table import QUOTED
+from an_cli.store import Evaluation, RunRecord, Status
+from tests.report.by_hand import SPEC, Cost, attempt, finished, plan, quoted, record, result, row
+
+BASE = row("base", baseline=True)
+MEAN = row("mean", "norm.attention.squeeze=mean")
+ERRORS, OTHERS = (10.0, 11.0, 12.0), (9.5, 10.0, 12.0)
+
+
+def table_of(plan: Plan, records: list[RunRecord], **fields: object) -> Table:
+    return build_table(plan, records, {}, dataclasses.replace(SPEC, **fields))
+
+
+def row_of(table: Table, label: str) -> TableRow:
+    return next(row for row in table.rows if row.label == label)
+
+
+def both() -> list[RunRecord]:
+    return [*finished(BASE, ERRORS), *finished(MEAN, OTHERS)]
+
+
+def test_a_finished_row_is_this_value() -> None:
+    table = table_of(plan(BASE, MEAN), both())
+    runs = tuple(cell.id for cell in MEAN[1])
+    assert row_of(table, "mean") == TableRow(
+        label="mean",
+        kind="trained",
+        group="",
+        baseline=False,
+        reference="base",
+        status=RowStatus.FINISHED,
+        marks=(),
+        seeds=(0, 1, 2),
+        planned=runs,
+        runs=runs,
+        notes=(),
+        remark="",
+        cells={
+            Measure.PARAMS: TableCell(value=78_123, runs=runs),
+            Measure.MACS: TableCell(value=12_345_678, runs=runs),
+            Measure.TOP1: TableCell(
+                value=10.5,
+                spread=pytest.approx(1.3228756555),
+                standard_error=pytest.approx(0.7637626158),
+                values=OTHERS,
+                runs=runs,
+            ),
+            Measure.TOP5: TableCell(
+                value=pytest.approx(1.05),
+                spread=pytest.approx(0.13228756555),
+                standard_error=pytest.approx(0.07637626158),
+                values=tuple(error / 10 for error in OTHERS),
+                runs=runs,
+            ),
+            Measure.GAIN: TableCell(
+                value=-0.5,
+                spread=0.5,
+                standard_error=pytest.approx(0.28867513459),
+                values=(-0.5, -1.0, 0.0),
+                paired=True,
+                runs=(*runs, *(cell.id for cell in BASE[1])),
+            ),
+        },
+    )
+
+
+def test_the_baseline_row_has_no_difference_to_itself() -> None:
+    found = row_of(table_of(plan(BASE, MEAN), both()), "base")
+    assert found.reference == ""
+    assert found.cells[Measure.GAIN] == TableCell(marks=(Mark.BASELINE,))
+    assert found.marks == (Mark.BASELINE,)
+
+
+def test_equal_input_gives_an_equal_table_whatever_the_order_of_records() -> None:
+    assert table_of(plan(BASE, MEAN), both()) == table_of(plan(BASE, MEAN), both()[::-1])
+
+
+def test_the_best_epoch_is_printed_only_when_asked_for_and_named() -> None:
+    last = table_of(plan(BASE), finished(BASE, ERRORS))
+    best = table_of(plan(BASE), finished(BASE, ERRORS), epoch=Epoch.BEST)
+    assert last.rows[0].cells[Measure.TOP1].value == 11.0
+    assert best.rows[0].cells[Measure.TOP1].value == 10.5
+    assert "last epoch" in " ".join(last.notes)
+    assert "best epoch" in " ".join(best.notes)
+
+
+def test_two_of_three_seeds_is_said_and_the_difference_pairs_what_both_have() -> None:
+    half = [*finished(MEAN, OTHERS)[:2], record(MEAN[1][2], Status.RUNNING)]
+    table = table_of(plan(BASE, MEAN), [*finished(BASE, ERRORS), *half])
+    found = row_of(table, "mean")
+    assert found.status is RowStatus.PARTIAL
+    assert found.notes == ("2 of 3 seeds; seed 2: running",)
+    assert found.cells[Measure.TOP1].value == 9.75
+    assert found.cells[Measure.TOP1].marks == (Mark.PARTIAL,)
+    assert found.cells[Measure.GAIN].value == -0.75
+    assert found.cells[Measure.GAIN].notes == ("difference over seeds 0, 1, which both rows have",)
+    assert found.cells[Measure.GAIN].runs == (MEAN[1][0].id, MEAN[1][1].id, BASE[1][0].id, BASE[1][1].id)
+    assert table.notes[0] == "Incomplete: 5 of 6 runs."
+
+
+def test_a_failed_run_is_marked_with_its_cause() -> None:
+    error = "Traceback (most recent call last):\n  File x\nRuntimeError: CUDA out\tof memory\n"
+    records = [record(cell, Status.FAILED, error=error) for cell in MEAN[1]]
+    found = row_of(table_of(plan(BASE, MEAN), [*finished(BASE, ERRORS), *records]), "mean")
+    assert found.status is RowStatus.FAILED
+    assert found.marks == (Mark.MISSING, Mark.FAILED)
+    assert found.notes == ("0 of 3 seeds; seeds 0, 1, 2: failed: RuntimeError: CUDA out of memory",)
+    assert found.cells[Measure.TOP1].value is None
+
+
+def test_nothing_run_is_missing_and_unknown_is_never_failed() -> None:
+    records = [record(MEAN[1][0], Status.UNKNOWN), record(MEAN[1][1], Status.WAITING, config=None)]
+    table = table_of(plan(BASE, MEAN), records)
+    found = row_of(table, "mean")
+    assert found.status is RowStatus.MISSING
+    assert found.marks == (Mark.MISSING,)
+    assert found.notes == ("0 of 3 seeds; seed 0: not visible from here; seed 1: waiting; seed 2: not run",)
+    assert found.cells[Measure.GAIN] == TableCell(marks=(Mark.MISSING,))
+    assert row_of(table, "base").cells[Measure.PARAMS] == TableCell(marks=(Mark.MISSING,))
+
+
+def test_zero_is_zero() -> None:
+    perfect = result(0.0, best=Evaluation(epoch=0, loss=0.0, top1_error_pct=0.0, top5_error_pct=0.0, samples=1))
+    records = [record(cell, result=perfect) for cell in (*BASE[1], *MEAN[1])]
+    found = row_of(table_of(plan(BASE, MEAN), records), "mean")
+    assert found.cells[Measure.TOP1].value == 0
+    assert found.cells[Measure.GAIN].value == 0
+    assert found.cells[Measure.GAIN].spread == 0
+
+
+@pytest.mark.parametrize(
+    ("top1", "top5", "best"), [(101.0, 1.0, 1.0), (5.0, 6.0, 5.0), (-1.0, -1.0, -1.0), (5.0, 1.0, 6.0)]
+)
+def test_numbers_that_cannot_be_are_not_averaged(top1: float, top5: float, best: float) -> None:
+    evaluation = Evaluation(epoch=3, loss=0.1, top1_error_pct=top1, top5_error_pct=top5, samples=9)
+    broken = result(1.0, last=evaluation, best=dataclasses.replace(evaluation, top1_error_pct=best, top5_error_pct=0.0))
+    records = [*finished(BASE, ERRORS)[:2], record(BASE[1][2], result=broken)]
+    found = table_of(plan(BASE), records).rows[0]
+    assert found.seeds == (0, 1)
+    assert Mark.FAILED in found.marks
+    assert "seed 2: unreadable" in found.notes[0]
+
+
+def test_a_folder_that_holds_another_cell_is_not_counted() -> None:
+    records = finished(BASE, ERRORS)
+    records[1] = dataclasses.replace(records[1], config=MEAN[1][1].config)
+    assert table_of(plan(BASE), records).rows[0].seeds == (0, 2)
+
+
+def test_seeds_not_shared_fall_back_to_unpaired_and_say_so() -> None:
+    other = row("mean", "norm.attention.squeeze=mean", seeds=(7, 8))
+    found = row_of(table_of(plan(BASE, other), [*finished(BASE, ERRORS), *finished(other, (9.0, 11.0))]), "mean")
+    gain = found.cells[Measure.GAIN]
+    assert (gain.value, gain.spread, gain.paired) == (-1.0, None, False)
+    assert gain.notes == ("unpaired: no seed in common with 'base'; difference of the means, standard error 1.15",)
+
+
+def test_a_row_compared_with_another_than_the_baseline_says_so() -> None:
+    third = row("sum", "norm.attention.gate=sigmoid", gain_over="mean")
+    records = [*both(), *finished(third, (9.0, 9.0, 9.0))]
+    gain = row_of(table_of(plan(BASE, MEAN, third), records), "sum").cells[Measure.GAIN]
+    assert gain.value == -1.5
+    assert gain.notes == ("difference to 'mean'",)
+
+
+def test_literature_is_quoted_and_never_compared() -> None:
+    gn = quoted("GN", params_m=25.56, flops_g=4.11, top1_error_pct=24.0)
+    over = row("mean", "norm.attention.squeeze=mean", gain_over="GN")
+    table = table_of(plan(BASE, gn, over), [*finished(BASE, ERRORS), *finished(over, OTHERS)])
+    found = row_of(table, "GN")
+    assert found.status is RowStatus.LITERATURE
+    assert found.cells[Measure.PARAMS].value == pytest.approx(25_560_000)
+    assert found.cells[Measure.TOP1] == TableCell(value=24.0, marks=(Mark.LITERATURE,))
+    assert found.cells[Measure.TOP5].value is None
+    assert table.footnotes[QUOTED] == "†"
+    gain = row_of(table, "mean").cells[Measure.GAIN]
+    assert gain.value is None
+    assert gain.marks == (Mark.NOT_COMPARABLE,)
+
+
+def test_counts_come_from_costs_where_nothing_ran_and_must_agree_where_it_did() -> None:
+    costs = {cell.id: Cost(78_123, 99) for cell in BASE[1]}
+    before = build_table(plan(BASE), [], costs, SPEC).rows[0].cells
+    assert before[Measure.PARAMS] == TableCell(value=78_123)
+    after = build_table(plan(BASE), finished(BASE, ERRORS), costs, SPEC).rows[0].cells
+    assert after[Measure.PARAMS].notes == ()
+    assert after[Measure.MACS].value == 12_345_678
+    assert after[Measure.MACS].notes == ("counts disagree: runs say 12,345,678, the model as it is now 99",)
+
+
+def test_footnote_marks_run_past_z() -> None:
+    rows = [row(f"row {index}", f"recipe.weight_decay={index + 1}e-5", seeds=(0,)) for index in range(30)]
+    records = [record(several[1][0], Status.FAILED, error=f"cause {index}") for index, several in enumerate(rows)]
+    marks = list(table_of(plan(row("base", baseline=True, seeds=(0,)), *rows), records).footnotes.values())
+    assert marks[:2] == ["a", "b"]
+    assert marks[25:28] == ["z", "aa", "ab"]
+
+
+def test_only_the_attempts_that_a_result_stands_on_count() -> None:
+    early = (attempt(code_tree="old"), attempt(attempt=2))
+    records = [record(cell, result=result(10.0), attempts=early) for cell in BASE[1]]
+    assert table_of(plan(BASE), records).rows[0].notes == ()
+    resumed = (attempt(code_tree="old"), attempt(attempt=2, resumed_step=100))
+    records = [record(cell, result=result(10.0), attempts=resumed) for cell in BASE[1]]
+    assert "code" in " ".join(table_of(plan(BASE, MEAN), [*records, *finished(MEAN, OTHERS)]).rows[1].notes)

@@ -1,0 +1,87 @@
+"""Rows that differ in more than they say get a footnote; unequal data gets no difference."""
+
+from __future__ import annotations
+
+import pytest
+
+from an_cli.plan import Plan
+from an_cli.report import Mark, Measure, Table, TableRow, build_table
+from an_cli.store import RunRecord
+from tests.report.by_hand import SPEC, finished, plan, row
+
+BASE = row("base", baseline=True)
+MEAN = row("mean", "norm.attention.squeeze=mean")
+ERRORS = (10.0, 11.0, 12.0)
+
+
+def table_of(plan: Plan, *records: list[RunRecord]) -> Table:
+    return build_table(plan, [record for several in records for record in several], {}, SPEC)
+
+
+def second(table: Table) -> TableRow:
+    return table.rows[1]
+
+
+@pytest.mark.parametrize(("field", "word"), [("code_tree", "code"), ("device", "device")])
+def test_runs_made_otherwise_are_named(field: str, word: str) -> None:
+    found = second(table_of(plan(BASE, MEAN), finished(BASE, ERRORS), finished(MEAN, ERRORS, **{field: "other"})))
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith(f"differs from 'base', undeclared, in {word} (")
+    assert "other" in found.notes[0]
+    assert found.cells[Measure.GAIN].value == 0
+
+
+def test_unequal_evaluation_data_are_never_subtracted() -> None:
+    found = second(table_of(plan(BASE, MEAN), finished(BASE, ERRORS), finished(MEAN, ERRORS, data_fingerprint="other")))
+    gain = found.cells[Measure.GAIN]
+    assert gain.value is None
+    assert gain.marks == (Mark.NOT_COMPARABLE,)
+    assert gain.notes == ("no difference: not evaluated on the same data as 'base'",)
+    assert found.cells[Measure.TOP1].value == 11.0
+    assert "data (other against da7a)" in found.notes[0]
+
+
+def test_seeds_on_different_data_have_no_mean() -> None:
+    mixed = [*finished(MEAN, ERRORS)[:2], *finished(MEAN, ERRORS, data_fingerprint="other")[2:]]
+    cell = second(table_of(plan(BASE, MEAN), finished(BASE, ERRORS), mixed)).cells[Measure.TOP1]
+    assert cell.value is None
+    assert cell.values == ERRORS
+    assert cell.marks == (Mark.NOT_COMPARABLE,)
+
+
+def test_a_row_whose_own_seeds_were_made_by_different_code_says_so() -> None:
+    mixed = [*finished(BASE, ERRORS)[:2], *finished(BASE, ERRORS, code_tree="other")[2:]]
+    assert table_of(plan(BASE), mixed).rows[0].notes == ("its runs differ in code (c0de, other)",)
+
+
+def test_what_a_row_sets_needs_no_footnote() -> None:
+    several = row("both", "norm.attention.squeeze=mean", "recipe.weight_decay=0.001")
+    assert second(table_of(plan(BASE, several))).notes == ("0 of 3 seeds; seeds 0, 1, 2: not run",)
+
+
+def test_another_norm_needs_no_footnote() -> None:
+    assert len(second(table_of(plan(BASE, row("BN", "norm=bn")))).notes) == 1
+
+
+def test_what_follows_unseen_from_another_model_is_named() -> None:
+    base = row("base", "model=resnet50", "recipe=vanilla", "data=imagenet", "recipe.augment=none", baseline=True)
+    other = row("other", "model=resnet_small", "recipe=vanilla", "data=imagenet", "recipe.augment=none")
+    notes = second(table_of(plan(base, other))).notes
+    assert "undeclared, in recipe.stem (" in " ".join(notes)
+    assert "norm.attention.components" not in " ".join(notes)
+
+
+def test_a_declared_difference_is_printed_as_declared() -> None:
+    base = row("base", "model=resnet50", "recipe=vanilla", "data=imagenet", "recipe.augment=none", baseline=True)
+    other = row(
+        "other", "model=resnet_small", "recipe=vanilla", "data=imagenet", "recipe.augment=none", differs=("recipe",)
+    )
+    notes = " ".join(second(table_of(plan(base, other))).notes)
+    assert "differs from 'base', as declared, in recipe.stem (" in notes
+    assert "undeclared" not in notes
+
+
+def test_a_difference_declared_by_the_baseline_covers_its_group() -> None:
+    base = row("base", "recipe.interpolation=bicubic", baseline=True, differs=("recipe.interpolation",))
+    notes = second(table_of(plan(base, MEAN))).notes
+    assert "differs from 'base', as declared, in recipe.interpolation (bilinear against bicubic)" in notes

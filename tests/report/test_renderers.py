@@ -1,0 +1,195 @@
+"""The same table in every format, golden to the byte, hostile labels inert."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from an_cli.errors import ReportError
+from an_cli.report import Measure, Table, build_table, render, write
+from an_cli.report.latex import escape as latex_escape
+from an_cli.report.markdown import escape as markdown_escape
+from an_cli.report.wording import count_text, signed_text
+from an_cli.store import Status, Store
+from tests.report.by_hand import SPEC, Cost, finished, plan, quoted, record, row
+
+Golden = Callable[[str, object], None]
+ENDINGS = {"markdown": "md", "latex": "tex", "terminal": "txt", "csv": "csv", "json": "json"}
+HOSTILE = [
+    r"100% & more_or #less $x$ {y} ~z^2 \input{/etc/passwd}",
+    "a|b <script>alert(1)</script> [x](javascript:y) `c` **d** &lt; ~~e~~",
+    "line\nbreak\ttab \x1b[31mred\x07 \u202eright-to-left",
+    "caf\u00e9 \u03b1 \u0394 \u00b1 \u00d7 \u2013 \u2014 \u2020 \u6f22 \U0001f600 \"quoted\" 'single' <> K=(5,5,10,10)",
+    "[30] starts with a bracket",
+    "* starts with a star",
+    "-- --- ?` !` @ * = + ; : , . / [ ] ( )",
+    "",
+]
+
+
+def full_table() -> Table:
+    """A table with every kind of row: finished, partial, failed, missing, quoted, not comparable."""
+    base = row(
+        "RSD + A2 + hsigmoid + K=(10,10,20,20)", baseline=True, gain_over="RSD + A2 + hsigmoid + K=(10,10,20,20)"
+    )
+    over = {"gain_over": base[0].label}
+    mean = row("mean", "norm.attention.squeeze=mean", **over)
+    partial = row("concat(mean, std)", "norm.attention.squeeze=mean_std", **over)
+    failed = row("A1 & more | 100%", "norm.attention.head=a1", **over)
+    missing = row("softmax", "norm.attention.gate=softmax", **over)
+    other = row("sigmoid", "norm.attention.gate=sigmoid", group="second", baseline=True, gain_over="sigmoid")
+    foreign = row("K=(5,5,10,10)", "norm.attention.components=[5,5,10,10]", group="second", gain_over="sigmoid")
+    published = quoted("GN [30]", params_m=25.56, flops_g=4.09, top1_error_pct=24.0)
+    records = [
+        *finished(base, (10.25, 10.75, 10.5)),
+        *finished(mean, (10.0, 10.75, 10.0)),
+        *finished(partial, (9.0, 9.5, 9.75))[:2],
+        *[record(cell, Status.FAILED, error="loss is nan (epoch 2, step 40) | $x_1$") for cell in failed[1]],
+        *finished(other, (10.0, 10.0, 10.0), code_tree="beef"),
+        *finished(foreign, (11.0, 11.0, 11.0), data_fingerprint="other"),
+    ]
+    rows = (base, mean, partial, failed, missing, published, other, foreign)
+    costs = {cell.id: Cost(78_123, 12_345_678) for _, cells in rows for cell in cells}
+    return build_table(plan(*rows, study="full", title="All kinds of rows, 100% of them"), records, costs, SPEC)
+
+
+def hostile_table(labels: list[str]) -> Table:
+    base = row("base", baseline=True, seeds=(0,))
+    rows = [
+        row(label, f"recipe.weight_decay={index + 1}e-6", seeds=(0,), group=label) for index, label in enumerate(labels)
+    ]
+    causes = [record(cells[0], Status.FAILED, error=one.label) for one, cells in rows]
+    records = [*finished(base, (10.0,)), *causes]
+    return build_table(plan(base, *rows, study="hostile_1", title=labels[0]), records, {}, SPEC)
+
+
+@pytest.mark.parametrize("format", ENDINGS)
+def test_every_format_is_golden(format: str, golden: Golden) -> None:
+    golden(f"report/full.{ENDINGS[format]}", render(full_table(), format))
+
+
+def test_one_seed_prints_no_spread(golden: Golden) -> None:
+    base = row("base", baseline=True, seeds=(0,))
+    mean = row("mean", "norm.attention.squeeze=mean", seeds=(0,))
+    table = build_table(plan(base, mean), [*finished(base, (21.59,)), *finished(mean, (21.85,))], {}, SPEC)
+    text = render(table, "markdown")
+    assert "±" not in text
+    assert "+0.26" in text
+    assert "One seed per row" in text
+
+
+def test_equal_tables_give_equal_bytes(tmp_path: Path) -> None:
+    first = write(full_table(), Store(tmp_path / "a"))
+    second = write(full_table(), Store(tmp_path / "b"))
+    assert [path.name for path in first] == ["full.md", "full.tex", "full.csv", "full.json"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_an_unknown_format_names_the_legal_ones() -> None:
+    with pytest.raises(ReportError, match="did you mean latex"):
+        render(full_table(), "latec")
+
+
+def test_json_holds_what_others_rely_on() -> None:
+    value = json.loads(render(full_table(), "json"))
+    found = next(row for row in value["rows"] if row["label"] == "mean")
+    assert value["study"] == "full"
+    assert value["epoch"] == "last"
+    assert (found["params"], found["macs"], found["n_seeds"]) == (78_123, 12_345_678, 3)
+    assert found["top1_error_pct"]["mean"] == 10.25
+    assert found["top1_error_pct"]["values"] == [10.0, 10.75, 10.0]
+    assert found["gain"]["mean"] == -0.25
+    assert len(found["runs"]) == 3
+    missing = next(row for row in value["rows"] if row["label"] == "softmax")
+    assert missing["top1_error_pct"]["mean"] is None
+    assert missing["status"] == "missing"
+
+
+def test_csv_reads_back_with_unrounded_numbers() -> None:
+    lines = list(csv.DictReader(io.StringIO(render(full_table(), "csv"))))
+    assert float(lines[1]["top1_error_pct_std"]) == pytest.approx(0.4330127018922193, abs=1e-15)
+    assert lines[4]["top1_error_pct_mean"] == ""
+
+
+def test_the_numbers_are_the_same_in_all_formats() -> None:
+    for number in ("10.25", "0.43", "78.1k", "12.3M", "25.56M", "-0.25"):
+        assert all(number in render(full_table(), format) for format in ("markdown", "latex", "terminal"))
+
+
+@pytest.mark.parametrize(
+    ("count", "measure", "text"),
+    [
+        (25_755_420, Measure.PARAMS, "25.76M"),
+        (25_652_450, Measure.PARAMS, "25.65M"),
+        (78_123, Measure.PARAMS, "78.1k"),
+        (999_999, Measure.PARAMS, "1.00M"),
+        (999, Measure.PARAMS, "999"),
+        (0, Measure.PARAMS, "0"),
+        (4_089_184_256, Measure.MACS, "4.09G"),
+        (999_999_999, Measure.MACS, "1.00G"),
+        (12_345_678, Measure.MACS, "12.3M"),
+        (4_321, Measure.MACS, "4.3k"),
+    ],
+)
+def test_counts_print_as_in_the_paper(count: int, measure: Measure, text: str) -> None:
+    assert count_text(count, measure) == text
+
+
+def test_a_difference_carries_its_sign_and_nothing_has_none() -> None:
+    assert [signed_text(value, 2) for value in (0.256, -0.25, 0.0, -0.001, 0.004, -12)] == [
+        *("+0.26", "-0.25", "0.00", "0.00", "0.00", "-12.00")
+    ]
+
+
+def test_markdown_is_inert() -> None:
+    assert markdown_escape("a|b") == r"a\|b"
+    assert markdown_escape("<b>*x*</b> &lt;") == r"\<b\>\*x\*\</b\> \&lt;"
+    assert markdown_escape("an_bn _x_") == r"an_bn \_x\_"
+    table = hostile_table(HOSTILE)
+    bars = {line.replace(r"\|", "").count("|") for line in render(table, "markdown").splitlines() if line[:1] == "|"}
+    assert bars == {len(table.columns) + 1}
+
+
+def test_latex_is_escaped_and_k_is_set_in_maths() -> None:
+    assert latex_escape("100% a_b #1 & $x$ {y} ~ ^ \\z") == (
+        r"100\% a\_b \#1 \& \$x\$ \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}z"
+    )
+    assert latex_escape("A2 + K=(10,10,20,20)") == "A2 + $K=(10,10,20,20)$"
+    assert latex_escape("\u03b1 \u0394 \u6f22 \u0151") == r"$\alpha$ $\Delta$ ? o"
+
+
+def test_no_control_character_reaches_the_terminal() -> None:
+    text = render(hostile_table(HOSTILE), "terminal")
+    assert all(char == "\n" or char.isprintable() for char in text)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_tables_compile(tmp_path: Path) -> None:
+    latin = "".join(map(chr, [*range(32, 127), *range(160, 256)]))
+    tables = [full_table(), hostile_table([*HOSTILE, latin, "\u03b1\u03b2\u03b3\u03b4\u03b5\u03a9 \u00b5"])]
+    names = [str(write(table, Store(tmp_path), ["latex"])[0]) for table in tables]
+    body = "\n".join(rf"\input{{{name}}}" for name in names)
+    source = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{body}\end{{document}}"
+    (tmp_path / "paper.tex").write_text(source)
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
+        cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "paper.pdf").stat().st_size > 1000
+    assert "Missing character" not in (tmp_path / "paper.log").read_text(errors="replace")
+
+
+def test_a_cell_without_a_column_leaves_no_footnote() -> None:
+    table = full_table()
+    narrow = dataclasses.replace(table, columns=table.columns[:1])
+    assert not any("no difference" in text for text in narrow.footnotes)
+    assert any("no difference" in text for text in table.footnotes)
