@@ -32,11 +32,22 @@ def _misfits(cell: CellConfig) -> Iterator[tuple[str, str, str]]:
     model = cell.model
     if len(model.blocks) != len(model.widths):
         yield "model.widths", f"{len(model.widths)} widths for {len(model.blocks)} stages", "give one width per stage"
+    for key in ("blocks", "widths"):
+        if not getattr(model, key) or min(getattr(model, key)) < 1:
+            yield f"model.{key}", f"{list(getattr(model, key))} holds no stage or a value below 1", "write 1 or more"
+    yield from _at_least_one(model, "model", ("expansion", "stem_width"))
     yield from _norm(cell.norm, stages=len(model.blocks))
     yield from _recipe(cell.recipe)
     yield from _data(cell)
     if cell.seed < 0:
         yield "seed", f"{cell.seed} is negative", "write 0 or more"
+
+
+def _at_least_one(part: object, name: str, keys: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    for key in keys:
+        value = getattr(part, key)
+        if value is not None and value < 1:
+            yield f"{name}.{key}", f"{value} is below 1", "write 1 or more"
 
 
 def _norm(norm: NormConfig, stages: int) -> Iterator[tuple[str, str, str]]:
@@ -54,8 +65,15 @@ def _norm(norm: NormConfig, stages: int) -> Iterator[tuple[str, str, str]]:
         )
     if (norm.momentum is None) is (norm.standardize is Standardize.BN):
         yield "norm.momentum", f"momentum={norm.momentum} with standardize={norm.standardize}", "momentum belongs to bn"
+    yield from _at_least_one(norm, "norm", ("groups",))
+    if norm.momentum is not None and not 0 < norm.momentum <= 1:
+        yield "norm.momentum", f"{norm.momentum} is not in (0, 1]", "it weighs the newest batch: the paper uses 0.1"
+    if norm.eps <= 0:
+        yield "norm.eps", f"{norm.eps} is not positive", "it keeps a root from zero: 1e-5 is usual"
     if norm.attention is None:
         return
+    if norm.attention.eps <= 0:
+        yield "norm.attention.eps", f"{norm.attention.eps} is not positive", "1e-3 is shipped"
     components = norm.attention.components
     if len(components) != stages:
         yield (
@@ -68,10 +86,7 @@ def _norm(norm: NormConfig, stages: int) -> Iterator[tuple[str, str, str]]:
 
 
 def _recipe(recipe: RecipeConfig) -> Iterator[tuple[str, str, str]]:
-    for key in ("epochs", "replicas", "batch_per_replica", "cpu_threads"):
-        value = getattr(recipe, key)
-        if value is not None and value < 1:
-            yield f"recipe.{key}", f"{value} is below 1", "write 1 or more"
+    yield from _at_least_one(recipe, "recipe", ("epochs", "replicas", "batch_per_replica", "cpu_threads"))
     for key in ("lr", "momentum", "weight_decay", "label_smoothing", "mixup_alpha", "warmup_epochs"):
         if getattr(recipe, key) < 0:
             yield f"recipe.{key}", f"{getattr(recipe, key)} is negative", "write 0 or more"
@@ -89,16 +104,16 @@ def _recipe(recipe: RecipeConfig) -> Iterator[tuple[str, str, str]]:
             f"{recipe.loss_scale} with precision={recipe.precision}",
             "fp16 takes 128, the others null",
         )
+    if recipe.loss_scale is not None and recipe.loss_scale <= 0:
+        yield "recipe.loss_scale", f"{recipe.loss_scale} is not positive", "fp16 takes 128"
     if recipe.nesterov and recipe.momentum == 0:
         yield "recipe.nesterov", "Nesterov momentum without momentum", "set recipe.momentum=0.9"
 
 
 def _data(cell: CellConfig) -> Iterator[tuple[str, str, str]]:
     data = cell.data
-    for key in ("classes", "channels", "image_size", "train_samples", "eval_samples", "resize"):
-        value = getattr(data, key)
-        if value is not None and value < 1:
-            yield f"data.{key}", f"{value} is below 1", "write 1 or more"
+    counts = ("classes", "channels", "image_size", "train_samples", "eval_samples", "resize")
+    yield from _at_least_one(data, "data", counts)
     for key in ("mean", "std"):
         if len(getattr(data, key)) != data.channels:
             yield (
@@ -106,6 +121,10 @@ def _data(cell: CellConfig) -> Iterator[tuple[str, str, str]]:
                 f"{len(getattr(data, key))} values for {data.channels} channels",
                 "give one per channel",
             )
+    if min(data.std) <= 0:
+        yield "data.std", f"{list(data.std)} holds a value that is not positive", "images are divided by it"
+    if data.resize is not None and data.resize < data.image_size:
+        yield "data.resize", f"{data.resize} is below image_size={data.image_size}", "the crop must fit in it"
     folder = data.source is DataSource.IMAGE_FOLDER
     if folder is (data.folder is None) or folder is (data.resize is None):
         yield (

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from an_cli.errors import ConfigError, nearest
 
 GROUPS = ("model", "norm", "recipe", "data", "launch")
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
+_INDIRECT = re.compile(r"^\.|[:$\[]")  # a resolver, a nested or a relative reference: it may depend on any key
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Composer:
         """
         words = [parse(text) for text in overrides]
         groups = {word.key: str(word.value) for word in words if word.key in GROUPS}
-        values = {word.key: word for word in words if word.key not in GROUPS}
+        values = [word for word in words if word.key not in GROUPS]
         base = self._base(groups)
         tree = _merge(base, values)
         _drop_spent(tree)
@@ -127,6 +129,7 @@ class _Front:
 _front = _Front()
 
 
+@cache
 def _user_first() -> type:
     from hydra.core.config_search_path import ConfigSearchPath
     from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -151,33 +154,36 @@ def _explained(groups: list[str], error: BaseException) -> ConfigError:
     )
 
 
-def _merge(base: _Base, values: Mapping[str, Override]) -> dict[str, Any]:
-    if any(_touches(key, base.references) for key in values):
+def _merge(base: _Base, values: Sequence[Override]) -> dict[str, Any]:
+    if any("${" in word.text or _touches(word.key, base.references) for word in values):
         return _merge_and_resolve(base, values)
     tree = copy.deepcopy(base.plain)
-    for key, word in values.items():
-        _set(tree, key, word.value)
+    for word in values:
+        _set(tree, word.key, word.value)
     return tree
 
 
 def _touches(key: str, references: frozenset[str]) -> bool:
     return any(
-        ":" in name or name == key or name.startswith(f"{key}.") or key.startswith(f"{name}.") for name in references
+        _INDIRECT.search(name) or name == key or name.startswith(f"{key}.") or key.startswith(f"{name}.")
+        for name in references
     )
 
 
-def _merge_and_resolve(base: _Base, values: Mapping[str, Override]) -> dict[str, Any]:
+def _merge_and_resolve(base: _Base, values: Sequence[Override]) -> dict[str, Any]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     config = copy.deepcopy(base.unresolved)
-    for key, word in values.items():
-        _set(copy.deepcopy(base.plain), key, word.value)  # the same check of the key
-        OmegaConf.update(config, key, word.value)
+    checked = copy.deepcopy(base.plain)
     try:
+        for word in values:
+            _set(checked, word.key, word.value)  # the same check of the key
+            OmegaConf.update(config, word.key, word.value)
         plain: Any = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(f"cannot resolve: {' '.join(str(error).split())}", where=", ".join(values)) from error
+        where = ", ".join(word.key for word in values)
+        raise ConfigError(f"cannot resolve: {' '.join(str(error).split())}", where=where) from error
     return dict(plain)
 
 
@@ -198,6 +204,10 @@ def _set(tree: dict[str, Any], key: str, value: object) -> None:
             where=key,
             now=f"set one of: {', '.join(leaves(node[last], key))}",
         )
+    if isinstance(node[last], dict) and isinstance(value, dict):  # merged, as Hydra does
+        for name, item in value.items():
+            _set(tree, f"{key}.{name}", item)
+        return
     node[last] = copy.deepcopy(value)
 
 

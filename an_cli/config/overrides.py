@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -111,4 +112,18 @@ def _spell_value(value: object) -> str:
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(_spell_value(item) for item in value) + "]"
-    return str(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_spell_value(item)}" for key, item in value.items()) + "}"
+    return _spell_text(value) if isinstance(value, str) else str(value)
+
+
+def _spell_text(text: str) -> str:
+    """A text bare where it reads back as itself (`softmax`), else quoted (`'a, b'`, `'null'`)."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    try:
+        if parse(f"key=[{text}]").values == ([text],):  # what reads back within a list does so alone
+            return text
+    except ConfigError:
+        pass
+    return QuotedString(text, Quote.single).with_quotes()

@@ -117,14 +117,21 @@ def _word(kind: type[StrEnum], value: object, where: str, error: type[AnError]) 
 
 def _scalar(kind: type, value: object, where: str, error: type[AnError]) -> object:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)  # so that lr=1 and lr=1.0 are one experiment
+        value = _float(value, where, error)  # so that lr=1 and lr=1.0 are one experiment
     if kind is str and isinstance(value, str):
         return value
     if isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
         raise error(f"{_show(value)} is not {_NAMES[kind]}", where=where, now=f"write {_NAMES[kind]}")
     if isinstance(value, float) and not math.isfinite(value):
         raise error(f"{_show(value)} is not a finite number", where=where, now="write a finite number")
-    return value
+    return value + 0.0 if isinstance(value, float) else value  # -0.0 becomes 0.0: equal values, one spelling, one id
+
+
+def _float(value: int, where: str, error: type[AnError]) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise error("the number is too large", where=where, now="write a finite number") from None
 
 
 _NAMES: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}

@@ -54,7 +54,9 @@ def find(kind: str, name: str, *, suffix: str = ".yaml", error: type[AnError], w
     hits = [folder / f"{name}{suffix}" for folder in paths if (folder / f"{name}{suffix}").is_file()]
     if not hits:
         looked = ", ".join(str(folder) for folder in paths)
-        raise error(f"unknown {what} {name!r}", where=looked, now=nearest(name, names(kind, suffix=suffix)))
+        under, _, last = name.rpartition("/")
+        legal = names(kind, under=under, suffix=suffix)
+        raise error(f"unknown {what} {last!r}", where=looked, now=nearest(last, legal))
     return Found(hits[0], hits[1] if len(hits) > 1 else None)
 
 
