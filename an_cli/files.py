@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Hashable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +33,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # the parent class says so
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
             seen.add(key)
@@ -56,7 +60,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         StoreError: no space, no permission or a read-only file system; the old file stands.
     """
     raw = data.encode() if isinstance(data, str) else data
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_name(path)
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
@@ -67,8 +71,14 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         os.replace(part, path)
         sync_folder(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True) if part.exists() else None
+        with suppress(OSError):
+            part.unlink()
         raise cannot_write(path, error) from error
+
+
+def part_name(path: Path) -> Path:
+    """A name beside a file for what will replace it; on a shared disk two hosts may have processes of one number."""
+    return path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
 
 
 def sync_folder(folder: Path) -> None:
@@ -128,7 +138,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except OSError as error:
         raise StoreError(f"cannot read {path.name}: {error.strerror}", where=str(path.parent)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(
             f"{path.name} is not JSON: {error}", where=str(path.parent), now="restore it or move its folder away"
         ) from error
@@ -154,7 +164,7 @@ def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -170,7 +180,7 @@ def read_yaml(path: Path, error: type[AnError] = ConfigError) -> dict[str, Any]:
         value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as problem:
         raise error(f"cannot read {path.name}: {problem.strerror}", where=str(path.parent)) from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:  # ValueError: bad UTF-8, the 45th of a month
         text = " ".join(str(problem).split())
         raise error(f"{path.name} is not YAML: {text}", where=str(path)) from problem
     if value is None:
@@ -190,5 +200,5 @@ def subfolders(folder: Path) -> Iterable[str]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
