@@ -9,7 +9,8 @@ from an_cli.config import CellConfig, Composer, cell_id
 from an_cli.errors import AnError, StudyError, nearest
 from an_cli.plan.labels import make_labels
 from an_cli.plan.ledger import Published, read_ledger
-from an_cli.plan.study import Row, Study
+from an_cli.plan.rows import Row
+from an_cli.plan.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from an_cli.config.overrides import parse
+from an_cli.config import Composer, search_path
 from an_cli.errors import StudyError
 from an_cli.files import dump_yaml, write_atomic
+from an_cli.plan.rows import grid_rows
+from an_cli.plan.study import parse_science
 
 
 def write_grid(name: str, overrides: Sequence[str]) -> Path:
@@ -22,10 +25,11 @@ def write_grid(name: str, overrides: Sequence[str]) -> Path:
 
     Raises:
         StudyError: a bad name, nothing that varies, or a different study of that name.
+        ConfigError: a point of the grid that does not compose; nothing is written then.
     """
     if not name.replace("_", "").replace("-", "").isalnum():
         raise StudyError(f"{name!r} cannot name a study", where="--as", now="use letters, digits, - and _")
-    words = [parse(text) for text in overrides]
+    words = parse_science(overrides, f"--as {name}")
     grid = {word.key: list(word.values) for word in words if len(word.values) > 1 and word.key != "seed"}
     seeds = next((list(word.values) for word in words if word.key == "seed"), [0])
     if not grid:
@@ -35,11 +39,20 @@ def write_grid(name: str, overrides: Sequence[str]) -> Path:
     study = {"title": f"Grid over {', '.join(grid)}", "base": base, "seeds": seeds, "grid": grid}
     text = f"# Written by: {command}\n{dump_yaml(study)}"
     path = Path.cwd() / "sweeps" / f"{name}.yaml"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise StudyError(
-            f"study {name!r} exists and differs", where=str(path), now=f"an-cli ablate {name}, or another name"
-        )
+    for taken in (path, search_path.shipped("sweeps") / path.name):
+        if taken.exists() and (taken != path or path.read_text(encoding="utf-8") != text):
+            raise StudyError(
+                f"study {name!r} exists and differs", where=str(taken), now=f"an-cli ablate {name}, or another name"
+            )
     if not path.exists():
+        _compose_all(base, grid, name)
         path.parent.mkdir(exist_ok=True)
         write_atomic(path, text)
     return path
+
+
+def _compose_all(base: Sequence[str], grid: Mapping[str, Any], name: str) -> None:
+    """Compose every point once, so that a misspelled word leaves no file in the way of the corrected command."""
+    composer = Composer()
+    for row in grid_rows(grid, f"--as {name}"):
+        composer.compose([*base, *row.set])

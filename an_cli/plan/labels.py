@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from an_cli.config import CellConfig, leaves, plain
+from an_cli.files import canonical_json
 
 _LONGEST = 120
 
@@ -21,7 +22,7 @@ def make_labels(configs: Mapping[str, CellConfig], baseline: str) -> dict[str, s
         id -> label, for example "squeeze=mean,seed=1"; "baseline" where nothing differs.
     """
     flat = {run_id: leaves(plain(config)) for run_id, config in configs.items()}
-    reference = flat.get(baseline, {})
+    reference = flat.get(baseline, {})  # a key that only the reference has lies under one that is null here
     seeds = {values["seed"] for values in flat.values()}
     keys = [key for values in flat.values() for key, value in values.items() if reference.get(key, key) != value]
     short = _short_names({key for key in keys if key != "seed"})
@@ -32,7 +33,6 @@ def make_labels(configs: Mapping[str, CellConfig], baseline: str) -> dict[str, s
             for key, value in values.items()
             if key in short and _differs(key, value, reference)
         ]
-        words += [f"{short[key]}=absent" for key in reference if key in short and key not in values]
         words += [f"seed={values['seed']}"] if len(seeds) > 1 else []
         labels[run_id] = _file_name(",".join(words) or "baseline")
     return _unique(labels)
@@ -48,7 +48,9 @@ def _short_names(keys: set[str]) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    return "-".join(str(item) for item in value) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return "-".join(_text(item) for item in value)
+    return value if isinstance(value, str) else canonical_json(value)
 
 
 def _file_name(label: str) -> str:

@@ -30,15 +30,17 @@ def read_ledger(name: str) -> dict[str, Published]:
         StudyError: no such ledger, or a line that does not read as one.
     """
     found = search_path.find("reports", f"paper/{name}", suffix=".csv", error=StudyError, what="ledger")
-    with found.path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
     try:
-        rows = [_published(line) for line in lines]
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        with found.path.open(encoding="utf-8", newline="") as file:
+            rows = [_published(line) for line in csv.DictReader(file)]
+    except (OSError, csv.Error, KeyError, ValueError, TypeError, AttributeError) as error:
         raise StudyError(
             f"cannot read a line: {error}", where=str(found.path), now="keep the columns of the shipped ledgers"
         ) from error
-    return {row.key: row for row in rows}
+    keys = [row.key for row in rows]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise StudyError(f"key {twice[0]!r} is given twice", where=str(found.path), now="give each line its own key")
+    return dict(zip(keys, rows, strict=True))
 
 
 def _published(line: dict[str, str]) -> Published:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from an_cli.config import read, search_path
-from an_cli.config.overrides import parse
-from an_cli.errors import StudyError
+from an_cli.config.overrides import Override, parse
+from an_cli.errors import ConfigError, StudyError
 from an_cli.files import read_yaml
 from an_cli.plan.rows import Row, grid_rows
 
@@ -67,15 +67,28 @@ def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
         StudyError: no such study, or a file that does not read as one.
     """
     study = _load(name, ())
-    words = [parse(text) for text in overrides]
-    for word in words:
-        if word.key == "launch" or word.key.startswith("launch."):
-            raise StudyError(
-                f"{word.text!r} is not part of a study", where=name, now="launch settings are never part of an id"
-            )
+    words = parse_science(overrides, name)
     seeds = next((word.values for word in reversed(words) if word.key == "seed"), study.seeds)
     base = tuple(word.text for word in words if word.key != "seed")
     return dataclasses.replace(study, base=study.base + base, seeds=_seeds(seeds, name))
+
+
+def parse_science(texts: Sequence[str], where: str) -> list[Override]:
+    """Parse words that may be part of a study.
+
+    Raises:
+        StudyError: a word that is no override, or a launch setting, which is never part of an id.
+    """
+    try:
+        words = [parse(text) for text in texts]
+    except ConfigError as error:
+        raise StudyError(error.what, where=where, now=error.now) from error
+    for word in words:
+        if word.key.split(".")[0] == "launch":
+            raise StudyError(
+                f"{word.text!r} is not part of a study", where=where, now="launch settings are given when it is run"
+            )
+    return words
 
 
 def _load(name: str, above: tuple[str, ...]) -> Study:
@@ -137,8 +150,12 @@ def _check(study: Study) -> None:
             raise StudyError(
                 "a literature row is quoted, not run", where=f"{study.name}: {row.label}", now="drop set, baseline"
             )
-        for text in (*study.base, *row.set):
-            parse(text)
+    for place, words in (("base", study.base), *((f"row {row.label!r}", row.set) for row in study.rows)):
+        for word in parse_science(words, f"{study.name}, {place}"):
+            if word.key == "seed":
+                raise StudyError(
+                    f"{word.text!r} names a seed", where=f"{study.name}, {place}", now="seeds: of the study does"
+                )
     _check_baselines(study)
 
 
