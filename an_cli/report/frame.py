@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from an_cli.config import CellConfig
 from an_cli.errors import StoreError
 from an_cli.store import Result, RunRecord, Store, read_runs
 
@@ -85,7 +86,7 @@ def _row(record: RunRecord) -> dict[str, Any]:
     if record.result is not None:
         _add_result(row, record.result)
     if record.config is not None:
-        _add_leaves(row, record.config, "")
+        row.update(_leaves(record.config))
     return row
 
 
@@ -95,14 +96,31 @@ def _add_result(row: dict[str, Any], result: Result) -> None:
     row.update((field, getattr(result, field)) for field in _RESULT)
 
 
-def _add_leaves(row: dict[str, Any], value: Any, prefix: str) -> None:
-    shape: type = type(value)
-    for name in _names(shape):
-        item, key = getattr(value, name), prefix + name
-        if dataclasses.is_dataclass(item):
-            _add_leaves(row, item, f"{key}.")
+def _leaves(config: CellConfig) -> Iterator[tuple[str, object]]:
+    for name in _names(CellConfig):
+        part = getattr(config, name)
+        if _is_part(part):
+            yield from _part_leaves(part, name)
         else:
-            row[key] = item.value if isinstance(item, StrEnum) else item
+            yield name, part
+
+
+@lru_cache(maxsize=4096)
+def _part_leaves(part: Hashable, prefix: str) -> tuple[tuple[str, object], ...]:
+    """Leaves of one part of a config: thousands of runs share a few models, recipes and data sets."""
+    found: list[tuple[str, object]] = []
+    shape: type = type(part)
+    for name in _names(shape):
+        item, key = getattr(part, name), f"{prefix}.{name}"
+        if _is_part(item):
+            found += _part_leaves(item, key)
+        else:
+            found.append((key, item.value if isinstance(item, StrEnum) else item))
+    return tuple(found)
+
+
+def _is_part(value: object) -> bool:
+    return hasattr(type(value), "__dataclass_fields__")
 
 
 @cache

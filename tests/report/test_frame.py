@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import an_cli
 from an_cli.errors import StoreError
 from an_cli.plan import load_study, make_plan
 from an_cli.report import RowStatus, make_table, render
@@ -58,6 +59,12 @@ def test_load_gives_one_tidy_row_per_run(store: Store) -> None:
 
 def test_load_takes_a_store_a_path_or_a_word(store: Store) -> None:
     pd.testing.assert_frame_equal(load(store), load(str(store.root)))
+
+
+def test_the_package_itself_offers_load_and_nothing_unknown() -> None:
+    assert an_cli.load is load
+    with pytest.raises(AttributeError, match="no attribute 'laod'"):
+        _ = an_cli.laod
 
 
 def test_curves_have_one_row_per_run_and_epoch(store: Store) -> None:
