@@ -1,12 +1,19 @@
-"""Goldens: small text files that a test compares with, rewritten by `pytest --update-goldens`."""
+"""Fixtures of several rooms: a tiny run folder, and goldens.
+
+Goldens are small text files that a test compares with, rewritten by `pytest --update-goldens`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
+from an_cli.config import Composer, plain
+from an_cli.files import write_json
+from an_cli.store import RunFolder, Store
+from tests.tiny import TINY
 
 GOLDENS = Path(__file__).parent / "golden"
 
@@ -28,3 +35,23 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, object], None]:
         assert text == path.read_text(encoding="utf-8"), f"{name} changed; if meant, run pytest --update-goldens"
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def composer() -> Composer:
+    return Composer()
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, composer: Composer) -> Callable[..., RunFolder]:
+    """Prepare a run folder as the launcher does."""
+
+    def make(store: str = "store", overrides: Sequence[str] = ()) -> RunFolder:
+        composed = composer.compose([*TINY, *overrides])
+        run = Store(tmp_path / store).prepare(composed.cell, composed.choices)
+        write_json(
+            run.job, {"launch": plain(composed.launch), "on": "local", "submitted_at": "2026-01-01T00:00:00+00:00"}
+        )
+        return run
+
+    return make

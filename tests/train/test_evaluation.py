@@ -10,7 +10,7 @@ from torch import nn
 from an_cli.config import Composer
 from an_cli.errors import TrainingDiverged
 from an_cli.train.evaluation import evaluate, rank_of
-from tests.train.conftest import TINY
+from tests.tiny import TINY
 
 
 class Scores(nn.Module):

@@ -19,7 +19,7 @@ from an_cli.train import step as step_module
 from an_cli.train.device import pick_device
 from an_cli.train.optimizer import make_optimizer, parameter_groups
 from an_cli.train.step import Step
-from tests.train.conftest import TINY
+from tests.tiny import TINY
 
 CPU = torch.device("cpu")
 
