@@ -47,7 +47,14 @@ def build_table(plan: Plan, records: Iterable[RunRecord], costs: Mapping[str, Co
     cells = {cell.id: cell for cell in plan.cells}
     by_id = {record.id: record for record in records}
     outcomes = {row.label: outcome_of(row, cells, by_id) for row in plan.rows if row.kind != "literature"}
-    sources = _Sources(plan=plan, cells=cells, outcomes=outcomes, costs=costs, spec=spec)
+    sources = _Sources(
+        rows={row.label: row for row in plan.rows},
+        baselines={row.group: row for row in plan.rows if row.baseline},
+        cells=cells,
+        outcomes=outcomes,
+        costs=costs,
+        spec=spec,
+    )
     rows = tuple(_quoted(row) if row.kind == "literature" else _trained(row, sources) for row in plan.rows)
     return Table(
         study=plan.study,
@@ -61,17 +68,12 @@ def build_table(plan: Plan, records: Iterable[RunRecord], costs: Mapping[str, Co
 
 @dataclass(frozen=True, kw_only=True)
 class _Sources:
-    plan: Plan
+    rows: Mapping[str, PlanRow]  # by label
+    baselines: Mapping[str, PlanRow]  # by group
     cells: Mapping[str, Cell]
     outcomes: Mapping[str, Outcome]
     costs: Mapping[str, Cost]
     spec: Spec
-
-    def row(self, label: str) -> PlanRow:
-        return next(row for row in self.plan.rows if row.label == label)
-
-    def baseline(self, group: str) -> PlanRow | None:
-        return next((row for row in self.plan.rows if row.group == group and row.baseline), None)
 
 
 def _quoted(row: PlanRow) -> TableRow:
@@ -134,10 +136,10 @@ def _reference(row: PlanRow) -> str:
 
 def _comparability(row: PlanRow, sources: _Sources) -> list[str]:
     """Footnotes on what a row and its group's baseline, or the row it is compared with, do not share."""
-    baseline = sources.baseline(row.group)
+    baseline = sources.baselines.get(row.group)
     labels = dict.fromkeys((baseline.label if baseline else "", _reference(row)))
     found = comparability.own_notes(sources.outcomes[row.label])
-    for other in (sources.row(label) for label in labels if label not in ("", row.label)):
+    for other in (sources.rows[label] for label in labels if label not in ("", row.label)):
         if other.cells and row.cells:
             found += comparability.notes(
                 sources.cells[row.cells[0]],
@@ -225,7 +227,7 @@ def _difference_notes(
     found: Difference, row: PlanRow, outcomes: tuple[Outcome, Outcome], sources: _Sources
 ) -> Iterable[str]:
     label = _reference(row)
-    baseline = sources.baseline(row.group)
+    baseline = sources.baselines.get(row.group)
     if baseline is None or baseline.label != label:
         yield f"difference to {label!r}"
     if not found.paired:

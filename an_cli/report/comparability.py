@@ -45,7 +45,8 @@ def notes(
         label: the reference's label.
     """
     wanted, facts = tuple(differs), run_facts(*outcomes)
-    declared = [discord for discord in (*config_discords(row, reference), *facts) if _covers(wanted, discord)]
+    everything = (*config_discords(row, reference), *facts) if wanted else ()
+    declared = [discord for discord in everything if _covers(wanted, discord)]
     hidden = [discord for discord in (*unset_keys(row, reference), *facts) if not _covers(wanted, discord)]
     said = (("as declared, in", declared), ("undeclared, in", hidden))
     return [f"differs from {label!r}, {how} {'; '.join(map(str, what))}" for how, what in said if what]

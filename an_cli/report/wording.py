@@ -63,19 +63,20 @@ def _general(spec: Spec, trained: Sequence[TableRow]) -> Iterator[str]:
         yield f"Incomplete: {there} of {planned} runs."
     if any(measure in spec.columns for measure in _ERRORS):
         yield _EPOCHS[spec.epoch]
-        yield _spread_note(trained)
+        yield from _spread_note(trained)
     if Measure.GAIN in spec.columns and trained:
         yield "vs. baseline: row - baseline, in percentage points of top-1 error, paired by seed; negative is better."
     if Measure.MACS in spec.columns:
         yield "FLOPs: multiply-accumulates of convolutions and fully connected layers, for one image."
 
 
-def _spread_note(trained: Sequence[TableRow]) -> str:
+def _spread_note(trained: Sequence[TableRow]) -> Iterator[str]:
     counts = sorted({len(row.seeds) for row in trained if row.seeds})
-    if not counts or counts == [1]:
-        return "One seed per row: the spread between seeds is not known."
-    most = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
-    return f"Mean ± sample standard deviation over {most} seeds."
+    if counts == [1]:
+        yield "One seed per row: the spread between seeds is not known."
+    elif counts:
+        most = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
+        yield f"Mean ± sample standard deviation over {most} seeds."
 
 
 def printed(table: Table, row: TableRow, column: Column, marks: dict[str, str]) -> Printed:
