@@ -5,8 +5,8 @@ instance moments, and scale and shift carry the standardization and the mixed af
 reads its feature map once for the moments and once for the output. Both passes work on the *centered* map x - m: a
 folded x * scale + shift cancels in float32 as soon as a mean is large against its standard deviation, here it cannot.
 
-The gradients are written out because autograd's own chain makes more passes over memory: on one CPU thread it took 1.4 to
-3.5 times as long for maps of 14x14 pixels and more (and a little less for 4x4, where memory is not what costs).
+The gradients are written out because autograd's own chain makes more passes over memory: on one CPU thread it took 1.4
+to 3.5 times as long for maps of 14x14 pixels and more (and a little less for 4x4, where memory is not what costs).
 Shapes: n samples, c channels, h x w pixels.
 """
 
