@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from an_cli.errors import Fenced
-from an_cli.files import cannot_write
+from an_cli.files import cannot_write, part_name
 from an_cli.store.folder import RunFolder
 
 HEARTBEAT_S = 10.0
@@ -124,7 +124,7 @@ def take(run: RunFolder) -> Claim | None:
     newest = newest_claim(run)
     if newest and life(run) is not Life.DEAD:
         return None
-    part = run.claims / f".{os.getpid()}.part"
+    part = part_name(run.claims / "claim")
     try:
         run.claims.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(asdict(this_process())))
@@ -134,6 +134,8 @@ def take(run: RunFolder) -> Claim | None:
             return None
         finally:
             part.unlink(missing_ok=True)
+        if newest_claim(run) != newest + 1:  # what was seen above is old news: others came and went since
+            return None
         _remove_older(run, newest + 1)
     except OSError as error:
         raise cannot_write(run.claims / "claim", error) from error
@@ -155,9 +157,9 @@ def life(run: RunFolder) -> Life:
     except (OSError, ValueError, TypeError):
         return Life.UNKNOWN if newest_claim(run) else Life.DEAD
     host, boot, namespace = _machine()
-    if holder.host == host and holder.boot != boot:
-        return Life.DEAD
-    if (holder.host, holder.namespace) == (host, namespace):
+    if holder.host == host and holder.boot != boot and silent_s >= 3 * HEARTBEAT_S:
+        return Life.DEAD  # before a reboot; a fresh heartbeat would tell of another machine of the same name
+    if (holder.host, holder.boot, holder.namespace) == (host, boot, namespace):
         return Life.ALIVE if _started(holder.pid) == holder.started else Life.DEAD
     if silent_s < 3 * HEARTBEAT_S:
         return Life.ALIVE

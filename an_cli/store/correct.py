@@ -2,7 +2,7 @@
 
 One line of JSON (at most 1 KB), then one plane of bits after another, each padded to whole bytes, samples in data-set
 order. The header names the planes (last.top1, last.top5, best.top1, best.top5) and carries the evaluation set's
-fingerprint: runs with unequal fingerprints must never be paired.
+fingerprint: runs with unequal fingerprints must never be paired. The header's checksum covers itself and the bits.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def encode(correct: Correct) -> bytes:
         "samples": correct.samples,
         "fingerprint": correct.fingerprint,
         "planes": list(PLANES),
-        "sha256": hashlib.sha256(body).hexdigest(),
     }
-    return canonical_json(header).encode() + b"\n" + body
+    signed = {**header, "sha256": hashlib.sha256(canonical_json(header).encode() + body).hexdigest()}
+    return canonical_json(signed).encode() + b"\n" + body
 
 
 def decode(raw: bytes, *, where: str) -> Correct:
@@ -51,11 +51,11 @@ def decode(raw: bytes, *, where: str) -> Correct:
         header = json.loads(line)
         samples, names = int(header["samples"]), list(header["planes"])
         length = (samples + 7) // 8
-        whole = header["format"] == 1 and len(body) == length * len(names)
-        if not whole or hashlib.sha256(body).hexdigest() != header["sha256"]:
-            raise ValueError("the bits do not match the header")
         planes = {str(name): body[index * length : (index + 1) * length] for index, name in enumerate(names)}
-        return Correct(samples, str(header["fingerprint"]), planes)
+        correct = Correct(samples, str(header["fingerprint"]), planes)
+        if encode(correct) != raw:
+            raise ValueError("the bits do not match the header")
+        return correct
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"correct.bin is damaged: {error}",

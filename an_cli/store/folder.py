@@ -12,7 +12,7 @@ from pathlib import Path
 
 from an_cli.config import CellConfig, cell_id, plain
 from an_cli.errors import StoreError
-from an_cli.files import cannot_write, read_json, subfolders, write_json
+from an_cli.files import cannot_write, part_name, read_json, subfolders, write_json
 
 STORE_VERSION = 1
 
@@ -130,7 +130,8 @@ class Store:
         Raises:
             StoreError: the store's format is newer than this program's.
         """
-        found = read_json(self.version).get("version") if self.version.exists() else STORE_VERSION
+        written = read_json(self.version) if self.version.exists() else {"version": STORE_VERSION}
+        found = written.get("version") if isinstance(written, dict) else None
         if not isinstance(found, int) or found > STORE_VERSION:
             raise StoreError(
                 f"the store's format is {found}, this an-cli knows {STORE_VERSION}",
@@ -154,6 +155,11 @@ class Store:
             write_json(self.version, {"version": STORE_VERSION})
         if not run.cell.exists():
             write_json(run.cell, {"config": plain(config), "choices": dict(choices)})
+        found = read_json(run.cell)
+        if not isinstance(found, dict) or found.get("config") != plain(config):
+            raise StoreError(
+                "cell.json holds another cell than its id says", where=run.id, now="move the run folder away"
+            )
         return run
 
     def link(self, study: str, label: str, run: RunFolder) -> None:
@@ -164,8 +170,7 @@ class Store:
             link.parent.mkdir(parents=True, exist_ok=True)
             if link.is_symlink() and os.readlink(link) == target:
                 return
-            part = link.with_name(f".{link.name[:200]}.{os.getpid()}")
-            part.unlink(missing_ok=True)
+            part = part_name(link)
             part.symlink_to(target)
             os.replace(part, link)
         except OSError as error:

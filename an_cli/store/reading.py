@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from an_cli.config import CellConfig, read
 from an_cli.errors import AnError, StoreError
@@ -12,6 +12,8 @@ from an_cli.store.claims import Life, life, newest_claim
 from an_cli.store.correct import Correct, decode
 from an_cli.store.folder import RunFolder, Store
 from an_cli.store.records import Attempt, Progress, Result, RunRecord, Status
+
+_TAIL = 4096  # bytes of a metrics file's end that are read for its newest lines
 
 
 def status_of(run: RunFolder) -> Status:
@@ -73,7 +75,7 @@ def read_run(run: RunFolder) -> RunRecord:
     status, config, result, error = status_of(run), None, None, None
     choices: dict[str, str] = {}
     try:
-        if run.cell.exists():
+        if run.cell.exists() or status is Status.FINISHED:
             found = _cell(run).get("choices")
             choices = {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
             config = read_config(run)
@@ -81,9 +83,12 @@ def read_run(run: RunFolder) -> RunRecord:
     except AnError as problem:
         status, error = Status.UNREADABLE, str(problem)
     if status is Status.FAILED:
-        error = run.error.read_text(errors="replace").strip() if run.error.exists() else "failed without a message"
-    lines, torn = read_json_lines(run.metrics)
-    attempts, lost = _attempts(run)
+        error = _why(run)
+    try:
+        lines, torn = read_json_lines(run.metrics)
+        attempts, lost = _attempts(run)
+    except AnError as problem:
+        status, error, lines, torn, attempts, lost = Status.UNREADABLE, str(problem), [], 0, (), 0
     return RunRecord(
         id=run.id,
         status=status,
@@ -95,6 +100,13 @@ def read_run(run: RunFolder) -> RunRecord:
         error=error,
         skipped_lines=torn + lost,
     )
+
+
+def _why(run: RunFolder) -> str:
+    try:
+        return run.error.read_text(errors="replace").strip() or "failed without a message"
+    except OSError as problem:
+        return f"cannot read error.txt: {problem.strerror}"
 
 
 def _attempts(run: RunFolder) -> tuple[tuple[Attempt, ...], int]:
@@ -113,21 +125,12 @@ def read_runs(store: Store, ids: Iterable[str]) -> list[RunRecord]:
     return [read_run(store.run(run_id)) for run_id in ids]
 
 
-@dataclass(frozen=True)
-class _Tail:
-    """How much of a metrics file's end is read for its newest lines."""
-
-    size: int = 4096
-
-
 def read_progress(run: RunFolder) -> Progress | None:
     """How far a run is, from the end of its metrics; None before the first line."""
-    import json
-
     try:
         with run.metrics.open("rb") as file:
             file.seek(0, 2)
-            file.seek(max(0, file.tell() - _Tail().size))
+            file.seek(max(0, file.tell() - _TAIL))
             lines = file.read().split(b"\n")
     except OSError:
         return None

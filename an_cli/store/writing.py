@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from an_cli.config import plain
-from an_cli.files import append_line, canonical_json, read_json_lines, write_atomic, write_json
+from an_cli.files import append_line, cannot_write, canonical_json, read_json_lines, write_atomic, write_json
 from an_cli.store.claims import Claim
 from an_cli.store.correct import Correct, encode
 from an_cli.store.folder import RunFolder
@@ -64,7 +64,10 @@ class RunWriter:
 def set_aside(run: RunFolder, *, name: str) -> Path:
     """Move a run's outcome into `archive/<name>/`, so that the cell can be run again from the start."""
     target = run.archive / name
-    target.mkdir(parents=True)
+    try:
+        target.mkdir(parents=True)
+    except OSError as error:
+        raise cannot_write(target, error) from error
     for path in (run.result, run.correct, run.mixture, run.metrics, run.attempts, run.error, run.log, run.checkpoints):
         if path.exists():
             shutil.move(path, target / path.name)
