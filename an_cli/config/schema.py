@@ -22,7 +22,7 @@ class Stem(StrEnum):
 
     CONV7X7 = "conv7x7"  # 7x7/2, max pool 3x3/2: the vanilla setup
     DEEP3X3 = "deep3x3"  # three 3x3, the first strided, max pool 2x2/2: the state-of-the-art setup
-    CONV3X3 = "conv3x3"  # one 3x3/1 without a pool: images of 28 to 64 pixels
+    CONV3X3 = "conv3x3"  # one 3x3/2 without a pool: images of 28 to 64 pixels
 
 
 class Shortcut(StrEnum):

@@ -16,6 +16,9 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+import numpy.random  # noqa: F401 - with the next line, what a run would otherwise import for itself: 4 s each
+import torch._dynamo  # noqa: F401 - the first optimizer of a process imports it
+
 from an_cli.worker.run import run_here
 
 
