@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load"]  # noqa: F822 - `load` is resolved below, so that importing an_cli loads nothing
+__all__ = ["__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,1 @@
+"""The verbs: import a room, call it, print what it gives."""

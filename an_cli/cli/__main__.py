@@ -1,0 +1,49 @@
+"""The command line's entry: the one place that catches an-cli's own errors.
+
+Exit status: 0 done, 1 an error that the user can repair, 2 wrong usage, 3 partial results, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from an_cli.cli.app import app
+from an_cli.errors import AnError
+
+BROKEN_PIPE = 141  # as a shell reports a process that SIGPIPE ended
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        words: without the program's name; None takes this process's.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        status = _call(list(sys.argv[1:] if words is None else words))
+        sys.stdout.flush()
+    except AnError as error:
+        print(f"an-cli: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader has left (`an-cli status | head`); nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return status
+
+
+def _call(words: list[str]) -> int:
+    try:
+        app(words, prog_name="an-cli")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

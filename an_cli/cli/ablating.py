@@ -1,0 +1,108 @@
+"""What `ablate` does once it knows the study: reconcile, launch, follow, tabulate."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+
+from an_cli.cli.asked import Asked, print_json, say, statuses
+from an_cli.cli.tables import study_table, write_table
+from an_cli.console.columns import align
+from an_cli.console.live import watching
+from an_cli.launch import (
+    Door,
+    Phase,
+    Reconciliation,
+    Snapshot,
+    check_data,
+    find_costs,
+    prepare_study,
+    reconcile,
+    run_cells,
+    settle,
+    share_cores,
+)
+from an_cli.plan import Plan
+from an_cli.report import render
+from an_cli.store import Status, Store
+
+FAILED, PARTIAL, INTERRUPTED = 1, 3, 130
+
+
+def print_dry_run(asked: Asked, store: Store, *, json: bool) -> None:
+    """Print what `ablate` would do about every cell."""
+    found = statuses(asked.plan, store)
+    wanted = reconcile(asked.plan.cells, found)
+    if json:
+        cells = [
+            {"id": cell.id, "label": cell.label, "status": str(found[cell.id]), "action": str(action)}
+            for cell, action in wanted.actions
+        ]
+        print_json({"study": asked.plan.study, "sentence": wanted.sentence, "cells": cells})
+        return
+    body = [[str(action), cell.label, cell.id] for cell, action in wanted.actions]
+    print(align(["action", "cell", "id"], body, left=(0, 1, 2)), end="")
+    print(wanted.sentence)
+
+
+def ablate_study(asked: Asked, store: Store, *, command: Sequence[str], json: bool) -> int:
+    """Bring a study to its end and print its table.
+
+    Args:
+        asked: the study.
+        store: where its runs are.
+        command: the words that continue it, for messages.
+        json: print the table as JSON.
+
+    Returns:
+        Exit status: 0, 1 when every cell failed, 3 when some did, 130 when told to stop.
+    """
+    wanted = reconcile(asked.plan.cells, statuses(asked.plan, store))
+    say(f"{asked.plan.study}: {wanted.sentence}")
+    if wanted.to_follow:
+        end = _launch(asked, wanted, store)
+        _tell_failures(asked.plan, end)
+        if end.stopping:
+            say(_stopped(end, command))
+            return INTERRUPTED
+    table = study_table(asked.plan, store)
+    print(render(table, "json" if json else "terminal"), end="", flush=True)
+    write_table(table, store)
+    say(f"runs: {store.runs}; by name: {store.studies / asked.plan.study}")
+    return _exit_status(asked.plan, store)
+
+
+def _launch(asked: Asked, wanted: Reconciliation, store: Store) -> Snapshot:
+    launch = settle(asked.launch)
+    check_data(wanted.to_launch, launch)
+    find_costs(asked.plan.cells, store)  # a network that cannot be built is said before anything is started
+    share = share_cores([cell.config for cell in wanted.to_follow], launch)
+    prepare_study(asked.plan.study, wanted, launch, store)
+    if wanted.to_launch:
+        threads = "1 thread" if share.threads == 1 else f"{share.threads} threads"
+        say(f"{share.at_once} at once, {threads} each; Ctrl-C saves and stops")
+    labels = {cell.id: cell.label for cell in wanted.to_follow}
+    door = Door(environment=share.environment)
+    with watching(labels, share.at_once) as watch:
+        return run_cells(
+            [store.run(cell.id) for cell in wanted.to_follow], door=door, at_once=share.at_once, watch=watch
+        )
+
+
+def _tell_failures(plan: Plan, end: Snapshot) -> None:
+    for state in end.runs:
+        if state.phase is Phase.FAILED:
+            say(f"failed {plan.cell(state.run.id).label}: {state.cause} [{os.path.relpath(state.run.log)}]")
+
+
+def _stopped(end: Snapshot, command: Sequence[str]) -> str:
+    finished, saved = end.count(Phase.FINISHED), end.count(Phase.INTERRUPTED)
+    return f"stopped: {finished} of {len(end.runs)} finished, {saved} interrupted. Continue with: {shlex.join(command)}"
+
+
+def _exit_status(plan: Plan, store: Store) -> int:
+    found = list(statuses(plan, store).values())
+    if all(status is Status.FINISHED for status in found):
+        return 0
+    return PARTIAL if Status.FINISHED in found else FAILED

@@ -1,0 +1,38 @@
+"""`an-cli`: the verbs joined. Nothing heavy is imported before a verb needs it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import an_cli
+from an_cli.cli import ablate, plan, report, run, show, status
+
+app = typer.Typer(
+    name="an-cli",
+    help="Run an ablation study of Attentive Normalization and print a table you can defend.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"an-cli {an_cli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Run an ablation study of Attentive Normalization and print a table you can defend."""
+
+
+for verb in (plan.plan, ablate.ablate, run.run, status.status, show.show, report.report):
+    app.command()(verb)

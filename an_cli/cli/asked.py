@@ -1,0 +1,83 @@
+"""What a command line asks for: a study with its plan, how to launch it, and the store."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from an_cli.config import Composer, LaunchConfig
+from an_cli.errors import AnError
+from an_cli.plan import Plan, Study, load_study, make_plan
+from an_cli.store import RunFolder, Status, Store, code_tree, read_result, status_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A study as asked for on the command line."""
+
+    study: Study
+    plan: Plan
+    launch: LaunchConfig
+
+
+def ask_study(name: str, words: Sequence[str]) -> Asked:
+    """Read and expand a study; `launch.` words set how it is run, the others its base.
+
+    Raises:
+        StudyError, ConfigError: see `load_study` and `make_plan`.
+    """
+    launch, science = split(words)
+    study, composer = load_study(name, science), Composer()
+    if study.shadows is not None:
+        say(f"note: {study.source} hides the study of the same name that an-cli ships")
+    plan = make_plan(study, composer)
+    # A base alone need not fit together; the first row does, and Hydra has composed its groups already.
+    row = next((row for row in study.rows if row.literature is None), None)
+    base = [*study.base, *row.set] if row else []
+    return Asked(study=study, plan=plan, launch=composer.compose([*base, *launch]).launch)
+
+
+def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Launch words, and the words that are part of an experiment."""
+    launch = [word for word in words if word.startswith(("launch.", "launch="))]
+    return launch, [word for word in words if word not in launch]
+
+
+def open_store(path: Path) -> Store:
+    """The store at a path, which need not exist yet.
+
+    Raises:
+        StoreError: a newer an-cli has written it.
+    """
+    store = Store(path.expanduser().resolve())
+    store.check_version()
+    return store
+
+
+def statuses(plan: Plan, store: Store) -> dict[str, Status]:
+    """Cell id -> state of its run."""
+    return {cell.id: status_of(store.run(cell.id)) for cell in plan.cells}
+
+
+def code_of(run: RunFolder, status: Status) -> str | None:
+    """Whether a finished run was made by the installed code ("current") or by other code ("other")."""
+    if status is not Status.FINISHED:
+        return None
+    try:
+        return "current" if read_result(run).code_tree == code_tree() else "other"
+    except AnError:
+        return None
+
+
+def say(text: str) -> None:
+    """Tell the user something that is not a result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a result as JSON."""
+    print(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))

@@ -1,0 +1,50 @@
+"""Runs by the names that a user types: an id, the beginning of one, or STUDY/LABEL."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from an_cli.errors import StoreError, nearest
+from an_cli.files import subfolders
+from an_cli.store import RunFolder, Store
+
+
+def links(store: Store) -> dict[str, str]:
+    """ "STUDY/LABEL" -> run id, for every link of the store."""
+    found = {}
+    for study in subfolders(store.studies):
+        with os.scandir(store.studies / study) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_symlink():
+                    found[f"{study}/{entry.name}"] = Path(os.readlink(entry.path)).name
+    return found
+
+
+def labels_of(store: Store) -> dict[str, list[str]]:
+    """Run id -> the links that point to it."""
+    found: dict[str, list[str]] = {}
+    for link, run_id in links(store).items():
+        found.setdefault(run_id, []).append(link)
+    return found
+
+
+def find_run(store: Store, word: str) -> RunFolder:
+    """The run that a word names.
+
+    Raises:
+        StoreError: none, or several.
+    """
+    ids, known = store.run_ids(), links(store)
+    if word in known:
+        return store.run(known[word])
+    hits = [run_id for run_id in ids if run_id.startswith(word)]
+    if len(hits) == 1:
+        return store.run(hits[0])
+    if hits:
+        raise StoreError(
+            f"{word!r} begins {len(hits)} run ids", where=str(store.runs), now=f"one of: {', '.join(hits[:8])}"
+        )
+    raise StoreError(
+        f"no run {word!r}", where=str(store.root), now=nearest(word, [*known, *ids]) + "; or: an-cli show model"
+    )

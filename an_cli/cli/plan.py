@@ -1,0 +1,30 @@
+"""`an-cli plan`: what a study needs, what each row costs, and what is there already."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from an_cli.cli.options import HERE, AsJson, StorePath, StudyName, Words
+
+
+def plan(
+    study: StudyName,
+    words: Words = None,
+    json: AsJson = False,
+    no_costs: Annotated[bool, typer.Option("--no-costs", help="Leave parameters and FLOPs out.")] = False,
+    store: StorePath = HERE,
+) -> None:
+    """Print the rows and cells of a study. Nothing is started or changed."""
+    from an_cli.cli.asked import ask_study, open_store, print_json
+    from an_cli.cli.values import plan_value
+
+    asked, opened = ask_study(study, words or []), open_store(store)
+    value = plan_value(asked, opened, with_costs=not no_costs)
+    if json:
+        print_json(value)
+        return
+    from an_cli.console.texts import plan_text
+
+    print(plan_text(value), end="")

@@ -1,0 +1,24 @@
+"""`an-cli run`: one cell in the foreground."""
+
+from __future__ import annotations
+
+import typer
+
+from an_cli.cli.options import HERE, AsJson, StorePath, Words
+
+
+def run(words: Words = None, json: AsJson = False, store: StorePath = HERE) -> None:
+    """Run one cell in the foreground and print its result. The same command continues what was interrupted."""
+    from an_cli.cli.asked import open_store, print_json
+    from an_cli.cli.running import run_cell
+    from an_cli.cli.values import run_value
+    from an_cli.console.texts import run_text
+
+    folder, status = run_cell(words or [], open_store(store))
+    if status:
+        raise typer.Exit(status)
+    value = run_value(folder, [])
+    if json:
+        print_json(value)
+    else:
+        print(run_text(value), end="")

@@ -1,0 +1,46 @@
+"""What `run` does: compose a cell, prepare its folder, make one attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from an_cli.cli.asked import say
+from an_cli.config import cell_id, compose
+from an_cli.errors import LaunchError
+from an_cli.launch import Door, check_data, prepare_run, run_foreground, settle, share_cores
+from an_cli.plan import Cell
+from an_cli.store import RunFolder, Status, Store, status_of
+
+_BUSY, _INTERRUPTED = 75, 130
+
+
+def run_cell(words: Sequence[str], store: Store) -> tuple[RunFolder, int]:
+    """Make one attempt at a cell in the foreground; a finished one is left as it is.
+
+    Args:
+        words: overrides.
+        store: where its folder is made.
+
+    Returns:
+        The run's folder and the exit status of the command.
+
+    Raises:
+        LaunchError: another process runs it.
+    """
+    composed = compose(words)
+    run = store.run(cell_id(composed.cell))
+    if status_of(run) is Status.FINISHED:
+        say(f"{run.id} is finished already")
+        return run, 0
+    launch = settle(composed.launch)
+    check_data([Cell(config=composed.cell, id=run.id, label=run.id, choices=composed.choices)], launch)
+    prepare_run(composed.cell, composed.choices, launch, store)
+    say(f"run {run.id} in {run.path}")
+    share = share_cores([composed.cell], launch)
+    status = run_foreground(run, Door(environment=share.environment))
+    if status == _BUSY:
+        raise LaunchError("another process runs this cell", where=run.id, now="follow it with: an-cli status")
+    if status == _INTERRUPTED or status < 0:
+        say("stopped; the same command continues")
+        return run, _INTERRUPTED
+    return run, status

@@ -1,0 +1,38 @@
+"""`an-cli status`: how far runs are, read off the disk."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from an_cli.cli.options import HERE, STUDY_HELP, AsJson, StorePath, Words
+
+
+def status(
+    study: Annotated[
+        str | None, typer.Argument(metavar="[STUDY]", help=f"{STUDY_HELP} Without it: all runs of the store.")
+    ] = None,
+    words: Words = None,
+    json: AsJson = False,
+    store: StorePath = HERE,
+) -> None:
+    """Print the state of a study's cells, or of all runs in the store. Nothing is changed."""
+    from an_cli.cli.asked import ask_study, open_store, print_json
+    from an_cli.cli.find_run import labels_of
+    from an_cli.cli.values import status_values
+
+    opened = open_store(store)
+    if study is None:
+        labels = {run_id: min(found) for run_id, found in labels_of(opened).items()}
+        ids = sorted(opened.run_ids(), key=lambda run_id: (labels.get(run_id, "~"), run_id))
+    else:
+        cells = ask_study(study, words or []).plan.cells
+        labels, ids = {cell.id: cell.label for cell in cells}, [cell.id for cell in cells]
+    values = status_values(opened, labels, ids)
+    if json:
+        print_json({"cells": values})
+        return
+    from an_cli.console.texts import status_text
+
+    print(status_text(values), end="")

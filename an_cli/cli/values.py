@@ -1,0 +1,141 @@
+"""What the reading verbs answer, as plain values: printed by `--json`, and made into text by the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from an_cli.cli.asked import Asked, code_of, statuses
+from an_cli.config import leaves, plain
+from an_cli.console.words import remaining_s
+from an_cli.errors import AnError
+from an_cli.launch import Costs, find_costs, reconcile
+from an_cli.plan import PlanRow
+from an_cli.store import RunFolder, Status, Store, read_progress, read_result, read_run, status_of
+
+
+def plan_value(asked: Asked, store: Store, *, with_costs: bool) -> dict[str, Any]:
+    """A plan.
+
+    Args:
+        asked: the study as asked for.
+        store: where its runs are.
+        with_costs: whether to find out parameters and MACs, which may start the heavy door.
+    """
+    made, found = asked.plan, statuses(asked.plan, store)
+    costs = find_costs(made.cells, store) if with_costs else {}
+    return {
+        "study": made.study,
+        "title": made.title,
+        "source": str(asked.study.source),
+        "shadows": str(asked.study.shadows) if asked.study.shadows else None,
+        "sentence": reconcile(made.cells, found).sentence,
+        "rows": [_row(row, costs) for row in made.rows],
+        "cells": [
+            {
+                "id": cell.id,
+                "label": cell.label,
+                "status": str(found[cell.id]),
+                "code": code_of(store.run(cell.id), found[cell.id]),
+                "depends_on": list(cell.depends_on),
+            }
+            for cell in made.cells
+        ],
+    }
+
+
+def _row(row: PlanRow, costs: Mapping[str, Costs]) -> dict[str, Any]:
+    params, macs = _counts(row, costs)
+    return {
+        "label": row.label,
+        "kind": row.kind,
+        "group": row.group,
+        "baseline": row.baseline,
+        "params": params,
+        "macs": macs,
+        "cells": list(row.cells),
+        "note": row.note,
+    }
+
+
+def _counts(row: PlanRow, costs: Mapping[str, Costs]) -> tuple[int | None, int | None]:
+    """Counted for a trained row; as printed, which is rounded, for a row of the literature."""
+    if row.kind == "literature" and row.published is not None:
+        params_m, flops_g = row.published.params_m, row.published.flops_g
+        return _times(params_m, 1e6), _times(flops_g, 1e9)
+    found = costs.get(row.cells[0]) if row.cells else None
+    return (found.params, found.macs) if found else (None, None)
+
+
+def _times(number: float | None, unit: float) -> int | None:
+    return None if number is None else round(number * unit)
+
+
+def status_values(store: Store, labels: Mapping[str, str], ids: Iterable[str]) -> list[dict[str, Any]]:
+    """The state of runs.
+
+    Args:
+        store: where they are.
+        labels: run id -> label; an id without one has an empty label.
+        ids: which, in this order.
+    """
+    return [_status(store.run(run_id), labels.get(run_id, "")) for run_id in ids]
+
+
+def _status(run: RunFolder, label: str) -> dict[str, Any]:
+    status = status_of(run)
+    progress = None if status is Status.MISSING else read_progress(run)
+    value = {
+        "id": run.id,
+        "label": label,
+        "status": str(status),
+        "epoch": progress.epoch + 1 if progress else None,
+        "epochs": progress.epochs if progress else None,
+        "step": progress.step if progress else None,
+        "steps": progress.steps if progress else None,
+        "loss": progress.loss if progress else None,
+        "top1_error_pct": progress.top1_error_pct if progress else None,
+        "eta_s": remaining_s(progress) if status is Status.RUNNING else None,
+        "error": _error(run) if status is Status.FAILED else None,
+        "code": code_of(run, status),
+    }
+    return {**value, **_finished(run)} if status is Status.FINISHED else value
+
+
+def _finished(run: RunFolder) -> dict[str, Any]:
+    try:
+        return {"top1_error_pct": read_result(run).last.top1_error_pct}
+    except AnError as error:
+        return {"status": str(Status.UNREADABLE), "error": str(error)}
+
+
+def _error(run: RunFolder) -> str:
+    try:
+        return run.error.read_text(errors="replace").strip().partition("\n")[0]
+    except OSError as error:
+        return f"error.txt cannot be read: {error.strerror}"
+
+
+def run_value(run: RunFolder, labels: Iterable[str]) -> dict[str, Any]:
+    """Everything a run folder says of itself.
+
+    Args:
+        run: the folder.
+        labels: "STUDY/LABEL" of each link that points to it.
+    """
+    record = read_run(run)
+    return {
+        "id": record.id,
+        "status": str(record.status),
+        "labels": sorted(labels),
+        "error": record.error,
+        "choices": dict(record.choices),
+        "config": leaves(plain(record.config)) if record.config else None,
+        "result": plain(record.result) if record.result else None,
+        "code": code_of(run, record.status),
+        "attempts": [asdict(attempt) for attempt in record.attempts],
+        "epochs": [dict(epoch) for epoch in record.epochs],
+        "skipped_lines": record.skipped_lines,
+        "files": sorted(str(path) for path in run.path.iterdir()) if run.path.is_dir() else [],
+    }

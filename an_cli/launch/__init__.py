@@ -1,0 +1,14 @@
+"""Starting processes: what is wanted against what exists, costs, and runs on this machine."""
+
+from an_cli.launch.costs import Costs, cost_key, find_costs
+from an_cli.launch.door import Door, refusal
+from an_cli.launch.foreground import run_foreground
+from an_cli.launch.local import Phase, RunState, Snapshot, run_cells
+from an_cli.launch.prepare import Share, check_data, prepare_run, prepare_study, settle, share_cores
+from an_cli.launch.reconcile import Action, Reconciliation, reconcile
+
+__all__ = [
+    "Action", "Costs", "Door", "Phase", "Reconciliation", "RunState", "Share", "Snapshot", "check_data", "cost_key",
+    "find_costs", "prepare_run", "prepare_study", "reconcile", "refusal", "run_cells", "run_foreground", "settle",
+    "share_cores",
+]  # fmt: skip

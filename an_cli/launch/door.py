@@ -1,0 +1,85 @@
+"""The heavy door as a process: the only way from the light wing to torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from an_cli.errors import AnError, ConfigError, LaunchError
+
+# -P: a user's random.py in the working directory must not shadow the library's.
+WORKER = (sys.executable, "-P", "-m", "an_cli.worker")
+
+
+@dataclass(frozen=True)
+class Door:
+    """How the heavy door is started.
+
+    Attributes:
+        command: the words before the verb.
+        environment: variables set for it beside those of this process.
+    """
+
+    command: tuple[str, ...] = WORKER
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def start(self, *verb: str, **streams: int | IO[bytes] | None) -> subprocess.Popen[bytes]:
+        """Start a verb in a session of its own, so that Ctrl-C on the terminal reaches this process only.
+
+        Raises:
+            LaunchError: the interpreter cannot be started.
+        """
+        environment = {**os.environ, **self.environment}
+        try:
+            return subprocess.Popen([*self.command, *verb], env=environment, start_new_session=True, **streams)  # type: ignore[call-overload,no-any-return]
+        except OSError as error:
+            raise LaunchError(f"cannot start {self.command[0]}: {error.strerror}", where=" ".join(verb)) from error
+
+    def ask(self, verb: str, requests: Sequence[object]) -> list[dict[str, Any]]:
+        """Send JSON lines, return the JSON lines of the answer. What the process says on stderr goes through.
+
+        Raises:
+            LaunchError: the process failed, or answered what is not JSON.
+        """
+        process = self.start(verb, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            lines = "".join(f"{json.dumps(request)}\n" for request in requests)
+            answer, _ = process.communicate(lines.encode())
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        return _read(answer, verb, process.returncode)
+
+
+def _read(answer: bytes, verb: str, status: int) -> list[dict[str, Any]]:
+    try:
+        found = [json.loads(line) for line in answer.splitlines() if line.strip()]
+    except ValueError:
+        found = []
+    if not found or (status != 0 and not any("error" in line for line in found)):
+        raise LaunchError(
+            f"the heavy door's {verb!r} ended with exit status {status}",
+            where=verb,
+            now="what it said stands above; `python -c 'import torch'` must work",
+        )
+    return found
+
+
+def refusal(answer: Mapping[str, Any], label: str = "") -> AnError | None:
+    """The error in an answer, as the error it was behind the door.
+
+    Args:
+        answer: one JSON line of the heavy door.
+        label: of the cell that was asked about, for the message.
+    """
+    said = answer.get("error")
+    if said is None:
+        return None
+    where = f"{label}: {said['where']}" if label else said["where"]
+    return ConfigError(said["what"], where=where, now=said["now"])

@@ -1,0 +1,116 @@
+"""Before a process is started: everything it needs is on disk, and it is known how much of the machine it gets."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from an_cli.config import CellConfig, LaunchConfig, plain
+from an_cli.config.schema import Device
+from an_cli.errors import DataError, StoreError
+from an_cli.files import write_json
+from an_cli.launch.reconcile import Action, Reconciliation
+from an_cli.plan import Cell
+from an_cli.store import RunFolder, Store
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """How the cores are divided: cells at once, and threads for each."""
+
+    at_once: int
+    threads: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that keep numerical libraries within the share."""
+        return dict.fromkeys(_THREAD_VARIABLES, str(self.threads))
+
+
+def share_cores(configs: Sequence[CellConfig], launch: LaunchConfig, cores: int | None = None) -> Share:
+    """Divide the cores among cells, all used and none twice.
+
+    Args:
+        configs: of the cells to be started.
+        launch: `processes` fixes the number at once.
+        cores: that this process may use; None asks the system.
+    """
+    cores = cores or len(os.sched_getaffinity(0))
+    asked = max((config.recipe.cpu_threads or 0 for config in configs), default=0)
+    if launch.processes is not None:
+        return Share(at_once=launch.processes, threads=asked or max(1, cores // launch.processes))
+    if launch.device is not Device.CPU and _has_gpu():
+        return Share(at_once=1, threads=asked or cores)
+    threads = asked or (1 if len(configs) > 1 else cores)
+    return Share(at_once=max(1, cores // threads), threads=threads)
+
+
+def _has_gpu() -> bool:
+    return Path("/dev/nvidiactl").exists() and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
+
+
+def settle(launch: LaunchConfig) -> LaunchConfig:
+    """The launch settings with the data root spelled out, so that a run does not depend on where it is started from."""
+    root = Path(launch.data_root or os.environ.get("AN_CLI_DATA") or "data").expanduser().resolve()
+    return dataclasses.replace(launch, data_root=str(root))
+
+
+def check_data(cells: Sequence[Cell], launch: LaunchConfig) -> None:
+    """Refuse to start when not one cell has its data folder; a single cell without it fails on its own.
+
+    Args:
+        cells: to be started.
+        launch: settled.
+
+    Raises:
+        DataError: no cell's data are there.
+    """
+    folders = [Path(launch.data_root or "data") / cell.config.data.folder for cell in cells if cell.config.data.folder]
+    if len(folders) < len(cells) or not folders or any(folder.is_dir() for folder in folders):
+        return
+    raise DataError(
+        f"{folders[0]} is not a folder",
+        where="launch.data_root",
+        now=f"set launch.data_root=DIR (or AN_CLI_DATA) to the folder that holds {folders[0].name}/",
+    )
+
+
+def prepare_study(study: str, wanted: Reconciliation, launch: LaunchConfig, store: Store) -> None:
+    """Write and link the folders of all cells that will be started; link those that are there already.
+
+    Args:
+        study: name of the links' folder.
+        wanted: what will be done.
+        launch: settled.
+        store: where.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    launched = {cell.id for cell in wanted.to_launch}
+    for cell, action in wanted.actions:
+        if cell.id in launched:
+            run = prepare_run(cell.config, cell.choices, launch, store)
+            store.link(study, cell.label, run)
+        elif action in (Action.KEEP, Action.WAIT):
+            with contextlib.suppress(StoreError):  # reading a finished study needs no permission to write
+                store.link(study, cell.label, store.run(cell.id))
+
+
+def prepare_run(config: CellConfig, choices: Mapping[str, str], launch: LaunchConfig, store: Store) -> RunFolder:
+    """Write one run folder, ready to be started.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    run = store.prepare(config, choices)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(run.job, {"launch": plain(launch), "on": "local", "submitted_at": now})
+    return run
