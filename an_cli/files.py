@@ -19,6 +19,8 @@ import yaml
 
 from an_cli.errors import AnError, ConfigError, StoreError
 
+# What any reader of YAML files may meet. ValueError: bytes that are not UTF-8, the 45th of a month.
+FILE_ERRORS = (OSError, yaml.YAMLError, ValueError, RecursionError)
 _FLOAT = re.compile(
     r"""^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+
     |[-+]?\.[0-9_]+(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$""",
@@ -180,7 +182,7 @@ def read_yaml(path: Path, error: type[AnError] = ConfigError) -> dict[str, Any]:
         value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as problem:
         raise error(f"cannot read {path.name}: {problem.strerror}", where=str(path.parent)) from problem
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:  # ValueError: bad UTF-8, the 45th of a month
+    except FILE_ERRORS as problem:
         text = " ".join(str(problem).split())
         raise error(f"{path.name} is not YAML: {text}", where=str(path)) from problem
     if value is None:

@@ -22,6 +22,7 @@ from an_cli.config.overrides import Override, parse
 from an_cli.config.reader import leaves, read
 from an_cli.config.schema import CellConfig, LaunchConfig
 from an_cli.errors import ConfigError, nearest
+from an_cli.files import FILE_ERRORS
 
 GROUPS = ("model", "norm", "recipe", "data", "launch")
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
@@ -103,7 +104,7 @@ def _ask_hydra(groups: list[str], folders: list[Path]) -> _Base:
         bare = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         plain: Any = OmegaConf.to_container(bare, resolve=True)
         written: Any = OmegaConf.to_container(bare, resolve=False)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, *FILE_ERRORS) as error:
         raise _explained(groups, error) from error
     references = {name for value in leaves(written).values() for name in _REFERENCE.findall(str(value))}
     return _Base(plain, bare, frozenset(references), choices)

@@ -51,7 +51,7 @@ def parse(text: str) -> Override:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    if "=" not in text:
+    if not text.partition("=")[0] or "=" not in text:
         raise ConfigError(
             f"{text!r} is not an override", now="write KEY=VALUE, for example norm.attention.gate=softmax"
         )
