@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from an_cli.config import Composer, plain
@@ -16,6 +17,10 @@ from an_cli.store import RunFolder, Store
 from tests.tiny import TINY
 
 GOLDENS = Path(__file__).parent / "golden"
+
+# No deadline: a busy machine fails no test. Derandomized: a change fails for what it changed.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("house")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -31,7 +31,11 @@ from an_cli.files import (
 )
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -191,12 +195,12 @@ def test_json_written_is_json_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "\x00", "[" * 100_000])
 def test_what_is_not_json_is_said_with_its_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "cell.json").write_text(text)
-    with pytest.raises(StoreError, match="cell.json is not JSON"):
+    with pytest.raises(StoreError, match=r"cell\.json is not JSON"):
         read_json(tmp_path / "cell.json")
 
 
 def test_a_missing_json_is_said_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot read cell.json"):
+    with pytest.raises(StoreError, match=r"cannot read cell\.json"):
         read_json(tmp_path / "cell.json")
 
 
@@ -248,7 +252,7 @@ def test_an_empty_yaml_is_an_empty_mapping(tmp_path: Path) -> None:
 
 
 def test_a_missing_yaml_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read a.yaml"):
+    with pytest.raises(ConfigError, match=r"cannot read a\.yaml"):
         read_yaml(tmp_path / "a.yaml")
 
 

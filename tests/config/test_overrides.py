@@ -1,0 +1,70 @@
+"""`KEY=VALUE` words: what is legal, and the way there and back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from an_cli.config.overrides import parse, spell
+from an_cli.errors import ConfigError
+
+TEXT = st.text(st.sampled_from("abn1 \\'\",=[]{}:$#\t.é-+~@%()"), max_size=6)
+SCALARS = (
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("norm=bn", ("bn",)),
+        ("seed=3", (3,)),
+        ("recipe.lr=1e-4", (1e-4,)),
+        ("recipe.nesterov=true", (True,)),
+        ("recipe.cpu_threads=null", (None,)),
+        ("data.folder='my data'", ("my data",)),
+        ("norm.attention.components=[5,5,10,10]", ([5, 5, 10, 10],)),
+        ("norm=bn,an_bn", ("bn", "an_bn")),
+        ("seed=range(0,3)", (0, 1, 2)),
+        ("norm.attention={gate: softmax}", ({"gate": "softmax"},)),
+    ],
+)
+def test_a_word_names_its_values(text: str, values: tuple[object, ...]) -> None:
+    word = parse(text)
+    assert (word.key, word.values, word.text) == (text.split("=")[0], values, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("norm", "'norm' is not an override -> write KEY=VALUE"),
+        ("=bn", "'=bn' is not an override"),
+        ("recipe.lr=[1", "cannot read override 'recipe.lr=[1'"),
+        ("+recipe.lrr=1", "adds or deletes a key (recipe.lrr)"),
+        ("++recipe.lr=1", "adds or deletes a key"),
+        ("~norm=bn", "adds or deletes a key"),
+        ("norm@model=bn", "names a package"),
+        ("recipe.lr=interval(0,1)", "is not a finite set of values"),
+    ],
+)
+def test_what_is_no_override_is_said_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_several_values_where_one_is_meant_point_to_the_grid() -> None:
+    with pytest.raises(ConfigError, match=r"names 2 values where one is meant .*--as NAME"):
+        _ = parse("recipe.lr=0.1,0.2").value
+
+
+@given(SCALARS | st.lists(SCALARS, max_size=4) | st.dictionaries(st.sampled_from("abc"), SCALARS, max_size=2))
+def test_a_spelled_value_parses_back(value: object) -> None:
+    assert parse(spell("key", value)).values == (value,)
+
+
+@pytest.mark.parametrize(("value", "text"), [("softmax", "k=softmax"), ("null", "k='null'"), ([1, 2.5], "k=[1,2.5]")])
+def test_a_value_is_spelled_as_a_person_would(value: object, text: str) -> None:
+    assert spell("k", value) == text
