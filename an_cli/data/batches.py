@@ -5,10 +5,12 @@ Shape suffixes: n samples, c channels, h height, w width.
 
 from __future__ import annotations
 
+import atexit
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -116,7 +118,26 @@ class _Reader(Dataset[Batch | DataError]):
             return error
 
 
+_unfinished: WeakSet[Generator[Batch]] = WeakSet()
+
+
+@atexit.register  # after the import of torch, so it runs before multiprocessing's own handler
+def _stop_workers() -> None:
+    """End the workers of epochs that were broken off.
+
+    multiprocessing would end them with SIGTERM, which they ignore, and then wait for them forever.
+    """
+    for batches in list(_unfinished):
+        batches.close()
+
+
 def _read(reader: _Reader, batches: list[Samples], loader_workers: int, pin_memory: bool) -> Iterator[Batch]:
+    reading = _reading(reader, batches, loader_workers, pin_memory)
+    _unfinished.add(reading)
+    return reading
+
+
+def _reading(reader: _Reader, batches: list[Samples], loader_workers: int, pin_memory: bool) -> Generator[Batch]:
     if loader_workers == 0 or not reader.dataset.on_disk or not batches:
         yield from map(reader.read, batches)
         return

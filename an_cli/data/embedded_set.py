@@ -52,7 +52,7 @@ def fashion_mnist_small(config: DataConfig) -> DataPair:
             return DataPair(
                 train=_part(arrays, "train", config.train_samples), eval=_part(arrays, "eval", config.eval_samples)
             )
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
             f"the embedded data set cannot be read: {error}", where=str(path), now="install an-cli again"
         ) from error

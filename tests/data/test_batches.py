@@ -6,6 +6,8 @@ import os
 import pickle
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,35 @@ def test_loader_workers_outlive_the_signals_that_a_scheduler_sends(data: Make, r
     dataset = Signalled(make_data(data(), data_root=None).eval)
     here = make_eval_batches(dataset.inner, recipe=recipe(), data=data())
     assert_equal_batches(make_eval_batches(dataset, recipe=recipe(), data=data(), loader_workers=1), here)
+
+
+def test_a_process_ends_though_an_epoch_was_broken_off(tmp_path: Path) -> None:
+    """Its workers ignore the SIGTERM with which multiprocessing would end them."""
+    script = tmp_path / "broken_off.py"
+    script.write_text(BROKEN_OFF)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2], check=False
+    )
+    assert "the epoch was broken off" in done.stderr
+    assert done.returncode == 1
+
+
+BROKEN_OFF = """
+import sys
+sys.path.insert(0, "")  # the checkout under test
+import numpy, torch
+from an_cli.data.batches import _read, _Reader
+
+class Files:
+    labels = numpy.zeros(64, dtype=numpy.int64)
+    on_disk = True
+    def read(self, samples, view):
+        return torch.zeros(len(samples), 1, 2, 2, dtype=torch.uint8)
+
+batches = _read(_Reader(Files(), None), list(numpy.arange(64).reshape(32, 2)), 2, False)
+next(batches)
+raise RuntimeError("the epoch was broken off")
+"""
 
 
 class Counting:

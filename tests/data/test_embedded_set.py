@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from an_cli.config.schema import DataConfig, DataSource
-from an_cli.data import make_data
+from an_cli.data import embedded_set, make_data
 from an_cli.data.embedded import make_fashion_mnist_small
 from an_cli.errors import ConfigError, DataError
 
@@ -113,3 +113,17 @@ def test_the_licence_travels_with_the_images() -> None:
     assert "MIT License" in text
     assert "Copyright (c) 2017 Zalando SE" in text
     assert "Permission is hereby granted" in text
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no archive"])
+def test_a_damaged_installation_is_named(
+    fashion: Callable[..., DataConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / SHIPPED.name).write_bytes(content)
+    monkeypatch.setattr(embedded_set, "files", lambda package: tmp_path)
+    with pytest.raises(DataError) as caught:
+        make_data(fashion(), data_root=None)
+    assert caught.value.what.startswith("the embedded data set cannot be read: ")
+    assert caught.value.where == str(tmp_path / SHIPPED.name)
+    assert caught.value.now == "install an-cli again"
