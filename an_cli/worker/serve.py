@@ -19,11 +19,13 @@ from typing import TextIO
 import numpy.random  # noqa: F401 - with the next line, what a run would otherwise import for itself: 4 s each
 import torch._dynamo  # noqa: F401 - the first optimizer of a process imports it
 
+from an_cli.store import code_tree
 from an_cli.worker.run import run_here
 
 
 def serve(requests: TextIO, events: TextIO) -> int:
     """Serve until standard input ends and the last run has ended; returns the exit status."""
+    code_tree()  # remembered for every run: what is imported now is what they run, whatever is edited meanwhile
     return _Server(requests.fileno(), events.fileno()).serve()
 
 
