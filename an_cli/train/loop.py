@@ -79,6 +79,8 @@ class Loop:
 
     def _batches(self, epoch: int, start: int) -> list[Batches]:
         recipe = self.config.recipe
+        # Replicas that take turns share the loader's processes: eight replicas must not start eight times as many.
+        workers = -(-self.launch.loader_workers // recipe.replicas)
         return [
             make_train_batches(
                 self.data.train,
@@ -88,7 +90,7 @@ class Loop:
                 epoch=epoch,
                 replica=replica,
                 replicas=recipe.replicas,
-                loader_workers=self.launch.loader_workers,
+                loader_workers=workers,
                 start_step=start,
                 pin_memory=self.device.type == "cuda",
             )
