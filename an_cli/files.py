@@ -159,11 +159,12 @@ def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
     except OSError as error:
         raise StoreError(f"cannot read {path.name}: {error.strerror}", where=str(path.parent)) from error
     lines = [line for line in raw.split(b"\n") if line.strip()]
-    found = [value for line in lines if (value := _object(line)) is not None]
+    found = [value for line in lines if (value := json_object(line)) is not None]
     return found, len(lines) - len(found)
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def json_object(line: bytes) -> dict[str, Any] | None:
+    """The JSON object that a line holds; None where it holds none."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):

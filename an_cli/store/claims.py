@@ -154,7 +154,7 @@ def life(run: RunFolder) -> Life:
     try:
         holder = Holder(**json.loads(path.read_text()))
         silent_s = time.time() - path.stat().st_mtime
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return Life.UNKNOWN if newest_claim(run) else Life.DEAD
     host, boot, namespace = _machine()
     if holder.host == host and holder.boot != boot and silent_s >= 3 * HEARTBEAT_S:

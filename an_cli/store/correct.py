@@ -56,7 +56,7 @@ def decode(raw: bytes, *, where: str) -> Correct:
         if encode(correct) != raw:
             raise ValueError("the bits do not match the header")
         return correct
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise StoreError(
             f"correct.bin is damaged: {error}",
             where=where,

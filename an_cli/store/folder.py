@@ -172,6 +172,9 @@ class Store:
                 return
             part = part_name(link)
             part.symlink_to(target)
-            os.replace(part, link)
+            try:
+                os.replace(part, link)
+            finally:
+                part.unlink(missing_ok=True)
         except OSError as error:
             raise cannot_write(link, error) from error

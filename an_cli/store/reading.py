@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from an_cli.config import CellConfig, read
 from an_cli.errors import AnError, StoreError
-from an_cli.files import read_json, read_json_lines
+from an_cli.files import json_object, read_json, read_json_lines
 from an_cli.store.claims import Life, life, newest_claim
 from an_cli.store.correct import Correct, decode
 from an_cli.store.folder import RunFolder, Store
@@ -137,11 +136,8 @@ def read_progress(run: RunFolder) -> Progress | None:
     newest: dict[str, object] | None = None
     error_pct: object = None
     for raw in lines:
-        try:
-            line = json.loads(raw)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and "step" in line:
+        line = json_object(raw)
+        if line is not None and "step" in line:
             newest = line
             error_pct = line.get("top1_error_pct", error_pct)
     if newest is None:
