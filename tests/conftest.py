@@ -19,7 +19,13 @@ from tests.tiny import TINY
 GOLDENS = Path(__file__).parent / "golden"
 
 # No deadline: a busy machine fails no test. Derandomized: a change fails for what it changed.
-hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("house")
 
 
