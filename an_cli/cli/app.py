@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import an_cli
-from an_cli.cli import ablate, plan, report, run, show, status
+from an_cli.cli import ablate, figure, plan, report, run, show, status
 
 app = typer.Typer(
     name="an-cli",
@@ -34,5 +34,5 @@ def start(
     """Run an ablation study of Attentive Normalization and print a table you can defend."""
 
 
-for verb in (plan.plan, ablate.ablate, run.run, status.status, show.show, report.report):
+for verb in (plan.plan, ablate.ablate, run.run, status.status, show.show, report.report, figure.figure):
     app.command()(verb)

@@ -1,0 +1,98 @@
+"""What `figure` does: find the study or run, extract, draw, write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from an_cli.cli.asked import ask_study, open_store, say
+from an_cli.cli.find_run import find_run, labels_of
+from an_cli.cli.tables import study_table
+from an_cli.config import search_path
+from an_cli.errors import StoreError
+from an_cli.files import cannot_write, write_atomic
+from an_cli.report.figures.bands import Curves, curves_of, study_curves
+from an_cli.report.figures.draw_curves import draw_curves
+from an_cli.report.figures.draw_mixture import draw_mixture
+from an_cli.report.figures.draw_tradeoff import draw_tradeoff
+from an_cli.report.figures.learned import learned
+from an_cli.report.figures.style import Format, draw_bytes
+from an_cli.report.figures.tradeoff import Axis, tradeoff
+from an_cli.store import RunFolder, Store, read_run, read_runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Which figure of what."""
+
+    kind: str
+    target: str
+    words: tuple[str, ...]
+    against: str
+    published: bool
+
+
+def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
+    """Draw a figure and write it whole.
+
+    Returns:
+        The file.
+    """
+    store = open_store(path)
+    makers = {"fig1": _figure_1, "mixture": _mixture, "curves": _curves}
+    raw = draw_bytes(makers[wanted.kind](wanted, store), Format(ending))
+    name = re.sub(r"[^\w.=,-]+", "_", wanted.target)
+    place = out.expanduser() if out else store.reports / f"{name}-{wanted.kind}.{ending}"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(place, error) from error
+    write_atomic(place, raw)
+    return place
+
+
+def _figure_1(wanted: Request, store: Store) -> Callable[[], Figure]:
+    plan = ask_study(wanted.target, wanted.words).plan
+    table = study_table(plan, store)
+    found = tradeoff(plan, table, Axis(wanted.against), published=wanted.published)
+    for text in found.missing:
+        say(f"not drawn: {text}")
+    return partial(draw_tradeoff, found)
+
+
+def _mixture(wanted: Request, store: Store) -> Callable[[], Figure]:
+    run = find_run(store, wanted.target)
+    return partial(draw_mixture, learned(run, _title(store, run)))
+
+
+def _curves(wanted: Request, store: Store) -> Callable[[], Figure]:
+    found = _study_or_run(wanted, store)
+    for label in found.missing:
+        say(f"not drawn: {label}: no epoch yet")
+    return partial(draw_curves, found)
+
+
+def _study_or_run(wanted: Request, store: Store) -> Curves:
+    """Curves of a study of that name, else of a run."""
+    if wanted.words or wanted.target in search_path.names("sweeps"):
+        plan = ask_study(wanted.target, wanted.words).plan
+        return study_curves(plan, read_runs(store, [cell.id for cell in plan.cells]))
+    try:
+        run = find_run(store, wanted.target)
+    except StoreError as error:
+        studies = ", ".join(search_path.names("sweeps"))
+        raise StoreError(
+            f"neither a study nor a run: {wanted.target!r}", where=error.where, now=f"studies: {studies}; {error.now}"
+        ) from error
+    title = _title(store, run)
+    return curves_of({title: [read_run(run)]}, title="", where=run.id)
+
+
+def _title(store: Store, run: RunFolder) -> str:
+    """A run's names within its studies, and its id."""
+    return "; ".join([*sorted(labels_of(store).get(run.id, [])), run.id])

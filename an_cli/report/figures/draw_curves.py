@@ -1,0 +1,43 @@
+"""Training curves: evaluation error and training loss by epoch, a line per row, a band over its seeds."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from an_cli.report.figures.bands import ERROR, LOSS, Band, Curves, RowCurves
+from an_cli.report.figures.style import DASHES, GRAY, PAGE_IN, PALETTE
+
+_TITLES = {ERROR: "top-1 error on the evaluation set (%)", LOSS: "training loss"}
+
+
+def draw_curves(found: Curves) -> Figure:
+    """Draw a study's or a run's training curves; bands are one standard deviation over seeds."""
+    lines = -(-len(found.rows) // 2)
+    figure = Figure(figsize=(PAGE_IN, 2.7 + 0.16 * lines), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for axes, metric in zip(panels, (ERROR, LOSS), strict=True):
+        for index, row in enumerate(found.rows):
+            _draw_row(axes, row, metric, index)
+        axes.set_title(_TITLES[metric], loc="left")
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    figure.suptitle(found.title, x=0.01, ha="left", fontsize=8)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=2)
+    if any(row.seeds > 1 for row in found.rows):
+        figure.text(0.99, 0.01, "bands: \u00b1 1 standard deviation over seeds", ha="right", fontsize=6.5, color=GRAY)
+    return figure
+
+
+def _draw_row(axes: Axes, row: RowCurves, metric: str, index: int) -> None:
+    band: Band = row.metrics[metric]
+    color = PALETTE[index % len(PALETTE)]
+    dash = DASHES[index % len(DASHES)]
+    seeds = f" ({row.seeds} seeds)" if row.seeds > 1 else ""
+    marker = "o" if len(band.epochs) < 3 else ""
+    axes.plot(band.epochs, band.mean, color=color, linestyle=dash, marker=marker, markersize=3, label=row.label + seeds)
+    if band.spread is not None:
+        low = [mean - spread for mean, spread in zip(band.mean, band.spread, strict=True)]
+        high = [mean + spread for mean, spread in zip(band.mean, band.spread, strict=True)]
+        axes.fill_between(band.epochs, low, high, color=color, alpha=0.15, linewidth=0)

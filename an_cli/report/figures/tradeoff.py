@@ -1,0 +1,152 @@
+"""Figure 1 as values: top-1 error against parameters or MACs, from a study's table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from an_cli.config import CellConfig
+from an_cli.errors import ReportError
+from an_cli.plan import Plan, PlanRow
+from an_cli.report.spec import Measure
+from an_cli.report.table import Mark, Table, TableRow
+
+# How a label says what normalizes: "ResNet-50-BN", "ResNet-50-AN (w/ BN)"; the first such word counts.
+_METHOD = re.compile(r"(?<![A-Za-z])(AN|BN|GN|SN|SE)(?![A-Za-z])")
+
+
+class Axis(StrEnum):
+    """What error is set against."""
+
+    PARAMS = "params"
+    MACS = "macs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One network.
+
+    Attributes:
+        label: the row's.
+        group: rows that are compared with each other share it.
+        family: networks of a family are joined, by method.
+        method: AN, BN, GN, SN or SE.
+        x: parameters, or MACs of one image.
+        error_pct: top-1 error (mean over seeds).
+        spread: standard deviation over seeds; None below two.
+        quoted: whether the numbers were printed elsewhere and not measured here.
+    """
+
+    label: str
+    group: str
+    family: str
+    method: str
+    x: float
+    error_pct: float
+    spread: float | None
+    quoted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tradeoff:
+    """Figure 1. `missing` names the rows that have no point, and why."""
+
+    title: str
+    axis: Axis
+    points: tuple[Point, ...]
+    missing: tuple[str, ...]
+
+
+def tradeoff(plan: Plan, table: Table, axis: Axis, *, published: bool = False) -> Tradeoff:
+    """Points of a study.
+
+    Args:
+        plan: the study's rows and cells.
+        table: its table.
+        axis: what error is set against.
+        published: add what the paper printed for rows that the study trains.
+
+    Raises:
+        ReportError: no row has both numbers.
+    """
+    rows = {row.label: row for row in table.rows}
+    family = _families(plan)
+    points, missing = [], []
+    for row in plan.rows:
+        reason = _without(rows[row.label], axis)
+        if reason:
+            missing.append(f"{row.label}: {reason}")
+        else:
+            points.append(_measured(row, rows[row.label], axis, family[row.group], _method(plan, row)))
+        if published and row.kind != "literature":
+            points += _printed(row, axis, family[row.group], _method(plan, row))
+    if not points:
+        raise ReportError(
+            "no row has both an error and a size", where=plan.study, now=f"run it: an-cli ablate {plan.study}"
+        )
+    return Tradeoff(title=table.caption, axis=axis, points=tuple(points), missing=tuple(missing))
+
+
+def _families(plan: Plan) -> Mapping[str, str]:
+    """Group -> family of its first trained row; a group that is only quoted is its own family."""
+    found: dict[str, str] = {}
+    for row in plan.rows:
+        if row.cells:
+            found.setdefault(row.group, str(plan.cell(row.cells[0]).config.model.family))
+    return {row.group: found.get(row.group, row.group) for row in plan.rows}
+
+
+def _method(plan: Plan, row: PlanRow) -> str:
+    if row.cells:
+        return method_of(plan.cell(row.cells[0]).config)
+    found = _METHOD.search(row.label)
+    return found[1] if found else "other"
+
+
+def method_of(config: CellConfig) -> str:
+    """AN, or what standardizes, in capitals."""
+    return "AN" if config.norm.attention is not None else str(config.norm.standardize).upper()
+
+
+def _without(row: TableRow, axis: Axis) -> str:
+    """Why a row has no point; empty for one that has."""
+    if row.cells[Measure.TOP1].value is None:
+        return "no error yet" if row.status != "literature" else "no error printed"
+    return "" if row.cells[Measure(axis)].value is not None else f"{axis} not known"
+
+
+def _measured(row: PlanRow, found: TableRow, axis: Axis, family: str, method: str) -> Point:
+    error, size = found.cells[Measure.TOP1], found.cells[Measure(axis)]
+    assert error.value is not None
+    assert size.value is not None
+    return Point(
+        label=row.label,
+        group=row.group,
+        family=family,
+        method=method,
+        x=size.value,
+        error_pct=error.value,
+        spread=error.spread,
+        quoted=Mark.LITERATURE in found.marks,
+    )
+
+
+def _printed(row: PlanRow, axis: Axis, family: str, method: str) -> Iterator[Point]:
+    known = row.published
+    if known is None or known.top1_error_pct is None:
+        return
+    size = known.params_m if axis is Axis.PARAMS else known.flops_g
+    if size is not None:
+        scale = 1e6 if axis is Axis.PARAMS else 1e9
+        yield Point(
+            label=row.label,
+            group=row.group,
+            family=family,
+            method=method,
+            x=size * scale,
+            error_pct=known.top1_error_pct,
+            spread=None,
+            quoted=True,
+        )

@@ -1,0 +1,204 @@
+"""What is drawn (values), and that drawing gives whole files of equal bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from an_cli.errors import ReportError
+from an_cli.plan import Published
+from an_cli.report import build_table
+from an_cli.report.figures.bands import ERROR, LOSS, band_of, curves_of, study_curves
+from an_cli.report.figures.draw_curves import draw_curves
+from an_cli.report.figures.draw_mixture import draw_mixture
+from an_cli.report.figures.draw_tradeoff import draw_tradeoff
+from an_cli.report.figures.learned import learned, place_of
+from an_cli.report.figures.style import Format, draw_bytes
+from an_cli.report.figures.tradeoff import Axis, Tradeoff, tradeoff
+from an_cli.store import RunFolder, Status
+from tests.report.by_hand import SPEC, Cost, cell, finished, plan, quoted, record, row
+
+BN = "ResNet-50-BN"
+MAGIC = {Format.PDF: b"%PDF-", Format.SVG: b"<?xml", Format.PNG: b"\x89PNG"}
+
+
+def printed(label: str, params_m: float | None, flops_g: float | None, top1: float) -> Published:
+    numbers = {"params_m": params_m, "flops_g": flops_g, "top1_error_pct": top1, "top5_error_pct": None}
+    return Published(key=label, label=label, source="Table 2", note="", **numbers)
+
+
+def table_2() -> tuple[Any, list[Any]]:
+    """Table 2 in small: one network trained with BN and AN, GN and SN as printed."""
+    bn = row(BN, "norm=bn", group="resnet50", baseline=True, gain_over=BN, published=printed("bn", 25.56, 4.09, 23.01))
+    an = row("ResNet-50-AN (w/ BN)", group="resnet50", gain_over=BN, published=printed("an", 25.76, 4.09, 21.59))
+    gn, sn = quoted("ResNet-50-GN", params_m=25.56, top1_error_pct=23.52), quoted("SN", top1_error_pct=22.43)
+    rows = [
+        bn,
+        (dataclasses.replace(gn[0], group="resnet50"), []),
+        (dataclasses.replace(sn[0], group="resnet50"), []),
+        an,
+    ]
+    return plan(*rows, title="Table 2"), [*finished(bn, [23.0, 23.1, 23.2]), *finished(an, [21.5, 21.6, 21.7])]
+
+
+def figure_1(axis: Axis = Axis.PARAMS, *, published: bool = False) -> Tradeoff:
+    made, records = table_2()
+    costs = {one.id: Cost(25_557_032, 4_089_000_000) for one in made.cells}
+    return tradeoff(made, build_table(made, records, costs, SPEC), axis, published=published)
+
+
+def test_figure_1_has_a_point_per_row_with_both_numbers_and_names_the_others() -> None:
+    found = figure_1()
+    assert [(point.label, point.method, point.quoted) for point in found.points] == [
+        ("ResNet-50-BN", "BN", False),
+        ("ResNet-50-GN", "GN", True),
+        ("ResNet-50-AN (w/ BN)", "AN", False),
+    ]
+    assert found.missing == ("SN: params not known",)
+    assert found.points[0].error_pct == pytest.approx(23.1)
+    assert found.points[0].spread == pytest.approx(0.1)
+    assert {point.family for point in found.points} == {"resnet"}
+
+
+def test_figure_1_against_macs_leaves_out_what_was_printed_without_them() -> None:
+    found = figure_1(Axis.MACS)
+    assert [point.method for point in found.points] == ["BN", "AN"]
+    assert len(found.missing) == 2
+
+
+def test_published_numbers_join_as_hollow_points_only_when_asked_for() -> None:
+    added = [point for point in figure_1(published=True).points if point.quoted and point.method != "GN"]
+    assert [(point.method, point.x, point.error_pct) for point in added] == [
+        ("BN", 25.56e6, 23.01),
+        ("AN", 25.76e6, 21.59),
+    ]
+
+
+def test_a_study_without_a_single_number_is_an_error_that_names_the_command() -> None:
+    made, _ = table_2()
+    trained = plan(*[(one, [made.cell(run) for run in one.cells]) for one in made.rows if one.cells])
+    with pytest.raises(ReportError, match="an-cli ablate study"):
+        tradeoff(trained, build_table(trained, [], {}, SPEC), Axis.PARAMS)
+
+
+def epochs(*errors: float) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {"kind": "epoch", "epoch": index, ERROR: error, LOSS: error / 10} for index, error in enumerate(errors)
+    )
+
+
+def test_a_band_covers_the_epochs_that_every_seed_has_reached() -> None:
+    band = band_of([{0: 10.0, 1: 8.0}, {0: 12.0, 1: 6.0, 2: 5.0}])
+    assert band.epochs == (1, 2)
+    assert band.mean == (11.0, 7.0)
+    assert band.spread == pytest.approx((2**0.5, 2**0.5))
+
+
+def test_one_seed_has_no_band() -> None:
+    assert band_of([{0: 10.0}]).spread is None
+
+
+def test_an_epoch_trained_twice_counts_once_and_a_damaged_line_not_at_all() -> None:
+    lines = (
+        *epochs(50.0, 40.0),
+        {"epoch": 1, ERROR: 30.0},
+        {"epoch": "2", ERROR: 1.0},
+        {"epoch": 3, ERROR: float("nan")},
+    )
+    found = curves_of({"a": [record(cell(), epochs=lines)]}, title="", where="a")
+    assert found.rows[0].metrics[ERROR].mean == (50.0, 30.0)
+
+
+def test_rows_without_an_epoch_are_named_and_a_study_without_any_is_an_error() -> None:
+    first, second = row("a", seeds=(0, 1)), row("b", "norm=bn", seeds=(0,))
+    runs = [record(one, epochs=epochs(50, 20 + index)) for index, one in enumerate(first[1])]
+    made = plan(first, second)
+    found = study_curves(made, [*runs, record(second[1][0], Status.WAITING)])
+    assert (found.rows[0].seeds, found.missing) == (2, ("b",))
+    with pytest.raises(ReportError, match="no run has finished an epoch"):
+        study_curves(made, [])
+
+
+def write_mixture(run: RunFolder, layers: int = 2, k: int = 4, c: int = 6) -> None:
+    """A mixture in which the first component of every layer is dead and the last one leads."""
+    draws, arrays = np.random.default_rng(0), {}
+    for index in range(layers):
+        name, weights = f"stages.{index}.1.norm2", np.array([0.0, *[0.4] * (k - 2), 0.9])
+        arrays[f"{name}/gamma"] = draws.normal(1, 0.1, (k, c))
+        arrays[f"{name}/beta"] = draws.normal(0, 0.1, (k, c))
+        for what in ("mean", "min", "max"):
+            arrays[f"{name}/lambda_{what}"] = weights
+        arrays[f"{name}/lambda_std"] = weights / 10
+        arrays[f"{name}/lambda_dominates"] = np.array([0, *[0] * (k - 2), 1])
+        arrays[f"{name}/usage_entropy"] = np.log(2.5)
+    run.path.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(run.mixture, **arrays)
+
+
+def test_dead_and_dominating_components_and_the_number_in_use_are_read_off(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "r")
+    write_mixture(run)
+    found = learned(run, "a run")
+    assert [layer.place for layer in found.layers] == ["stage 1, block 2", "stage 2, block 2"]
+    assert [(layer.dead, layer.dominating) for layer in found.layers] == [((0,), (3,))] * 2
+    assert found.layers[0].effective == pytest.approx(2.5)
+
+
+def test_a_layer_outside_the_stages_keeps_its_name() -> None:
+    assert place_of("stem.norm") == "stem.norm"
+
+
+def test_a_missing_or_damaged_mixture_is_said(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "r")
+    with pytest.raises(ReportError, match=r"no mixture\.npz"):
+        learned(run, "")
+    write_mixture(run)
+    run.mixture.write_bytes(run.mixture.read_bytes()[:200])
+    with pytest.raises(ReportError, match="cannot be read"):
+        learned(run, "")
+    np.savez(run.mixture, **{"a/gamma": np.zeros((2, 3))})
+    with pytest.raises(ReportError, match="lacks beta"):
+        learned(run, "")
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_every_figure_is_drawn_in_every_format_with_equal_bytes(format: Format, tmp_path: Path) -> None:
+    write_mixture(RunFolder(tmp_path / "r"), layers=3)
+    trained = curves_of(
+        {"a": [record(cell(), epochs=epochs(9, 8, 7)), record(cell(), epochs=epochs(8, 7, 6))]}, title="t", where=""
+    )
+    mixture = learned(RunFolder(tmp_path / "r"), "a run")
+    for draw in (lambda: draw_tradeoff(figure_1()), lambda: draw_curves(trained), lambda: draw_mixture(mixture)):
+        raw = draw_bytes(draw, format)
+        assert raw.startswith(MAGIC[format])
+        assert raw == draw_bytes(draw, format)
+
+
+def test_another_process_draws_the_same_bytes() -> None:
+    code = (
+        "import hashlib; from tests.report.test_figures import *\n"
+        "raw = [draw_bytes(lambda: draw_tradeoff(figure_1()), one) for one in Format]\n"
+        "print([hashlib.sha256(one).hexdigest() for one in raw])"
+    )
+    root = Path(__file__).parents[2]
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=root, env={"PYTHONHASHSEED": seed, "PATH": "", "HOME": str(Path.home())},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(said) == 1
+
+
+def test_hostile_labels_are_text_in_an_svg() -> None:
+    runs = [record(cell(), epochs=epochs(9, 8))]
+    trained = curves_of({'<script>$x^2$ & "': runs, r"$\frac{$": runs}, title="$_{<b>$", where="")
+    raw = draw_bytes(lambda: draw_curves(trained), Format.SVG)
+    assert b"<script" not in raw
