@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from an_cli.cli.asked import ask_study, open_store, say
 from an_cli.cli.find_run import find_run, labels_of
@@ -45,7 +42,7 @@ def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
     """
     store = open_store(path)
     makers = {"fig1": _figure_1, "mixture": _mixture, "curves": _curves}
-    raw = draw_bytes(makers[wanted.kind](wanted, store), Format(ending))
+    raw = makers[wanted.kind](wanted, store, Format(ending))
     name = re.sub(r"[^\w.=,-]+", "_", wanted.target)
     place = out.expanduser() if out else store.reports / f"{name}-{wanted.kind}.{ending}"
     try:
@@ -56,25 +53,25 @@ def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
     return place
 
 
-def _figure_1(wanted: Request, store: Store) -> Callable[[], Figure]:
+def _figure_1(wanted: Request, store: Store, format: Format) -> bytes:
     plan = ask_study(wanted.target, wanted.words).plan
     table = study_table(plan, store)
     found = tradeoff(plan, table, Axis(wanted.against), published=wanted.published)
     for text in found.missing:
         say(f"not drawn: {text}")
-    return partial(draw_tradeoff, found)
+    return draw_bytes(partial(draw_tradeoff, found), format)
 
 
-def _mixture(wanted: Request, store: Store) -> Callable[[], Figure]:
+def _mixture(wanted: Request, store: Store, format: Format) -> bytes:
     run = find_run(store, wanted.target)
-    return partial(draw_mixture, learned(run, _title(store, run)))
+    return draw_bytes(partial(draw_mixture, learned(run, _title(store, run))), format)
 
 
-def _curves(wanted: Request, store: Store) -> Callable[[], Figure]:
+def _curves(wanted: Request, store: Store, format: Format) -> bytes:
     found = _study_or_run(wanted, store)
     for label in found.missing:
         say(f"not drawn: {label}: no epoch yet")
-    return partial(draw_curves, found)
+    return draw_bytes(partial(draw_curves, found), format)
 
 
 def _study_or_run(wanted: Request, store: Store) -> Curves:
