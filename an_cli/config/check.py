@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from an_cli.config.check_model import Misfit, model_misfits, positive
 from an_cli.config.schema import (
+    AttentionConfig,
     Augment,
     CellConfig,
     DataSource,
@@ -12,6 +14,7 @@ from an_cli.config.schema import (
     NormConfig,
     Precision,
     RecipeConfig,
+    SqueezeExciteConfig,
     Standardize,
 )
 from an_cli.errors import ConfigError
@@ -28,29 +31,16 @@ def check_cell(cell: CellConfig) -> CellConfig:
     return cell
 
 
-def _misfits(cell: CellConfig) -> Iterator[tuple[str, str, str]]:
-    model = cell.model
-    if len(model.blocks) != len(model.widths):
-        yield "model.widths", f"{len(model.widths)} widths for {len(model.blocks)} stages", "give one width per stage"
-    for key in ("blocks", "widths"):
-        if not getattr(model, key) or min(getattr(model, key)) < 1:
-            yield f"model.{key}", f"{list(getattr(model, key))} holds no stage or a value below 1", "write 1 or more"
-    yield from _at_least_one(model, "model", ("expansion", "stem_width"))
-    yield from _norm(cell.norm, stages=len(model.blocks))
+def _misfits(cell: CellConfig) -> Iterator[Misfit]:
+    yield from model_misfits(cell.model, cell.recipe)
+    yield from _norm(cell.norm, stages=cell.model.stages)
     yield from _recipe(cell.recipe)
     yield from _data(cell)
     if cell.seed < 0:
         yield "seed", f"{cell.seed} is negative", "write 0 or more"
 
 
-def _at_least_one(part: object, name: str, keys: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    for key in keys:
-        value = getattr(part, key)
-        if value is not None and value < 1:
-            yield f"{name}.{key}", f"{value} is below 1", "write 1 or more"
-
-
-def _norm(norm: NormConfig, stages: int) -> Iterator[tuple[str, str, str]]:
+def _norm(norm: NormConfig, stages: int) -> Iterator[Misfit]:
     if (norm.attention is None) is not (norm.placement is None):
         yield (
             "norm.placement",
@@ -63,18 +53,31 @@ def _norm(norm: NormConfig, stages: int) -> Iterator[tuple[str, str, str]]:
             f"groups={norm.groups} with standardize={norm.standardize}",
             "groups belongs to gn, and only to it",
         )
-    if (norm.momentum is None) is (norm.standardize is Standardize.BN):
-        yield "norm.momentum", f"momentum={norm.momentum} with standardize={norm.standardize}", "momentum belongs to bn"
-    yield from _at_least_one(norm, "norm", ("groups",))
+    if (norm.momentum is None) is (norm.standardize in (Standardize.BN, Standardize.SN)):
+        what = f"momentum={norm.momentum} with standardize={norm.standardize}"
+        yield "norm.momentum", what, "momentum belongs to bn and sn, and only to them"
+    yield from positive(norm, "norm", ("groups",))
     if norm.momentum is not None and not 0 < norm.momentum <= 1:
         yield "norm.momentum", f"{norm.momentum} is not in (0, 1]", "it weighs the newest batch: the paper uses 0.1"
     if norm.eps <= 0:
         yield "norm.eps", f"{norm.eps} is not positive", "it keeps a root from zero: 1e-5 is usual"
-    if norm.attention is None:
-        return
-    if norm.attention.eps <= 0:
-        yield "norm.attention.eps", f"{norm.attention.eps} is not positive", "1e-3 is shipped"
-    components = norm.attention.components
+    match norm.attention:
+        case SqueezeExciteConfig():
+            yield from positive(norm.attention, "norm.attention", ("reduction",))
+        case AttentionConfig():
+            yield from _attention(norm.attention, norm.standardize, stages)
+
+
+def _attention(attention: AttentionConfig, standardize: Standardize, stages: int) -> Iterator[Misfit]:
+    if standardize is Standardize.SN:
+        yield (
+            "norm.standardize",
+            "sn under attention: the attention would mix what sn has mixed already",
+            "bn or gn, or norm=sn without attention",
+        )
+    if attention.eps <= 0:
+        yield "norm.attention.eps", f"{attention.eps} is not positive", "1e-3 is shipped"
+    components = attention.components
     if len(components) != stages:
         yield (
             "norm.attention.components",
@@ -85,8 +88,8 @@ def _norm(norm: NormConfig, stages: int) -> Iterator[tuple[str, str, str]]:
         yield "norm.attention.components", f"{list(components)} holds a K below 1", "every K is 1 or more"
 
 
-def _recipe(recipe: RecipeConfig) -> Iterator[tuple[str, str, str]]:
-    yield from _at_least_one(recipe, "recipe", ("epochs", "replicas", "batch_per_replica", "cpu_threads"))
+def _recipe(recipe: RecipeConfig) -> Iterator[Misfit]:
+    yield from positive(recipe, "recipe", ("epochs", "replicas", "batch_per_replica", "cpu_threads"))
     for key in ("lr", "momentum", "weight_decay", "label_smoothing", "mixup_alpha", "warmup_epochs"):
         if getattr(recipe, key) < 0:
             yield f"recipe.{key}", f"{getattr(recipe, key)} is negative", "write 0 or more"
@@ -110,10 +113,10 @@ def _recipe(recipe: RecipeConfig) -> Iterator[tuple[str, str, str]]:
         yield "recipe.nesterov", "Nesterov momentum without momentum", "set recipe.momentum=0.9"
 
 
-def _data(cell: CellConfig) -> Iterator[tuple[str, str, str]]:
+def _data(cell: CellConfig) -> Iterator[Misfit]:
     data = cell.data
     counts = ("classes", "channels", "image_size", "train_samples", "eval_samples", "resize")
-    yield from _at_least_one(data, "data", counts)
+    yield from positive(data, "data", counts)
     for key in ("mean", "std"):
         if len(getattr(data, key)) != data.channels:
             yield (

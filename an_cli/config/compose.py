@@ -21,6 +21,7 @@ from an_cli.config.check import check_cell, check_launch
 from an_cli.config.overrides import Override, parse
 from an_cli.config.reader import leaves, read
 from an_cli.config.schema import CellConfig, LaunchConfig
+from an_cli.config.spend import spend
 from an_cli.errors import ConfigError, nearest
 from an_cli.files import FILE_ERRORS
 
@@ -69,7 +70,7 @@ class Composer:
         values = [word for word in words if word.key not in GROUPS]
         base = self._base(groups)
         tree = _merge(base, values)
-        _drop_spent(tree)
+        spend(tree["model"])
         launch = check_launch(read(LaunchConfig, tree.pop("launch"), where="launch"))
         return Composed(check_cell(read(CellConfig, tree)), launch, base.choices)
 
@@ -83,12 +84,6 @@ class Composer:
 def compose(overrides: Sequence[str] = ()) -> Composed:
     """Compose one experiment (see `Composer.compose`)."""
     return Composer().compose(overrides)
-
-
-def _drop_spent(tree: dict[str, Any]) -> None:
-    # K belongs to the model in YAML and to the norm in an experiment: once norm/an_*.yaml has referred to it, the
-    # model's copy says nothing, and a BN network must not carry it into its id.
-    tree["model"].pop("components", None)
 
 
 def _ask_hydra(groups: list[str], folders: list[Path]) -> _Base:
@@ -144,11 +139,18 @@ def _user_first() -> type:
 
 
 def _explained(groups: list[str], error: BaseException) -> ConfigError:
-    for word in groups:
-        group, _, name = word.partition("=")
+    chosen = {group: name for group, _, name in (word.partition("=") for word in groups)}
+    for group, name in chosen.items():
         known = search_path.names("conf", under=group)
         if name not in known:
             return ConfigError(f"unknown {group} {name!r}", where=group, now=nearest(name, known))
+    known = search_path.names("conf", under=f"recipe/{chosen.get('recipe')}")
+    if known and "model" in chosen and chosen["model"] not in known:  # a recipe's file for a model: recipe/NAME/MODEL
+        return ConfigError(
+            f"recipe {chosen['recipe']!r} has no settings for model {chosen['model']!r}",
+            where=f"conf/recipe/{chosen['recipe']}",
+            now=f"write {chosen['model']}.yaml there, or choose another: it has {', '.join(known)}",
+        )
     text = " ".join(str(error.__cause__ or error).split())
     return ConfigError(
         f"cannot compose: {text}", where=" ".join(groups) or "conf/config.yaml", now="see the file it names"

@@ -24,7 +24,8 @@ def read(shape: type[Value], mapping: object, *, where: str = "", error: type[An
     """Read a mapping into a frozen dataclass.
 
     Args:
-        shape: the dataclass; fields may be str, int, float, bool, None, enums, tuples, dataclasses, `X | None` or Any.
+        shape: the dataclass; fields may be str, int, float, bool, None, enums or `Literal` members of one, tuples,
+            dataclasses, unions of dataclasses that a word tells apart (`family: resnet`), `X | None` or Any.
         mapping: plain dicts, lists and scalars.
         where: dotted prefix for messages.
         error: class of error to raise.
@@ -71,7 +72,9 @@ def _value(kind: Any, value: object, where: str, error: type[AnError]) -> object
     if kind is Any:
         return value
     if origin in (types.UnionType, typing.Union):
-        return _optional(kind, value, where, error)
+        return _union(kind, value, where, error)
+    if origin is typing.Literal:
+        return _word(_words(kind), value, where, error)
     if kind is None or kind is type(None):
         if value is not None:
             raise error(f"{_show(value)} is not legal here", where=where, now="only null is, in this version")
@@ -83,15 +86,42 @@ def _value(kind: Any, value: object, where: str, error: type[AnError]) -> object
     if dataclasses.is_dataclass(kind):
         return _dataclass(cast("type", kind), value, where, error)
     if issubclass(kind, StrEnum):
-        return _word(kind, value, where, error)
+        return _word(_words(kind), value, where, error)
     return _scalar(kind, value, where, error)
 
 
-def _optional(kind: Any, value: object, where: str, error: type[AnError]) -> object:
-    if value is None:
+def _union(kind: Any, value: object, where: str, error: type[AnError]) -> object:
+    arms = [arm for arm in typing.get_args(kind) if arm is not type(None)]
+    if value is None and len(arms) < len(typing.get_args(kind)):
         return None
-    inner = [arm for arm in typing.get_args(kind) if arm is not type(None)]
-    return _value(inner[0], value, where, error)
+    return _value(arms[0] if len(arms) == 1 else _arm(arms, value, where, error), value, where, error)
+
+
+def _arm(arms: list[type], value: object, where: str, error: type[AnError]) -> type:
+    """Of several dataclasses the one whose tag the mapping holds; the tag is the key whose words differ by class."""
+    tag, by_word = _tag(tuple(arms))
+    if not isinstance(value, Mapping):
+        raise error(f"{_show(value)} stands where keys are expected", where=where, now=f"write {tag} and its keys")
+    if tag not in value:
+        raise error(f"missing key {tag!r}", where=_dot(where, tag), now=f"legal: {', '.join(sorted(by_word))}")
+    return by_word[_word({word: word for word in by_word}, value[tag], _dot(where, tag), error)]
+
+
+@cache
+def _tag(arms: tuple[type, ...]) -> tuple[str, dict[str, type]]:
+    for name in _fields(arms[0]):
+        words = [(word, arm) for arm in arms for word in _words(_fields(arm).get(name))]
+        if len(dict(words)) == len(words) and {arm for _, arm in words} == set(arms):
+            return name, dict(words)
+    raise TypeError(f"no field tells {', '.join(arm.__name__ for arm in arms)} apart")
+
+
+@cache
+def _words(kind: Any) -> dict[str, StrEnum]:
+    """The legal words of an enum, or of some of its members; none for another type."""
+    if typing.get_origin(kind) is typing.Literal:
+        return {str(member): member for member in typing.get_args(kind)}
+    return {str(member): member for member in kind} if isinstance(kind, type) and issubclass(kind, StrEnum) else {}
 
 
 def _tuple(kind: Any, value: object, where: str, error: type[AnError]) -> tuple[object, ...]:
@@ -108,11 +138,10 @@ def _mapping(kind: Any, value: object, where: str, error: type[AnError]) -> dict
     return {str(key): _value(inner, item, _dot(where, str(key)), error) for key, item in value.items()}
 
 
-def _word(kind: type[StrEnum], value: object, where: str, error: type[AnError]) -> StrEnum:
-    words = [str(member) for member in kind]
+def _word(words: Mapping[str, Value], value: object, where: str, error: type[AnError]) -> Value:
     if not isinstance(value, str) or value not in words:
         raise error(f"{_show(value)} is not a legal word", where=where, now=nearest(str(value), words))
-    return kind(value)
+    return words[value]
 
 
 def _scalar(kind: type, value: object, where: str, error: type[AnError]) -> object:

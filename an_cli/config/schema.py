@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 
 class Family(StrEnum):
     """Backbone family (paper, Section 4)."""
 
     RESNET = "resnet"
+    MOBILENET_V2 = "mobilenet_v2"
+    AOGNET = "aognet"
 
 
 class Stem(StrEnum):
@@ -22,7 +25,7 @@ class Stem(StrEnum):
 
     CONV7X7 = "conv7x7"  # 7x7/2, max pool 3x3/2: the vanilla setup
     DEEP3X3 = "deep3x3"  # three 3x3, the first strided, max pool 2x2/2: the state-of-the-art setup
-    CONV3X3 = "conv3x3"  # one 3x3/2 without a pool: images of 28 to 64 pixels
+    CONV3X3 = "conv3x3"  # one 3x3/2 without a pool: MobileNet-v2, and images of 28 to 64 pixels
 
 
 class Shortcut(StrEnum):
@@ -37,13 +40,16 @@ class Standardize(StrEnum):
 
     BN = "bn"
     GN = "gn"
+    SN = "sn"  # switchable: BN, IN and LN mixed (Luo et al., 2019)
 
 
 class Placement(StrEnum):
-    """Which normalization layers become attentive (Section 3.4)."""
+    """Which normalization layers become attentive (Section 3.4); first to third count within a bottleneck."""
 
     SECOND = "second"
+    EVERY_SECOND = "every_second"  # differs from second in AOGNets: also in nodes that see a part of the channels
     SECOND_AND_STEM = "second_and_stem"
+    THIRD = "third"
     ALL = "all"
 
 
@@ -62,6 +68,12 @@ class Head(StrEnum):
     A2 = "a2"
 
 
+class Excitation(StrEnum):
+    """Channel attention that follows a normalization and leaves its affine part alone."""
+
+    SE = "se"  # squeeze and excitation (Hu et al., 2018)
+
+
 class Gate(StrEnum):
     """Activation of the attention weights."""
 
@@ -75,6 +87,14 @@ class AttentionInput(StrEnum):
 
     RAW = "raw"
     STANDARDIZED = "standardized"
+
+
+class Splits(StrEnum):
+    """Which binary splits an OR node of an And-Or graph keeps; a split and its mirror image make the same parts."""
+
+    ALL = "all"
+    LEFT = "left"  # those whose left part is the narrower one
+    RIGHT = "right"  # those whose right part is the narrower one
 
 
 class Interpolation(StrEnum):
@@ -92,6 +112,7 @@ class Augment(StrEnum):
 
 class Precision(StrEnum):
     FP32 = "fp32"
+    FP64 = "fp64"  # for checks: two ways to compute one thing agree to 1e-10
     BF16 = "bf16"
     FP16 = "fp16"
 
@@ -109,14 +130,65 @@ class Device(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """A backbone: bottlenecks and width of each stage."""
+class ResNetConfig:
+    """Bottlenecks and width of each stage; a stage puts out width times expansion."""
 
-    family: Family
+    family: Literal[Family.RESNET]
     blocks: tuple[int, ...]
     widths: tuple[int, ...]
     expansion: int
     stem_width: int
+
+    @property
+    def stages(self) -> int:
+        """Number of stages, each with its own K."""
+        return len(self.blocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MobileNetV2Config:
+    """Inverted residuals of each group: how many, channels put out, expansion, and the stride of the first."""
+
+    family: Literal[Family.MOBILENET_V2]
+    blocks: tuple[int, ...]
+    widths: tuple[int, ...]
+    expansions: tuple[int, ...]
+    strides: tuple[int, ...]
+    stem_width: int
+    head_width: int
+    dropout: float
+
+    @property
+    def stages(self) -> int:
+        """Number of groups, each with its own K."""
+        return len(self.blocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AOGNetConfig:
+    """And-Or blocks of each stage: how many, channels put out, and the graph inside.
+
+    `grids` is the number of slots the channels are split into, `bottleneck` a node's middle channels as a part of those
+    it puts out, `dropout` the probability of dropping a channel after a node's last normalization.
+    """
+
+    family: Literal[Family.AOGNET]
+    blocks: tuple[int, ...]
+    widths: tuple[int, ...]
+    grids: tuple[int, ...]
+    splits: tuple[Splits, ...]
+    lateral: bool
+    bottleneck: float
+    dropout: tuple[float, ...]
+    stem_width: int
+
+    @property
+    def stages(self) -> int:
+        """Number of stages, each with its own K."""
+        return len(self.blocks)
+
+
+ModelConfig: TypeAlias = ResNetConfig | MobileNetV2Config | AOGNetConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,23 +204,34 @@ class AttentionConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SqueezeExciteConfig:
+    """Channel attention after a normalization: its hidden layer has channels / reduction units."""
+
+    head: Literal[Excitation.SE]
+    reduction: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NormConfig:
-    """Normalization = standardization + affine; `attention` makes the affine part attentive."""
+    """Normalization = standardization + affine; `attention` makes the affine part attentive, or comes after it."""
 
     standardize: Standardize
     eps: float
     momentum: float | None
     groups: int | None
     placement: Placement | None
-    attention: AttentionConfig | None
+    attention: AttentionConfig | SqueezeExciteConfig | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeConfig:
-    """How a network is trained (Section 4.2). `lr` is the peak, reached at the end of warm-up."""
+    """How a network is trained (Section 4.2). `lr` is the peak, reached at the end of warm-up.
+
+    `shortcut` is null where a family has no strided shortcut.
+    """
 
     stem: Stem
-    shortcut: Shortcut
+    shortcut: Shortcut | None
     zero_gamma: bool
     epochs: int
     warmup_epochs: int

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from an_cli.norm import AttentiveNorm2d
+from an_cli.norm import AttentiveNorm2d, SqueezeExcite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,10 @@ class ModuleCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class KindCounts:
-    """Parameters by kind. `norm` are the plain norms; `attention` has the heads with their BN."""
+    """Parameters by kind.
+
+    `norm` are the plain norms; `attention` has the heads with their BN, or squeeze and excitation.
+    """
 
     conv: int
     norm: int
@@ -148,6 +151,7 @@ def _kinds(model: nn.Module) -> KindCounts:
     attentive = list(_attentive(model))
     mixture = sum(_params(an.mixture) for an in attentive)
     attention = sum(_params(an.attention) for an in attentive)
+    attention += sum(_params(m) for m in model.modules() if isinstance(m, SqueezeExcite))
     conv = sum(_params(m) for m in model.modules() if isinstance(m, nn.Conv2d))
     fc = sum(_params(m) for m in model.children() if isinstance(m, nn.Linear))
     norm = _params(model) - conv - fc - mixture - attention

@@ -3,5 +3,16 @@
 from an_cli.norm.attentive import AttentiveNorm2d
 from an_cli.norm.factory import NormFactory, Slot, make_norm, zero_last_gamma
 from an_cli.norm.mixture import Mixture
+from an_cli.norm.squeeze_excite import SqueezeExcite
+from an_cli.norm.switchable import SwitchableNorm2d
 
-__all__ = ["AttentiveNorm2d", "Mixture", "NormFactory", "Slot", "make_norm", "zero_last_gamma"]
+__all__ = [
+    "AttentiveNorm2d",
+    "Mixture",
+    "NormFactory",
+    "Slot",
+    "SqueezeExcite",
+    "SwitchableNorm2d",
+    "make_norm",
+    "zero_last_gamma",
+]

@@ -16,7 +16,6 @@ Shapes: n samples, k components, c channels, f squeezed features.
 from __future__ import annotations
 
 from collections import OrderedDict
-from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from typing import TypeVar
 
@@ -28,7 +27,7 @@ from an_cli.errors import ConfigError, nearest
 from an_cli.norm.gates import GateActivation
 from an_cli.norm.heads import make_head
 from an_cli.norm.mixture import Mixture
-from an_cli.norm.moments import Centered, center, recalibrate
+from an_cli.norm.moments import Centered, center, full_precision, recalibrate
 from an_cli.norm.squeezes import squeeze as squeezed
 from an_cli.norm.squeezes import squeezed_features
 from an_cli.norm.standardizers import BatchStandardizer, GroupStandardizer
@@ -101,7 +100,7 @@ class AttentiveNorm2d(nn.Module):
 
     def forward(self, x_nchw: Tensor) -> Tensor:
         self._check(x_nchw)
-        with _full_precision(x_nchw):
+        with full_precision(x_nchw):
             x = center(x_nchw)
             mu, inverse_sigma = self.standardizer(x)
             gamma_nc, beta_nc = self.mixture(self._attend(x, mu, inverse_sigma))
@@ -115,7 +114,7 @@ class AttentiveNorm2d(nn.Module):
         In evaluation mode it changes nothing; in training mode it updates running statistics as a forward pass does.
         """
         self._check(x_nchw)
-        with _full_precision(x_nchw):
+        with full_precision(x_nchw):
             x = center(x_nchw)
             return self._attend(x, *self.standardizer(x))
 
@@ -138,6 +137,8 @@ class AttentiveNorm2d(nn.Module):
 def _standardizer(
     kind: Standardize, channels: int, *, groups: int | None, eps: float, momentum: float
 ) -> BatchStandardizer | GroupStandardizer:
+    if kind is Standardize.SN:
+        raise ConfigError("sn under attention", where="norm.standardize", now="legal under attention: bn, gn")
     if (groups is None) is (kind is Standardize.GN):
         raise ConfigError(
             f"groups={groups} with {kind}", where="norm.groups", now="groups belongs to gn, and only to it"
@@ -151,12 +152,6 @@ def _standardizer(
             now="give a divisor of the channels",
         )
     return GroupStandardizer(groups, eps=eps)
-
-
-def _full_precision(x: Tensor) -> AbstractContextManager[object]:
-    """Switch autocast off where there is any: half-precision logits and mixtures would undo float32 statistics."""
-    kind = x.device.type
-    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def _word(kind: type[_Word], value: str, where: str) -> _Word:

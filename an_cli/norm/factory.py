@@ -5,14 +5,17 @@ A network asks for the norm of a slot and never knows which one it gets; the fac
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 
 from torch import nn
 
-from an_cli.config.schema import AttentionConfig, NormConfig, Placement, Standardize
+from an_cli.config.schema import AttentionConfig, NormConfig, Placement, SqueezeExciteConfig, Standardize
 from an_cli.errors import ConfigError
 from an_cli.norm.attentive import AttentiveNorm2d
+from an_cli.norm.squeeze_excite import SqueezeExcite
+from an_cli.norm.switchable import SwitchableNorm2d
 
 _MOMENTUM = 0.1  # of A2's BN over a GN backbone, whose config has no momentum
 
@@ -23,13 +26,19 @@ class Slot(StrEnum):
     STEM = "stem"
     FIRST = "first"
     SECOND = "second"
+    PART = "part"  # second, in a node of an And-Or graph that sees a part of the channels
     THIRD = "third"
     SHORTCUT = "shortcut"
+    OUTPUT = "output"  # after an And-Or graph
+    TRANSITION = "transition"  # between stages
+    HEAD = "head"  # after the last stage
 
 
 _ATTENTIVE: dict[Placement, frozenset[Slot]] = {
     Placement.SECOND: frozenset({Slot.SECOND}),
+    Placement.EVERY_SECOND: frozenset({Slot.SECOND, Slot.PART}),
     Placement.SECOND_AND_STEM: frozenset({Slot.SECOND, Slot.STEM}),
+    Placement.THIRD: frozenset({Slot.THIRD}),
     Placement.ALL: frozenset(Slot),
 }
 
@@ -49,17 +58,30 @@ class NormFactory:
             stage: from 0; the stem counts as stage 0.
 
         Returns:
-            AttentiveNorm2d where the placement says so, else nn.BatchNorm2d or nn.GroupNorm.
-
-        Raises:
-            ConfigError: groups that fit no divisor of the channels.
+            AttentiveNorm2d where the placement says so, else nn.BatchNorm2d, nn.GroupNorm or SwitchableNorm2d, followed
+            by SqueezeExcite where the placement says so.
         """
         config = self.config
-        if config.attention is not None and config.placement is not None and slot in _ATTENTIVE[config.placement]:
-            return _attentive(config, config.attention, channels, stage)
-        if config.standardize is Standardize.BN:
-            return nn.BatchNorm2d(channels, eps=config.eps, momentum=config.momentum)
-        return nn.GroupNorm(_groups(config, channels) or 1, channels, eps=config.eps)
+        here = config.placement is not None and slot in _ATTENTIVE[config.placement]
+        match config.attention if here else None:
+            case AttentionConfig() as attention:
+                return _attentive(config, attention, channels, stage)
+            case SqueezeExciteConfig() as excite:
+                parts = OrderedDict(norm=_plain(config, channels), se=SqueezeExcite(channels, excite.reduction))
+                return nn.Sequential(parts)
+            case None:
+                return _plain(config, channels)
+
+
+def _plain(config: NormConfig, channels: int) -> nn.Module:
+    momentum = _MOMENTUM if config.momentum is None else config.momentum
+    match config.standardize:
+        case Standardize.BN:
+            return nn.BatchNorm2d(channels, eps=config.eps, momentum=momentum)
+        case Standardize.GN:
+            return nn.GroupNorm(_groups(config, channels) or 1, channels, eps=config.eps)
+        case Standardize.SN:
+            return SwitchableNorm2d(channels, eps=config.eps, momentum=momentum)
 
 
 def make_norm(config: NormConfig, *, stages: int) -> NormFactory:
@@ -74,9 +96,10 @@ def make_norm(config: NormConfig, *, stages: int) -> NormFactory:
 
     Source: Section 3.4; the released placement is `second`, the paper's text adds the stem.
     """
-    if config.attention is not None and len(config.attention.components) != stages:
+    attention = config.attention
+    if isinstance(attention, AttentionConfig) and len(attention.components) != stages:
         raise ConfigError(
-            f"{len(config.attention.components)} values (K) for {stages} stages: {list(config.attention.components)}",
+            f"{len(attention.components)} values (K) for {stages} stages: {list(attention.components)}",
             where="norm.attention.components",
             now=f"give one K per stage, {stages} in all",
         )
@@ -88,8 +111,9 @@ def zero_last_gamma(norm: nn.Module) -> None:
 
     Source: Section 4.2 (zero-gamma initialization); the released code never zeroes an attentive norm.
     """
-    if isinstance(norm, nn.BatchNorm2d | nn.GroupNorm):
-        nn.init.zeros_(norm.weight)
+    plain = norm.norm if isinstance(norm, nn.Sequential) else norm  # SE follows a plain norm
+    if isinstance(plain, nn.BatchNorm2d | nn.GroupNorm | SwitchableNorm2d):
+        nn.init.zeros_(plain.weight)
 
 
 def _attentive(config: NormConfig, attention: AttentionConfig, channels: int, stage: int) -> AttentiveNorm2d:
@@ -109,14 +133,11 @@ def _attentive(config: NormConfig, attention: AttentionConfig, channels: int, st
 
 
 def _groups(config: NormConfig, channels: int) -> int | None:
-    """The most groups, up to the config's, that divide the channels; None for BN."""
+    """The most groups, up to the config's, that divide the channels; None for BN.
+
+    For a prime number of channels above the config's groups that is 1, layer normalization: AOGNets have such layers
+    (37, 47, 103 or 149 channels), and between one group and one channel a group there is nothing for them.
+    """
     if config.groups is None:
         return None
-    most = next((g for g in range(min(config.groups, channels), 1, -1) if channels % g == 0), 1)
-    if most == 1 and config.groups > 1:
-        raise ConfigError(
-            f"no number of groups from 2 to {config.groups} divides {channels} channels",
-            where="norm.groups",
-            now="choose widths with a common divisor, or norm.groups=1 (layer normalization) on purpose",
-        )
-    return most
+    return next(g for g in range(min(config.groups, channels), 0, -1) if channels % g == 0)

@@ -12,6 +12,7 @@ Shapes: n samples, c channels, h x w pixels.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -57,6 +58,12 @@ def recalibrate(d_nchw: Tensor, scale_nc: Tensor, shift_nc: Tensor) -> Tensor:
 def statistics_dtype(x: Tensor) -> torch.dtype:
     """Float32 for half precisions, else the tensor's own."""
     return torch.promote_types(x.dtype, torch.float32)
+
+
+def full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Switch autocast off where there is any: half-precision logits and mixtures would undo float32 statistics."""
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 class _Center(Function):

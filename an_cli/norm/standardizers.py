@@ -44,12 +44,17 @@ class BatchStandardizer(nn.Module):
         Raises:
             ConfigError: one value per channel in training: it has no variance.
         """
+        mu_c, var_c = self.moments(x)
+        return mu_c, (var_c + self.eps).rsqrt()
+
+    def moments(self, x: Centered) -> tuple[Tensor, Tensor]:
+        """Return mu and the biased variance of the batch and track them, or in evaluation the tracked ones."""
         if not self.training:
-            return self.running_mean, (self.running_var + self.eps).rsqrt()
+            return self.running_mean, self.running_var
         between_c, mu_c = torch.var_mean(x.mean_nc, 0, correction=0)
         var_c = x.var_nc.mean(0) + between_c
         self._track(mu_c.detach(), var_c.detach(), values=x.mean_nc.shape[0] * x.pixels)
-        return mu_c, (var_c + self.eps).rsqrt()
+        return mu_c, var_c
 
     def _track(self, mu_c: Tensor, var_c: Tensor, *, values: int) -> None:
         if values < 2:

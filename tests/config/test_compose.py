@@ -42,7 +42,8 @@ def _by_hydra(overrides: list[str], folder: Path) -> tuple[CellConfig, LaunchCon
 
     with initialize_config_dir(str(folder), version_base="1.3"):
         tree: Any = OmegaConf.to_container(hydra_compose("config", overrides=overrides), resolve=True)
-    tree["model"].pop("components")
+    for spent in ("components", "width_factor"):
+        tree["model"].pop(spent)
     return read(LaunchConfig, tree.pop("launch")), read(CellConfig, tree)
 
 
@@ -118,7 +119,7 @@ def test_the_id_does_not_depend_on_launch(word: str, composer: Composer) -> None
     ("overrides", "message"),
     [
         (["nrom=bn"], "unknown key 'nrom' (override) -> did you mean norm?"),
-        (["norm=an_bm"], "unknown norm 'an_bm' (norm) -> did you mean an_bn? legal: an_bn, an_gn, bn, gn"),
+        (["norm=an_bm"], "unknown norm 'an_bm' (norm) -> did you mean an_bn? legal: an_bn, an_gn, bn, bn_se, gn, sn"),
         (["model=resnet_5"], "unknown model 'resnet_5' (model) -> did you mean resnet50?"),
         (["norm=null"], "unknown norm 'None'"),
         (["norm.attention.gat=softmax"], "unknown key 'norm.attention.gat' (override) -> did you mean norm.attention."),

@@ -138,6 +138,8 @@ def _values(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of([_values(arm) for arm in arms])
     if typing.get_origin(kind) is tuple:
         return st.lists(_values(arms[0]), max_size=4).map(tuple)
+    if typing.get_origin(kind) is typing.Literal:
+        return st.sampled_from(arms)
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         return st.builds(kind, **{name: _values(hint) for name, hint in hints.items()})

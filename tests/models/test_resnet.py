@@ -17,11 +17,11 @@ from an_cli.config.schema import (
     Gate,
     Head,
     Interpolation,
-    ModelConfig,
     NormConfig,
     Placement,
     Precision,
     RecipeConfig,
+    ResNetConfig,
     Shortcut,
     Squeeze,
     Standardize,
@@ -32,7 +32,7 @@ from an_cli.models import make_model
 from an_cli.models.resnet import Bottleneck
 from an_cli.norm import AttentiveNorm2d
 
-_SMALL = ModelConfig(family=Family.RESNET, blocks=(1, 2, 1, 1), widths=(8, 8, 16, 16), expansion=2, stem_width=8)
+_SMALL = ResNetConfig(family=Family.RESNET, blocks=(1, 2, 1, 1), widths=(8, 8, 16, 16), expansion=2, stem_width=8)
 _RECIPE = RecipeConfig(
     stem=Stem.CONV3X3,
     shortcut=Shortcut.STRIDED,
@@ -91,7 +91,7 @@ def _model(
     return make_model(_SMALL, norm or _NORMS[Standardize.BN], recipe, classes=5, channels=3)
 
 
-@pytest.mark.parametrize(("standardize", "placement"), list(itertools.product(Standardize, (None, *Placement))))
+@pytest.mark.parametrize(("standardize", "placement"), list(itertools.product(_NORMS, (None, *Placement))))
 def test_one_step_reaches_every_parameter(standardize: Standardize, placement: Placement | None) -> None:
     model = _model(_norm(standardize, placement))
     loss = nn.functional.cross_entropy(model(torch.randn(4, 3, 16, 16)), torch.arange(4))
