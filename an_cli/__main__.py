@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import sys
 
-if __name__ == "__main__":
-    from an_cli.cli.__main__ import main
 
+def main() -> int:
+    """Run this process's command line; returns the exit status."""
+    from an_cli.cli.__main__ import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
     sys.exit(main())

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-import an_cli
 from an_cli.cli import ablate, figure, plan, report, run, show, status
 
 app = typer.Typer(
@@ -21,7 +20,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"an-cli {an_cli.__version__}")
+        from importlib.metadata import version
+
+        print(f"an-cli {version('an-cli')}")
         raise typer.Exit
 
 

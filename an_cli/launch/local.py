@@ -195,7 +195,8 @@ class _Crew:
 
     def _again(self, run: RunFolder, cause: str) -> None:
         if self._stopping:
-            self._set(run, Phase.INTERRUPTED if status_of(run) is Status.INTERRUPTED else Phase.QUEUED)
+            untouched = status_of(run) in (Status.MISSING, Status.WAITING)
+            self._set(run, Phase.QUEUED if untouched else Phase.INTERRUPTED)
             return
         self._continued[run] += 1
         if self._continued[run] > CONTINUATIONS:

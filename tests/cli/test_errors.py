@@ -1,0 +1,90 @@
+"""What a user can get wrong: one line with what, where and what now, and the right exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from an_cli.cli.__main__ import main
+from tests.cli.conftest import Call
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["plan", "tabel1"], "unknown study 'tabel1'"),
+        (["plan", "tabel1"], "did you mean table1?"),
+        (["plan", "tiny", "recipe.epoch=3"], "unknown key 'recipe.epoch'"),
+        (["plan", "tiny", "recipe.epoch=3"], "did you mean recipe.epochs?"),
+        (["plan", "tiny", "model=resnet5"], "unknown model 'resnet5'"),
+        (["plan", "tiny", "norm.attention.head=a3"], "'a3' is not a legal word"),
+        (["plan", "tiny", "norm.attention.components=[1,2,3]"], "the model has 4 stages"),
+        (["plan", "tiny", "epochs"], "'epochs' is not an override"),
+        (["plan", "two"], "2 baselines: a; b"),
+        (["ablate", "tiny", "launch.processes=0"], "0 is below 1 (launch.processes)"),
+        (["ablate", "tiny", "launch.process=1"], "unknown key 'launch.process'"),
+        (["run", "data.folder=null"], "data.folder"),
+        (["ablate", "--as", "a/b", "norm=bn,gn"], "'a/b' cannot name a study"),
+        (["ablate", "--as", "x", "norm=bn"], "nothing varies"),
+        (["show", "deadbeef"], "no run 'deadbeef'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_status_one(words: list[str], message: str, call: Call, folder: Path) -> None:
+    rows = [{"label": "a", "baseline": True}, {"label": "b", "baseline": True}]
+    (folder / "sweeps" / "two.yaml").write_text(json.dumps({"rows": rows}))
+    ended = call(*words)
+    assert (ended.status, ended.out) == (1, "")
+    assert message in ended.err
+    assert ended.err.startswith("an-cli: ")
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["plann"], ["plan"], ["plan", "tiny", "--jsn"], ["ablate"], ["ablate", "seed=1"], ["report", "tiny", "-f", "pdf"],
+     ["show", "abc", "seed=1"]],
+)  # fmt: skip
+def test_wrong_usage_is_exit_status_two(words: list[str], call: Call) -> None:
+    ended = call(*words)
+    assert (ended.status, ended.out) == (2, "")
+    assert "Usage: an-cli" in ended.err
+
+
+def test_a_newer_store_is_refused(call: Call, folder: Path) -> None:
+    (folder / ".an-cli").mkdir()
+    (folder / ".an-cli" / "store.json").write_text('{"version": 99}')
+    ended = call("status")
+    assert ended.status == 1
+    assert "upgrade an-cli" in ended.err
+
+
+def test_any_other_exception_keeps_its_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*words: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("an_cli.cli.asked.ask_study", broken)
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        main(["plan", "tiny"])
+
+
+def test_a_reader_that_leaves_early_is_no_error(folder: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [sys.executable, "-m", "an_cli", "status"], stdout=write_end, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write_end)
+    assert done.stderr == ""
+
+
+def test_the_version_and_the_help(call: Call) -> None:
+    import an_cli
+
+    assert call("--version").out == f"an-cli {an_cli.__version__}\n"
+    text = call("--help").out
+    assert all(verb in text for verb in ("plan", "ablate", "run", "status", "show", "report"))
