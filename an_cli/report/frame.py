@@ -13,7 +13,7 @@ import pandas as pd
 
 from an_cli.config import CellConfig
 from an_cli.errors import StoreError
-from an_cli.store import Result, RunRecord, Store, read_runs
+from an_cli.store import Result, RunRecord, Store, read_run, read_run_and_count
 
 _EVALUATION = ("epoch", "loss", "top1_error_pct", "top5_error_pct")
 _RESULT = ("params", "macs", "steps", "train_s", "code_tree", "data_fingerprint", "device")
@@ -41,7 +41,10 @@ def load(store: Path | str | Store) -> pd.DataFrame:
     Raises:
         StoreError: there is no such folder, or a newer an-cli wrote it.
     """
-    return frame_of(_records(store))
+    opened = _open(store)
+    # One run at a time: of 10,000 runs, the epochs alone would fill more than a gigabyte.
+    rows = (_row(*read_run_and_count(opened.run(run_id))) for run_id in opened.run_ids())
+    return _frame(rows)
 
 
 def curves(store: Path | str | Store) -> pd.DataFrame:
@@ -50,33 +53,42 @@ def curves(store: Path | str | Store) -> pd.DataFrame:
     Raises:
         StoreError: there is no such folder, or a newer an-cli wrote it.
     """
-    lines = [{"id": record.id, **line} for record in _records(store) for line in record.epochs]
+    opened = _open(store)
+    records = (read_run(opened.run(run_id)) for run_id in opened.run_ids())
+    lines = [{"id": record.id, **line} for record in records for line in record.epochs]
     return pd.DataFrame(lines).drop(columns="kind", errors="ignore") if lines else pd.DataFrame({"id": [], "epoch": []})
 
 
-def _records(store: Path | str | Store) -> list[RunRecord]:
+def _open(store: Path | str | Store) -> Store:
     opened = store if isinstance(store, Store) else Store(Path(store))
     if not opened.root.is_dir():
         raise StoreError("no store there", where=str(opened.root), now="name the folder that holds runs/")
     opened.check_version()
-    return read_runs(opened, opened.run_ids())
+    return opened
 
 
 def frame_of(records: Iterable[RunRecord]) -> pd.DataFrame:
     """Records as a tidy frame (see `load`)."""
-    rows = [_row(record) for record in records]
-    names = dict.fromkeys((*_FIRST, *(name for row in rows for name in row)))
+    return _frame(_row(record, len(record.epochs)) for record in records)
+
+
+def _frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     # One list per column: pandas' own way from a list of dicts costs ten times as much.
-    frame = pd.DataFrame({name: [row.get(name) for row in rows] for name in names})
-    return frame.astype(dict.fromkeys(_WHOLE, "Int64"))
+    columns: dict[str, list[Any]] = {name: [] for name in _FIRST}
+    for count, row in enumerate(rows):
+        for name in row.keys() - columns.keys():
+            columns[name] = [None] * count
+        for name, column in columns.items():
+            column.append(row.get(name))
+    return pd.DataFrame(columns).astype(dict.fromkeys(_WHOLE, "Int64"))
 
 
-def _row(record: RunRecord) -> dict[str, Any]:
+def _row(record: RunRecord, n_epochs: int) -> dict[str, Any]:
     row: dict[str, Any] = {
         "id": record.id,
         "status": record.status.value,
         "n_attempts": len(record.attempts),
-        "n_epochs": len(record.epochs),
+        "n_epochs": n_epochs,
         "skipped_lines": record.skipped_lines,
         "error": record.error,
     }

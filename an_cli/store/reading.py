@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import msgspec
 
 from an_cli.config import CellConfig, read
 from an_cli.errors import AnError, StoreError
-from an_cli.files import json_object, read_json, read_json_lines
+from an_cli.files import json_object, read_json, read_json_lines, read_lines
 from an_cli.store.claims import Life, life, newest_claim
 from an_cli.store.correct import Correct, decode
 from an_cli.store.folder import RunFolder, Store
@@ -37,7 +43,11 @@ def read_config(run: RunFolder) -> CellConfig:
     Raises:
         StoreError: `cell.json` is missing, damaged or of a version whose keys differ.
     """
-    return read(CellConfig, _cell(run).get("config"), where=f"{run.id}/cell.json", error=StoreError)
+    return _config(run, _cell(run))
+
+
+def _config(run: RunFolder, cell: Mapping[str, object]) -> CellConfig:
+    return read(CellConfig, cell.get("config"), where=f"{run.id}/cell.json", error=StoreError)
 
 
 def _cell(run: RunFolder) -> dict[str, object]:
@@ -71,33 +81,77 @@ def read_correct(run: RunFolder) -> Correct:
 
 def read_run(run: RunFolder) -> RunRecord:
     """All of a run that can be read; what cannot is said in `error`, with status `unreadable`."""
+    record = _head(run)
+    try:
+        lines, torn = read_json_lines(run.metrics)
+    except AnError as problem:
+        return replace(record, status=Status.UNREADABLE, error=str(problem))
+    epochs = tuple(line for line in lines if line.get("kind") == "epoch")
+    return replace(record, epochs=epochs, skipped_lines=record.skipped_lines + torn)
+
+
+def read_run_and_count(run: RunFolder) -> tuple[RunRecord, int]:
+    """A run without its epochs, and how many there are: all that a frame of thousands of runs needs of the metrics.
+
+    Every line is still decoded, so that a damaged one is counted as `read_run` counts it.
+    """
+    record = _head(run)
+    try:
+        epochs, torn = _count_epochs(read_lines(run.metrics))
+    except AnError as problem:
+        return replace(record, status=Status.UNREADABLE, error=str(problem)), 0
+    return replace(record, skipped_lines=record.skipped_lines + torn), epochs
+
+
+class _Kind(msgspec.Struct):
+    """What is kept of a line of metrics that is only counted."""
+
+    kind: Any = None
+
+
+_KINDS = msgspec.json.Decoder(_Kind)
+
+
+def _count_epochs(raw: bytes) -> tuple[int, int]:
+    with suppress(ValueError, RecursionError):
+        lines = _KINDS.decode_lines(raw)
+        if len(lines) == raw.count(b"\n"):  # a line each, the last one complete
+            return sum(line.kind == "epoch" for line in lines), 0
+    found = [json_object(line) for line in raw.split(b"\n") if line.strip()]
+    return sum(line is not None and line.get("kind") == "epoch" for line in found), found.count(None)
+
+
+def _head(run: RunFolder) -> RunRecord:
+    """Everything but the metrics."""
     status, config, result, error = status_of(run), None, None, None
     choices: dict[str, str] = {}
+    attempts: tuple[Attempt, ...] = ()
+    lost = 0
     try:
         if run.cell.exists() or status is Status.FINISHED:
-            found = _cell(run).get("choices")
+            cell = _cell(run)
+            found = cell.get("choices")
             choices = {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
-            config = read_config(run)
+            config = _config(run, cell)
         result = read_result(run) if status is Status.FINISHED else None
     except AnError as problem:
         status, error = Status.UNREADABLE, str(problem)
     if status is Status.FAILED:
         error = _why(run)
     try:
-        lines, torn = read_json_lines(run.metrics)
         attempts, lost = _attempts(run)
     except AnError as problem:
-        status, error, lines, torn, attempts, lost = Status.UNREADABLE, str(problem), [], 0, (), 0
+        status, error = Status.UNREADABLE, str(problem)
     return RunRecord(
         id=run.id,
         status=status,
         config=config,
         choices=choices,
         attempts=attempts,
-        epochs=tuple(line for line in lines if line.get("kind") == "epoch"),
+        epochs=(),
         result=result,
         error=error,
-        skipped_lines=torn + lost,
+        skipped_lines=lost,
     )
 
 
@@ -126,24 +180,31 @@ def read_runs(store: Store, ids: Iterable[str]) -> list[RunRecord]:
 
 def read_progress(run: RunFolder) -> Progress | None:
     """How far a run is, from the end of its metrics; None before the first line."""
-    try:
-        with run.metrics.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _TAIL))
-            lines = file.read().split(b"\n")
-    except OSError:
-        return None
-    newest: dict[str, object] | None = None
+    newest: dict[str, Any] = {}
     error_pct: object = None
-    for raw in lines:
+    for raw in reversed(_tail(run).split(b"\n")):
+        if newest and b'"top1_error_pct"' not in raw:
+            continue
         line = json_object(raw)
-        if line is not None and "step" in line:
-            newest = line
-            error_pct = line.get("top1_error_pct", error_pct)
-    if newest is None:
-        return None
+        if line is None or "step" not in line:
+            continue
+        newest = newest or line
+        error_pct = line.get("top1_error_pct")
+        if error_pct is not None:
+            break
     keys = ("epoch", "epochs", "step", "steps", "loss", "elapsed_s")
     try:
         return read(Progress, {"top1_error_pct": error_pct, **{key: newest.get(key) for key in keys}}, error=StoreError)
     except StoreError:
         return None
+
+
+def _tail(run: RunFolder) -> bytes:
+    try:
+        descriptor = os.open(run.metrics, os.O_RDONLY)
+        try:
+            return os.pread(descriptor, _TAIL, max(0, os.fstat(descriptor).st_size - _TAIL))
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return b""
