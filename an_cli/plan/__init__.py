@@ -1,13 +1,14 @@
 """Studies and their expansion to cells. Starts nothing."""
 
-from an_cli.plan.expand import Cell, Plan, PlanRow, make_plan
+from an_cli.plan.expand import Cell, Plan, PlanRow, make_plan, take_seeds
 from an_cli.plan.grid import write_grid
-from an_cli.plan.ledger import Published, read_ledger
+from an_cli.plan.ledger import Counted, Published, read_counts, read_ledger
 from an_cli.plan.rows import Row
 from an_cli.plan.study import Study, load_study
 
 __all__ = [
     "Cell",
+    "Counted",
     "Plan",
     "PlanRow",
     "Published",
@@ -15,6 +16,8 @@ __all__ = [
     "Study",
     "load_study",
     "make_plan",
+    "read_counts",
     "read_ledger",
+    "take_seeds",
     "write_grid",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,7 +27,10 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanRow:
-    """One line of the table to come, with the ids of its cells, one per seed."""
+    """One line of the table to come, with the ids of its cells, one per seed.
+
+    `set` is what it changes in the base, as written; what it does not set is to be equal between rows.
+    """
 
     label: str
     kind: str  # "trained" | "literature"
@@ -37,6 +41,8 @@ class PlanRow:
     cells: tuple[str, ...]
     published: Published | None
     note: str
+    set: tuple[str, ...] = ()
+    gain_of: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,7 @@ class Plan:
     lineage: tuple[str, ...]
     rows: tuple[PlanRow, ...]
     cells: tuple[Cell, ...]
+    altered: bool = False  # by the command line: not what the published rows were
 
     def cell(self, cell_id: str) -> Cell:
         """The cell of an id."""
@@ -77,7 +84,26 @@ def make_plan(study: Study, composer: Composer | None = None) -> Plan:
         Cell(config=config, id=run_id, label=labels[run_id], choices=choices)
         for run_id, (config, choices) in runs.items()
     )
-    return Plan(study=study.name, title=study.title, lineage=study.lineage, rows=tuple(rows), cells=cells)
+    return Plan(
+        study=study.name,
+        title=study.title,
+        lineage=study.lineage,
+        rows=tuple(rows),
+        cells=cells,
+        altered=study.altered,
+    )
+
+
+def take_seeds(plan: Plan, counts: Mapping[str, int]) -> Plan:
+    """The plan with only the first seeds of each row.
+
+    Args:
+        plan: with as many seeds as any row may need.
+        counts: row label -> how many; a row that is not named keeps all.
+    """
+    rows = tuple(dataclasses.replace(row, cells=row.cells[: counts.get(row.label)]) for row in plan.rows)
+    kept = {run_id for row in rows for run_id in row.cells}
+    return dataclasses.replace(plan, rows=rows, cells=tuple(cell for cell in plan.cells if cell.id in kept))
 
 
 def _cells(
@@ -110,6 +136,8 @@ def _plan_row(study: Study, row: Row, cells: tuple[str, ...], ledger: Mapping[st
         cells=cells,
         published=published,
         note=published.note if published else "",
+        set=row.set,
+        gain_of=row.gain_of or "",
     )
 
 

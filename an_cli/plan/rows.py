@@ -13,7 +13,11 @@ from an_cli.errors import StudyError
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of a table: what it changes in the base, or which published row it quotes."""
+    """One line of a table: what it changes in the base, or which published row it quotes.
+
+    `gain_over` names the row that its difference is taken from; `gain_of` the row whose gain over this one stands in
+    brackets beside its numbers (Table 2 prints AN's gain beside each of its rivals).
+    """
 
     label: str
     set: tuple[str, ...] = ()
@@ -22,6 +26,7 @@ class Row:
     paper: str | None = None
     literature: str | None = None
     gain_over: str | None = None
+    gain_of: str | None = None
     differs: tuple[str, ...] = ()
 
 

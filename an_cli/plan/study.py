@@ -41,6 +41,7 @@ class Study:
         paper: published-number ledger (reports/paper/<paper>.csv) that its rows are compared with; not inherited, since
             another base makes other numbers.
         base: overrides of every row.
+        altered: whether the command line has changed its base, so that its runs are not those that the paper printed.
         lineage: names of the studies it extends, nearest first.
         source: the file; `shadows` is a shipped file of the same name that it hides.
     """
@@ -54,6 +55,7 @@ class Study:
     lineage: tuple[str, ...]
     source: Path
     shadows: Path | None
+    altered: bool = False
 
 
 def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
@@ -70,7 +72,7 @@ def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
     words = parse_science(overrides, name)
     seeds = next((word.values for word in reversed(words) if word.key == "seed"), study.seeds)
     base = tuple(word.text for word in words if word.key != "seed")
-    return dataclasses.replace(study, base=study.base + base, seeds=_seeds(seeds, name))
+    return dataclasses.replace(study, base=study.base + base, seeds=_seeds(seeds, name), altered=bool(base))
 
 
 def parse_science(texts: Sequence[str], where: str) -> list[Override]:
@@ -142,10 +144,11 @@ def _check(study: Study) -> None:
         if labels.count(label) > 1:
             raise StudyError(f"two rows are labelled {label!r}", where=study.name, now="give each row its own label")
     for row in study.rows:
-        if row.gain_over is not None and row.gain_over not in labels:
-            raise StudyError(
-                f"gain_over names no row: {row.gain_over!r}", where=f"{study.name}: {row.label}", now="use a label"
-            )
+        for key, named in (("gain_over", row.gain_over), ("gain_of", row.gain_of)):
+            if named is not None and named not in labels:
+                raise StudyError(
+                    f"{key} names no row: {named!r}", where=f"{study.name}: {row.label}", now="use a label"
+                )
         if row.literature is not None and (row.set or row.baseline):
             raise StudyError(
                 "a literature row is quoted, not run", where=f"{study.name}: {row.label}", now="drop set, baseline"

@@ -1,0 +1,223 @@
+"""How surely two rows differ: from the samples that one seed got wrong, or from several seeds and their samples.
+
+Two things vary that a reader would like a difference not to hang on: the seed and the evaluation images. With one seed
+only the second can be told: exact McNemar on the samples that one of the two networks alone gets wrong. With several
+seeds, d[s, i] in {-1, 0, 1} (row wrong minus reference wrong, seed s, sample i) is a two-way layout without
+replication, and its mean squares give the variance of the mean,
+
+    var(mean d) = seeds + samples,  seeds = MS_seed / (S n),  samples = max(0, MS_sample - MS_rest) / (S n).
+
+The interval is mean +- ((t sqrt(seeds))^q + (z sqrt(samples))^q)^(1/q), with Student's t on S - 1 degrees of freedom
+for what S seeds tell, the normal z for what n samples tell, and q = 2 + 2 / (S - 1). With q = 2 it is the modified
+large-sample interval of Graybill and Wang (1980), which covers too much where both parts count and seeds are few;
+Satterthwaite's covers too little there. `python -m tests.checks.coverage` measures all three.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from an_cli.report.comparison import Comparison, Covers
+
+LEVEL = 0.95
+DRAWS = 4_000  # of the bootstrap
+POINTS = 100.0  # error rates are per cent
+
+Wrong = NDArray[np.uint8]  # [seed, sample]: 1 where the network is wrong
+
+
+@dataclass(frozen=True)
+class Variance:
+    """Variance of a mean difference: what seeds tell, on their degrees of freedom, and what samples add."""
+
+    seeds: float
+    samples: float
+    freedom: float
+
+
+def mcnemar_p(only_row: int, only_reference: int) -> float:
+    """Exact two-sided p-value of McNemar's test.
+
+    P = min(1, 2 P[B <= min(b, c)]) with B ~ Binomial(b + c, 1/2).
+
+    Args:
+        only_row: samples that only the row gets wrong.
+        only_reference: samples that only the reference gets wrong.
+
+    Source: McNemar (1947); the same number as `scipy.stats.binomtest(b, b + c).pvalue`.
+    """
+    discordant = only_row + only_reference
+    if not discordant:
+        return 1.0
+    return min(1.0, 2 * float(special.bdtr(min(only_row, only_reference), discordant, 0.5)))
+
+
+def bootstrap_interval(only_row: int, only_reference: int, samples: int) -> tuple[float, float]:
+    """Percentile interval of the difference in error rates over resampled samples, in points.
+
+    Drawing samples with replacement is drawing the counts of -1, 0 and 1 from a multinomial; equal counts give equal
+    intervals, since they seed the draws.
+    """
+    counts = np.array([only_reference, samples - only_row - only_reference, only_row])
+    drawn = np.random.default_rng([*counts.tolist(), DRAWS]).multinomial(samples, counts / samples, size=DRAWS)
+    differences = (drawn[:, 2] - drawn[:, 0]) * (POINTS / samples)
+    low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def one_seed(row: Wrong, reference: Wrong) -> Comparison:
+    """Two single runs, sample by sample; tells nothing of other seeds.
+
+    Args:
+        row, reference: which samples each gets wrong. Shape: [1, samples].
+    """
+    ours, theirs = row[0].astype(bool), reference[0].astype(bool)
+    only_row, only_reference = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    low, high = bootstrap_interval(only_row, only_reference, ours.size)
+    discordant = only_row + only_reference
+    return Comparison(
+        value=(only_row - only_reference) * POINTS / ours.size,
+        covers=Covers.SAMPLES,
+        method="exact McNemar",
+        low=low,
+        high=high,
+        p=mcnemar_p(only_row, only_reference),
+        effect=only_row / discordant - 0.5 if discordant else 0.0,
+    )
+
+
+def several_seeds(row: Wrong, reference: Wrong) -> Comparison:
+    """Two rows of the same seeds, seed by seed and sample by sample.
+
+    Args:
+        row, reference: which samples each run gets wrong. Shape: [seeds, samples], seeds in the same order.
+    """
+    d_sn = row.astype(np.int8) - reference.astype(np.int8)
+    by_seed = d_sn.mean(axis=1) * POINTS
+    return _from_variance(by_seed, two_way(d_sn), Covers.BOTH, "t over seeds and samples")
+
+
+def seeds_alone(differences: NDArray[np.float64]) -> Comparison:
+    """Two rows of the same seeds without per-sample records: the paired t-test.
+
+    Args:
+        differences: one per seed, in points; at least two.
+    """
+    count = differences.size
+    found = Variance(float(differences.var(ddof=1)) / count, 0.0, count - 1)
+    return _from_variance(differences, found, Covers.SEEDS, "paired t over seeds")
+
+
+def unpaired(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Comparison:
+    """Two rows without a seed in common: Welch's t-test.
+
+    Args:
+        row, reference: error rates by seed, in per cent; at least two each.
+    """
+    parts = [float(one.var(ddof=1)) / one.size for one in (row, reference)]
+    below = sum(part**2 / (one.size - 1) for part, one in zip(parts, (row, reference), strict=True))
+    found = Variance(sum(parts), 0.0, sum(parts) ** 2 / below if below else math.inf)
+    value = float(row.mean() - reference.mean())
+    return _tested(value, found, min(row.size, reference.size), Covers.SEEDS, "Welch's t over seeds", None)
+
+
+def two_way(d_sn: NDArray[np.int8]) -> Variance:
+    """Variance of the mean of d, in points squared, from the mean squares of its two-way layout.
+
+    Args:
+        d_sn: row wrong minus reference wrong. Shape: [seeds >= 2, samples >= 2].
+    """
+    seeds, samples = d_sn.shape
+    total = d_sn.sum(axis=0, dtype=np.int64)
+    mean = float(total.mean()) / seeds
+    ms_seed = samples * float(d_sn.mean(axis=1).var(ddof=1))
+    ms_sample = float(total.var(ddof=1)) / seeds
+    squares = float(np.count_nonzero(d_sn)) - seeds * samples * mean**2
+    rest = squares - (seeds - 1) * ms_seed - (samples - 1) * ms_sample
+    ms_rest = max(0.0, rest) / ((seeds - 1) * (samples - 1))
+    scale = POINTS**2 / (seeds * samples)
+    return Variance(ms_seed * scale, max(0.0, ms_sample - ms_rest) * scale, seeds - 1)
+
+
+def _from_variance(by_seed: NDArray[np.float64], found: Variance, covers: Covers, method: str) -> Comparison:
+    value, spread = float(by_seed.mean()), float(by_seed.std(ddof=1))
+    return _tested(value, found, by_seed.size, covers, method, value / spread if spread else None)
+
+
+def _tested(value: float, found: Variance, seeds: int, covers: Covers, method: str, effect: float | None) -> Comparison:
+    known = bool(found.seeds or found.samples or not value)  # not where all seeds differ by one and the same number
+    half = half_width(found, 1 - LEVEL)
+    return Comparison(
+        value=value,
+        covers=covers if known else Covers.NOTHING,
+        method=method,
+        low=value - half if known else None,
+        high=value + half if known else None,
+        p=p_value(value, found) if known else None,
+        effect=effect,
+        seeds_variance=found.seeds,
+        samples_variance=found.samples,
+        seeds=seeds,
+    )
+
+
+def half_width(found: Variance, alpha: float) -> float:
+    """Half the width of the interval that misses with probability alpha (see the top of this module)."""
+    t = -float(special.stdtrit(found.freedom, alpha / 2)) if math.isfinite(found.freedom) else _z(alpha)
+    by_seeds, by_samples = t * math.sqrt(found.seeds), _z(alpha) * math.sqrt(found.samples)
+    larger = max(by_seeds, by_samples)
+    if not larger:
+        return 0.0
+    power = 2 + 2 / found.freedom
+    return float(larger * ((by_seeds / larger) ** power + (by_samples / larger) ** power) ** (1 / power))
+
+
+def _z(alpha: float) -> float:
+    return -float(special.ndtri(alpha / 2))
+
+
+def p_value(value: float, found: Variance) -> float:
+    """The alpha at which the interval just reaches from the value to 0."""
+    size = abs(value)
+    if not size:
+        return 1.0
+    if not found.samples and math.isfinite(found.freedom):
+        return float(2 * special.stdtr(found.freedom, -size / math.sqrt(found.seeds)))
+    return _crossing(size, found)
+
+
+def _crossing(size: float, found: Variance) -> float:
+    """Where the half width, which falls with alpha, equals a size: by false position (Illinois) on log alpha."""
+    low, high = math.log(1e-300), math.log(1 - 1e-12)
+    above, below = half_width(found, math.exp(low)) - size, half_width(found, math.exp(high)) - size
+    if above <= 0:
+        return 0.0
+    side = 0
+    for turn in range(200):
+        middle = (low * below - high * above) / (below - above) if turn % 4 else (low + high) / 2
+        gap = half_width(found, math.exp(middle)) - size
+        if gap > 0:
+            low, above, below, side = middle, gap, below / 2 if side > 0 else below, 1
+        else:
+            high, below, above, side = middle, gap, above / 2 if side < 0 else above, -1
+        if high - low < 1e-11 or not gap:
+            break
+    return math.exp(middle)
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Holm's step-down adjustment: p-values that may each be compared with the error rate of the whole family.
+
+    Source: Holm (1979).
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for place, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
