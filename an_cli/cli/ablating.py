@@ -91,9 +91,10 @@ def _launch(asked: Asked, wanted: Reconciliation, store: Store) -> Snapshot:
 
 
 def _tell_failures(plan: Plan, end: Snapshot) -> None:
+    labels = {cell.id: cell.label for cell in plan.cells}
     for state in end.runs:
         if state.phase is Phase.FAILED:
-            say(f"failed {plan.cell(state.run.id).label}: {state.cause} [{os.path.relpath(state.run.log)}]")
+            say(f"failed {labels[state.run.id]}: {state.cause} [{os.path.relpath(state.run.log)}]")
 
 
 def _stopped(end: Snapshot, command: Sequence[str]) -> str:

@@ -93,16 +93,16 @@ def _line(state: RunState, label: str) -> str:
 
 @contextmanager
 def _staying(labels: Mapping[str, str], at_once: int) -> Iterator[Watch]:
-    before: dict[str, Phase] = {}
+    ended: set[str] = set()
     told_at = time.monotonic()
 
     def show(snapshot: Snapshot) -> None:
         nonlocal told_at
         for state in snapshot.runs:
-            if state.phase in _ENDED and before.get(state.run.id) is not state.phase:
-                done = snapshot.count(*_ENDED)
-                print(f"[{done}/{len(snapshot.runs)}] {ending(state, labels[state.run.id])}", file=sys.stderr)
-            before[state.run.id] = state.phase
+            if state.phase in _ENDED and state.run.id not in ended:
+                ended.add(state.run.id)
+                text = f"[{len(ended)}/{len(snapshot.runs)}] {ending(state, labels[state.run.id])}"
+                print(text, file=sys.stderr, flush=True)
         if time.monotonic() - told_at >= SUMMARY_S:
             told_at = time.monotonic()
             print(_summary(snapshot, at_once), file=sys.stderr, flush=True)

@@ -47,7 +47,7 @@ def test_without_a_terminal_each_end_is_one_line_that_stays(capsys: pytest.Captu
         watch(SNAPSHOT)
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.splitlines() == ["[2/4] finished mean: top-1 error 12.50 %", "[2/4] failed a1: out of memory"]
+    assert said.err.splitlines() == ["[1/4] finished mean: top-1 error 12.50 %", "[2/4] failed a1: out of memory"]
 
 
 def test_on_a_terminal_the_lines_move_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
