@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli import ablate, figure, plan, report, run, show, status
+from an_cli.cli import ablate, dashboard, figure, plan, report, run, show, status
 
 app = typer.Typer(
     name="an-cli",
@@ -35,5 +35,15 @@ def start(
     """Run an ablation study of Attentive Normalization and print a table you can defend."""
 
 
-for verb in (plan.plan, ablate.ablate, run.run, status.status, show.show, report.report, figure.figure):
+_VERBS = (
+    plan.plan,
+    ablate.ablate,
+    run.run,
+    status.status,
+    show.show,
+    report.report,
+    figure.figure,
+    dashboard.dashboard,
+)
+for verb in _VERBS:
     app.command()(verb)

@@ -1,0 +1,69 @@
+// Studies: a card each with how far it is, and the table of the chosen one.
+const STATUSES = ['finished', 'running', 'interrupted', 'waiting', 'unknown', 'failed', 'unreadable', 'missing'];
+
+function drawStudies(page) {
+  const { store, state } = page;
+  const cards = store.raw.studies.map((study) => card(page, study.name, study.title || study.note || study.name, study.runs, study.planned, study.name));
+  const every = Array.from({ length: store.count }, (_, run) => run);
+  byId('studies').replaceChildren(card(page, 'All runs', store.raw.studies.length === 1 ? '1 study' : store.raw.studies.length + ' studies', every, every.length, ''), ...cards);
+  const study = store.raw.studies.find((one) => one.name === state.study);
+  byId('study').hidden = !study;
+  if (study) byId('study').replaceChildren(...studyTable(page, study));
+}
+
+function card(page, name, title, runs, planned, key) {
+  const counts = new Map();
+  for (const run of runs) {
+    const status = page.store.get('status', run);
+    counts.set(status, (counts.get(status) || 0) + 1);
+  }
+  if (planned > runs.length) counts.set('missing', (counts.get('missing') || 0) + planned - runs.length);
+  const total = Math.max(planned, runs.length, 1);
+  const parts = STATUSES.filter((status) => counts.has(status));
+  const bars = parts.filter((status) => status !== 'waiting' && status !== 'missing').map((status) => el('i', { class: 's-' + status, css: { width: (100 * counts.get(status)) / total + '%' } }));
+  const words = parts.map((status) => counts.get(status) + ' ' + (status === 'missing' ? 'not started' : status)).join(', ');
+  return el(
+    'button',
+    { type: 'button', class: 'card', title: title, 'data-study': key, 'aria-pressed': String(page.state.study === key), on: { click: () => page.chooseStudy(key) } },
+    el('b', {}, name), el('small', {}, title), el('div', { class: 'progress', 'aria-hidden': 'true' }, bars), el('small', {}, words || 'no runs'),
+  );
+}
+
+function studyTable(page, study) {
+  const head = el('h2', {}, study.title || study.name);
+  if (!study.table) return [head, el('p', { class: 'note' }, study.note || 'no table')];
+  const { table } = study;
+  const marks = new Map(table.footnotes.map((one) => [one.text, one.mark]));
+  const shownGain = table.rows.some((row) => row.gain?.mean != null);
+  const columns = [['design'], ['seeds'], ['params', 'num'], ['FLOPs', 'num'], ['top-1 (%)', 'num'], ['top-5 (%)', 'num'], ...(shownGain ? [['vs. reference', 'num']] : [])];
+  const rows = table.rows.map((row) => el(
+    'tr', {},
+    el('td', { class: row.baseline ? 'baseline' : null }, row.label, noteMarks(row.notes, marks), row.baseline && el('span', { class: 'tag' }, 'baseline'), row.status !== 'finished' && el('span', { class: 'tag' }, row.status)),
+    el('td', { class: 'seeds' }, row.runs.map((id, index) => seedButton(page, id, row.seeds[index])), row.runs.length > 0 && el('button', { type: 'button', class: 'plain', 'data-compare': row.label, title: 'Add these runs to the comparison', on: { click: () => page.chooseMany(row.runs) } }, '+')),
+    el('td', { class: 'num' }, say.count(row.params)),
+    el('td', { class: 'num' }, say.count(row.macs)),
+    el('td', { class: 'num' }, withSpread(row.top1_error_pct, say.pct), noteMarks(row.top1_error_pct?.notes, marks)),
+    el('td', { class: 'num' }, withSpread(row.top5_error_pct, say.pct), noteMarks(row.top5_error_pct?.notes, marks)),
+    shownGain && el('td', { class: 'num' }, withSpread(row.gain, say.signed), noteMarks(row.gain?.notes, marks)),
+  ));
+  return [
+    head,
+    el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, columns.map(([title, kind]) => el('th', { class: kind }, title)))), el('tbody', {}, rows))),
+    el('ul', { class: 'notes' }, table.footnotes.map((one) => el('li', {}, el('sup', {}, one.mark), one.text)), el('li', {}, table.notes.join(' '))),
+  ];
+}
+
+function noteMarks(notes, marks) {
+  const found = (notes || []).map((text) => marks.get(text)).filter(Boolean);
+  return found.length ? el('sup', {}, found.join(',')) : '';
+}
+
+function withSpread(measured, word) {
+  if (!measured || measured.mean == null) return DASH;
+  return [word(measured.mean), measured.std == null ? '' : el('span', { class: 'spread' }, ' \u00b1 ' + measured.std.toFixed(2))];
+}
+
+function seedButton(page, id, seed) {
+  const run = page.store.place.get(id);
+  return run === undefined ? '' : el('button', { type: 'button', title: id, on: { click: () => page.open(run) } }, String(seed ?? '?'));
+}

@@ -1,0 +1,198 @@
+"""A store as one plain value: what the dashboard shows, and nothing else.
+
+Everything in it is data; the page turns it into text nodes only, so that a hostile name stays a name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from an_cli.config import leaves, plain
+from an_cli.errors import AnError
+from an_cli.files import subfolders
+from an_cli.plan import Plan, load_study, make_plan
+from an_cli.report.build import build_table
+from an_cli.report.figures.bands import series
+from an_cli.report.machine import json_value
+from an_cli.report.page.columns import coded, curve, numbers, thin
+from an_cli.report.spec import load_spec
+from an_cli.store import Result, RunFolder, RunRecord, Status, Store, code_tree, read_progress, read_run
+
+VERSION = 1
+METRICS = ("top1_error_pct", "eval_loss", "loss")
+_BUDGET = 1_500_000  # curve points of a page: 4 MB
+_FEWEST, _MOST = 24, 400  # points of one curve
+_LONGEST_ERROR = 2000
+
+
+class Reader:
+    """Reads a store again and again; a finished run whose files have not changed is read once."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._known: dict[str, tuple[object, RunRecord]] = {}
+
+    def records(self) -> list[RunRecord]:
+        """All runs of the store, by id."""
+        return [self._record(self.store.run(run_id)) for run_id in self.store.run_ids()]
+
+    def _record(self, run: RunFolder) -> RunRecord:
+        stamp = tuple(_stamp(path) for path in (run.cell, run.metrics, run.attempts, run.result))
+        known = self._known.get(run.id)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        record = read_run(run)
+        if record.status is Status.FINISHED:
+            self._known[run.id] = stamp, record
+        return record
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def snapshot(reader: Reader, *, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """What the dashboard shows of a store.
+
+    Args:
+        reader: of the store.
+        say: is told of a study whose table cannot be made; the page says it too.
+    """
+    store, records = reader.store, reader.records()
+    place = {record.id: index for index, record in enumerate(records)}
+    return {
+        "version": VERSION,
+        "store": store.root.resolve().name or str(store.root),
+        "count": len(records),
+        "runs": _runs(store, records),
+        "config": _config(records),
+        "curves": _curves(records),
+        "errors": {str(place[one.id]): one.error[:_LONGEST_ERROR] for one in records if one.error},
+        "studies": [_study(store, name, records, place, say) for name in subfolders(store.studies)],
+    }
+
+
+def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
+    results = [record.result for record in records]
+    attempts = [record.attempts[-1] if record.attempts else None for record in records]
+    current = code_tree()
+    return {
+        "id": [record.id for record in records],
+        "status": coded(record.status.value for record in records),
+        "progress": numbers((_progress(store, record) for record in records), 3),
+        "epochs": coded(len(record.epochs) for record in records),
+        **_evaluations(results),
+        "params": coded(result.params if result else None for result in results),
+        "macs": coded(result.macs if result else None for result in results),
+        "train_s": numbers((result.train_s if result else None for result in results), 5),
+        "code": coded(_code(result, current) for result in results),
+        "code_tree": coded(result.code_tree if result else None for result in results),
+        "data": coded(result.data_fingerprint if result else None for result in results),
+        "device": coded(one.device if one else None for one in attempts),
+        "commit": coded(one.commit if one else None for one in attempts),
+        "host": coded(one.host if one else None for one in attempts),
+        "started_at": coded(one.started_at if one else None for one in attempts),
+        "attempts": coded(len(record.attempts) for record in records),
+        "skipped_lines": coded(record.skipped_lines for record in records),
+        **{f"choice.{name}": coded(record.choices.get(name) for record in records) for name in _choices(records)},
+    }
+
+
+def _evaluations(results: Sequence[Result | None]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for which in ("last", "best"):
+        found = [getattr(result, which) if result else None for result in results]
+        for field in ("top1_error_pct", "top5_error_pct", "loss"):
+            columns[f"{which}_{field}"] = numbers(getattr(one, field) if one else None for one in found)
+        columns[f"{which}_epoch"] = coded(one.epoch + 1 if one else None for one in found)
+    return columns
+
+
+def _progress(store: Store, record: RunRecord) -> float | None:
+    """Share of a run's training that is done."""
+    if record.status is Status.FINISHED:
+        return 1.0
+    progress = read_progress(store.run(record.id)) if record.attempts else None
+    if progress is not None and progress.steps:
+        return progress.step / progress.steps
+    return 0.0 if record.config else None
+
+
+def _code(result: Result | None, current: str) -> str | None:
+    return None if result is None else "current" if result.code_tree == current else "other"
+
+
+def _choices(records: Iterable[RunRecord]) -> list[str]:
+    return sorted({name for record in records for name in record.choices} - {"launch"})
+
+
+def _config(records: Sequence[RunRecord]) -> dict[str, Any]:
+    """Every config value under its dotted key."""
+    found = [leaves(plain(record.config)) if record.config else {} for record in records]
+    names = dict.fromkeys(name for one in found for name in one)
+    return {name: coded(one.get(name) for one in found) for name in names}
+
+
+def _curves(records: Sequence[RunRecord]) -> dict[str, Any]:
+    """All metrics of all runs at few epochs; runs with equal epochs share them."""
+    points = max(_FEWEST, min(_MOST, _BUDGET // (len(METRICS) * max(1, len(records)))))
+    every = [{metric: series(record, metric) for metric in METRICS} for record in records]
+    grids = [tuple(thin(sorted({epoch for one in run.values() for epoch in one}), points)) for run in every]
+    shared = {grid: index for index, grid in enumerate(dict.fromkeys(grids))}
+    return {
+        "points": points,
+        "thinned": any(len(record.epochs) > points for record in records),
+        "grids": [[epoch + 1 for epoch in grid] for grid in shared],
+        "grid": [shared[grid] for grid in grids],
+        "metrics": {
+            metric: [curve(run[metric], grid) for run, grid in zip(every, grids, strict=True)] for metric in METRICS
+        },
+    }
+
+
+def _study(
+    store: Store, name: str, records: Sequence[RunRecord], place: Mapping[str, int], say: Callable[[str], None]
+) -> dict[str, Any]:
+    links = {label: run_id for label, run_id in _links(store, name) if run_id in place}
+    value: dict[str, Any] = {
+        "name": name,
+        "title": "",
+        "labels": list(links),
+        "runs": [place[run_id] for run_id in links.values()],
+        "planned": len(links),
+        "table": None,
+        "note": "",
+    }
+    try:
+        plan = make_plan(load_study(name))
+        value.update(_from_plan(plan, links, records, place))
+    except AnError as error:
+        value["note"] = f"no table: {error}"
+        say(f"{name}: no table in the page: {error}")
+    return value
+
+
+def _from_plan(
+    plan: Plan, links: Mapping[str, str], records: Sequence[RunRecord], place: Mapping[str, int]
+) -> dict[str, Any]:
+    """Title and table of a study whose file is at hand, if the store's runs are those that it plans."""
+    ids = {cell.id for cell in plan.cells}
+    if not ids & set(links.values()):
+        note = f"no table: these runs were made with other values than {plan.study}.yaml has now"
+        return {"title": plan.title, "note": note}
+    table = build_table(plan, [records[place[one]] for one in ids if one in place], {}, load_spec(plan))
+    return {"title": plan.title, "table": json_value(table), "planned": len(ids | set(links.values()))}
+
+
+def _links(store: Store, study: str) -> list[tuple[str, str]]:
+    """Label and run id of every link of a study."""
+    with os.scandir(store.studies / study) as entries:
+        found = [(entry.name, Path(os.readlink(entry.path)).name) for entry in entries if entry.is_symlink()]
+    return sorted(found)

@@ -1,0 +1,208 @@
+"""The page as text: its data, its size, and that nothing in it reaches out or comes alive."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from an_cli.plan import load_study, make_plan
+from an_cli.report.page import Reader, make_page, snapshot
+from an_cli.report.page.columns import coded, curve, numbers, thin
+from an_cli.report.page.html import as_data
+from an_cli.store import Store
+from tests.report.by_hand import cell
+from tests.report.store_by_hand import HOSTILE, hostile_store, metrics, small_store, write_finished
+
+
+def page_of(store: Store, **given: Any) -> str:
+    return make_page(snapshot(Reader(store)), at="now", **given)
+
+
+def data_of(page: str) -> Any:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found
+    return json.loads(found[1])
+
+
+def values(column: Any, count: int) -> list[Any]:
+    return [column["values"][one] for one in column.get("index", [0] * count)]
+
+
+def test_every_run_is_in_the_page_with_its_state_and_numbers(tmp_path: Path) -> None:
+    store = small_store(tmp_path)
+    data = data_of(page_of(store))
+    assert data["runs"]["id"] == store.run_ids()
+    by_id = dict(zip(data["runs"]["id"], values(data["runs"]["status"], data["count"]), strict=True))
+    assert by_id[cell("recipe.lr=0.9").id] == "waiting"
+    assert by_id[cell("recipe.lr=0.8").id] == "unreadable"
+    place = data["runs"]["id"].index(cell("norm.attention.gate=softmax", "seed=1").id)
+    assert data["runs"]["last_top1_error_pct"][place] == 22.25
+    assert data["runs"]["progress"][place] == 1.0
+    assert "result.json is not JSON" in data["errors"][str(data["runs"]["id"].index(cell("recipe.lr=0.8").id))]
+
+
+def test_a_damaged_run_has_no_number(tmp_path: Path) -> None:
+    data = data_of(page_of(small_store(tmp_path)))
+    place = data["runs"]["id"].index(cell("recipe.lr=0.8").id)
+    assert data["runs"]["last_top1_error_pct"][place] is None
+    assert data["runs"]["best_top1_error_pct"][place] is None
+
+
+def test_a_study_without_a_file_says_why_it_has_no_table(tmp_path: Path) -> None:
+    study = data_of(page_of(small_store(tmp_path)))["studies"][0]
+    assert (study["name"], study["table"], len(study["runs"])) == ("by hand", None, 6)
+    assert "unknown study" in study["note"]
+
+
+def test_a_study_at_hand_brings_the_same_table_as_the_report(tmp_path: Path) -> None:
+    store, plan = Store(tmp_path), make_plan(load_study("demo"))
+    for index, one in enumerate(plan.cells[:6]):
+        store.link("demo", one.label, write_finished(store, one, 30.0, 20.0 + index))
+    study = data_of(page_of(store))["studies"][0]
+    assert study["planned"] == len(plan.cells)
+    assert study["title"] == plan.title
+    assert study["table"]["rows"][0]["top1_error_pct"]["mean"] == pytest.approx(21.0)
+    assert study["table"]["rows"][2]["status"] == "missing"
+
+
+def test_runs_made_with_other_values_do_not_become_a_table_of_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.link("demo", "x", write_finished(store, cell("recipe.lr=0.7"), 30.0, 20.0))
+    study = data_of(page_of(store))["studies"][0]
+    assert study["table"] is None
+    assert "made with other values" in study["note"]
+
+
+def test_equal_stores_give_equal_pages(tmp_path: Path) -> None:
+    first = page_of(small_store(tmp_path / "store"))
+    shutil.rmtree(tmp_path / "store")
+    assert page_of(small_store(tmp_path / "store")) == first
+
+
+def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
+    assert data_of(page_of(Store(tmp_path)))["count"] == 0
+
+
+def test_a_finished_run_is_read_again_only_when_its_files_change(tmp_path: Path) -> None:
+    store = small_store(tmp_path)
+    reader, run = Reader(store), store.run(cell("seed=0").id)
+    first = {record.id: record for record in reader.records()}
+    second = {record.id: record for record in reader.records()}
+    assert first[run.id] is second[run.id]
+    run.metrics.write_text(metrics(50.0, 30.0, 25.0, 20.0))
+    third = {record.id: record for record in reader.records()}
+    assert len(third[run.id].epochs) == 4
+
+
+def test_the_page_names_no_address_but_that_of_svg(tmp_path: Path) -> None:
+    page = page_of(small_store(tmp_path))
+    addresses = set(re.findall(r"(?:https?|wss?|ftp):(?://|%2F%2F)[^\s'\"%]*", page.replace("%2F", "/")))
+    assert addresses == {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"(?:src|href)\s*=\s*[\"']?//", page)
+    assert not re.search(r"@import|url\((?!#)", page)
+
+
+@pytest.mark.parametrize(("live", "connect"), [(False, "'none'"), (True, "'self'")])
+def test_the_policy_forbids_all_but_the_pages_own_script_and_style(tmp_path: Path, live: bool, connect: str) -> None:
+    page = page_of(Store(tmp_path), live=live)
+    found = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert found
+    policy = dict(part.strip().split(" ", 1) for part in found[1].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["connect-src"] == connect
+    for directive, tag in (("script-src", "script"), ("style-src", "style")):
+        text = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.S)
+        assert len(text) == 1
+        assert policy[directive] == f"'sha256-{base64.b64encode(hashlib.sha256(text[0].encode()).digest()).decode()}'"
+
+
+def test_the_script_never_turns_text_into_markup() -> None:
+    from an_cli.report.page import html
+
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser|srcdoc", html._script()
+        .replace("there is no innerHTML in this page", "")
+    )  # fmt: skip
+
+
+def test_hostile_names_stay_inside_the_data(tmp_path: Path) -> None:
+    store = hostile_store(tmp_path)
+    page = page_of(store)
+    assert page.count("<script") == 2
+    assert page.count("</script") == 2
+    assert "onerror" not in page.replace(as_data(data_of(page)), "")
+    hosts = data_of(page)["runs"]["host"]["values"]
+    assert {*HOSTILE, "node"} - set(hosts) <= {"\ud800"}  # half a character is no text, so that line counts as damaged
+
+
+@given(st.text() | st.lists(st.floats() | st.none()))
+def test_any_value_is_data_and_comes_back(value: object) -> None:
+    clean = coded([value])["values"][0]
+    text = as_data(clean)
+    assert not set("<>&") & set(text)
+    assert text.isascii()
+    assert json.loads(text) == clean
+
+
+def test_a_column_in_which_all_agree_has_no_index() -> None:
+    assert coded([3, 3]) == {"values": [3]}
+    assert coded([1, True, 1.0, (1,)]) == {"values": [1, True, 1.0, [1]], "index": [0, 1, 2, 3]}
+
+
+def test_numbers_that_are_not_finite_are_missing() -> None:
+    assert numbers([1 / 3, float("nan"), float("inf"), None, 7]) == [0.333333, None, None, None, 7]
+
+
+@given(st.lists(st.integers(0, 10_000), unique=True), st.integers(2, 100))
+def test_a_thinned_curve_keeps_its_ends(epochs: list[int], points: int) -> None:
+    epochs.sort()
+    found = thin(epochs, points)
+    assert len(found) <= points
+    assert found == sorted(set(found))
+    assert not epochs or (found[0], found[-1]) == (epochs[0], epochs[-1])
+
+
+@given(st.dictionaries(st.integers(0, 200), st.floats(-1e6, 1e6), min_size=1))
+def test_a_curve_comes_back_within_half_a_step(series: dict[int, float]) -> None:
+    epochs = sorted({*series, 201})
+    packed = curve(series, epochs)
+    assert packed is not None
+    low, high, text = packed
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    raw = base64.b64decode(str(text))
+    steps = [raw[2 * index] + 256 * raw[2 * index + 1] for index in range(len(epochs))]
+    assert steps[-1] == 65535
+    unit = (high - low) / 65534
+    for epoch, step in zip(epochs[:-1], steps[:-1], strict=True):
+        assert abs(low + unit * step - series[epoch]) <= unit / 2 + 1e-9 * max(1, abs(high), abs(low))
+
+
+def test_a_run_that_read_nothing_has_no_curve(tmp_path: Path) -> None:
+    data = data_of(page_of(small_store(tmp_path)))
+    place = data["runs"]["id"].index(cell("recipe.lr=0.9").id)
+    assert data["curves"]["metrics"]["loss"][place] is None
+
+
+def test_a_run_of_two_studies_is_in_both(tmp_path: Path) -> None:
+    store = small_store(tmp_path)
+    store.link("other", "shared", store.run(cell("seed=0").id))
+    studies = {one["name"]: one for one in data_of(page_of(store))["studies"]}
+    assert studies["other"]["runs"][0] in studies["by hand"]["runs"]
+
+
+def test_a_link_to_a_run_that_is_gone_is_left_out(tmp_path: Path) -> None:
+    store = small_store(tmp_path)
+    gone = dataclasses.replace(store.run("0" * 16))
+    store.link("by hand", "gone", gone)
+    assert len(data_of(page_of(store))["studies"][0]["runs"]) == 6
