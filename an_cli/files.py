@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec.json
+import msgspec
 import yaml
 
 from an_cli.errors import AnError, ConfigError, StoreError
@@ -27,6 +27,9 @@ _FLOAT = re.compile(
     |[-+]?\.[0-9_]+(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$""",
     re.VERBOSE,
 )
+
+JsonDecoder = msgspec.json.Decoder  # of one shape (a TypedDict): what the shape does not name is checked and left out
+RawJson = msgspec.Raw  # a value that is not decoded yet
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

@@ -33,7 +33,7 @@ def _room(floor: int, may: str = "", libraries: str = "") -> Room:
 _LIGHT = "report launch tracking plan store config files errors"
 ROOMS = {
     "errors": _room(0),
-    "files": _room(0, "errors", "yaml"),
+    "files": _room(0, "errors", "yaml msgspec"),
     "config": _room(1, "files errors", "hydra omegaconf"),
     "store": _room(2, "config files errors"),
     "plan": _room(3, "store config files errors", "optuna"),

@@ -10,14 +10,15 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 from an_cli.errors import AnError, ConfigError, nearest
 
 Value = TypeVar("Value")
+Reader = Callable[[object, str, type[AnError]], object]
 
 
 def read(shape: type[Value], mapping: object, *, where: str = "", error: type[AnError] = ConfigError) -> Value:
@@ -34,7 +35,7 @@ def read(shape: type[Value], mapping: object, *, where: str = "", error: type[An
         ConfigError (or `error`): unknown or missing key, wrong type or bad word, with the dotted path and what is
             legal.
     """
-    return cast("Value", _dataclass(shape, mapping, where, error))
+    return cast("Value", reader_of(cast("Any", shape))(mapping, where, error))
 
 
 @cache
@@ -43,68 +44,72 @@ def _fields(shape: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(shape)}
 
 
-def _dataclass(shape: type, value: object, where: str, error: type[AnError]) -> object:
-    if not isinstance(value, Mapping):
-        raise error(
-            f"{_show(value)} stands where keys are expected", where=where, now=f"legal: {', '.join(_fields(shape))}"
-        )
-    fields = _fields(shape)
-    for key in value:
-        if key not in fields:
-            raise error(f"unknown key {key!r}", where=_dot(where, key), now=nearest(str(key), fields))
-    missing = [name for name in fields if name not in value and not _has_default(shape, name)]
-    if missing:
-        raise error(f"missing key {missing[0]!r}", where=_dot(where, missing[0]), now="write it; keys have no defaults")
-    given = {
-        name: _value(kind, value[name], _dot(where, name), error) for name, kind in fields.items() if name in value
-    }
-    return shape(**given)
-
-
 @cache
-def _has_default(shape: type, name: str) -> bool:
-    field = next(field for field in dataclasses.fields(shape) if field.name == name)
+def reader_of(kind: Any) -> Reader:
+    """What reads values of a type. Made once per type: reading a config asks no type what it is."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return lambda value, where, error: value
+    if origin in (types.UnionType, typing.Union):
+        arms = [arm for arm in arguments if arm is not type(None)]
+        inner = reader_of(arms[0]) if len(arms) == 1 else partial(_arm, tuple(arms))
+        return partial(_or_null, inner) if len(arms) < len(arguments) else inner
+    if origin is typing.Literal or (isinstance(kind, type) and issubclass(kind, StrEnum)):
+        return partial(_word, _words(kind))
+    if kind is None or kind is type(None):
+        return _null
+    if origin is tuple:
+        return partial(_tuple, reader_of(arguments[0]))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return partial(_mapping, reader_of(arguments[1]))
+    return partial(_dataclass, _Shape(cast("type", kind))) if dataclasses.is_dataclass(kind) else partial(_scalar, kind)
+
+
+class _Shape:
+    """A dataclass as the reader sees it: the reader of each key, and the keys that must be given."""
+
+    def __init__(self, shape: type) -> None:
+        self.make = shape
+        self.readers = {name: reader_of(kind) for name, kind in _fields(shape).items()}
+        self.required = [field.name for field in dataclasses.fields(shape) if not _has_default(field)]
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
     return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
 
-def _value(kind: Any, value: object, where: str, error: type[AnError]) -> object:
-    origin = typing.get_origin(kind)
-    if kind is Any:
-        return value
-    if origin in (types.UnionType, typing.Union):
-        return _union(kind, value, where, error)
-    if origin is typing.Literal:
-        return _word(_words(kind), value, where, error)
-    if kind is None or kind is type(None):
-        if value is not None:
-            raise error(f"{_show(value)} is not legal here", where=where, now="only null is, in this version")
-        return None
-    if origin is tuple:
-        return _tuple(kind, value, where, error)
-    if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
-        return _mapping(kind, value, where, error)
-    if dataclasses.is_dataclass(kind):
-        return _dataclass(cast("type", kind), value, where, error)
-    if issubclass(kind, StrEnum):
-        return _word(_words(kind), value, where, error)
-    return _scalar(kind, value, where, error)
+def _dataclass(shape: _Shape, value: object, where: str, error: type[AnError]) -> object:
+    readers = shape.readers
+    if not isinstance(value, Mapping):
+        raise error(f"{_show(value)} stands where keys are expected", where=where, now=f"legal: {', '.join(readers)}")
+    for key in value:
+        if key not in readers:
+            raise error(f"unknown key {key!r}", where=_dot(where, key), now=nearest(str(key), readers))
+    for name in shape.required:
+        if name not in value:
+            raise error(f"missing key {name!r}", where=_dot(where, name), now="write it; keys have no defaults")
+    dot = f"{where}." if where else ""
+    return shape.make(**{name: readers[name](item, dot + name, error) for name, item in value.items()})
 
 
-def _union(kind: Any, value: object, where: str, error: type[AnError]) -> object:
-    arms = [arm for arm in typing.get_args(kind) if arm is not type(None)]
-    if value is None and len(arms) < len(typing.get_args(kind)):
-        return None
-    return _value(arms[0] if len(arms) == 1 else _arm(arms, value, where, error), value, where, error)
+def _or_null(inner: Reader, value: object, where: str, error: type[AnError]) -> object:
+    return None if value is None else inner(value, where, error)
 
 
-def _arm(arms: list[type], value: object, where: str, error: type[AnError]) -> type:
+def _null(value: object, where: str, error: type[AnError]) -> None:
+    if value is not None:
+        raise error(f"{_show(value)} is not legal here", where=where, now="only null is, in this version")
+
+
+def _arm(arms: tuple[type, ...], value: object, where: str, error: type[AnError]) -> object:
     """Of several dataclasses the one whose tag the mapping holds; the tag is the key whose words differ by class."""
-    tag, by_word = _tag(tuple(arms))
+    tag, by_word = _tag(arms)
     if not isinstance(value, Mapping):
         raise error(f"{_show(value)} stands where keys are expected", where=where, now=f"write {tag} and its keys")
     if tag not in value:
         raise error(f"missing key {tag!r}", where=_dot(where, tag), now=f"legal: {', '.join(sorted(by_word))}")
-    return by_word[_word({word: word for word in by_word}, value[tag], _dot(where, tag), error)]
+    arm = _word(by_word, value[tag], _dot(where, tag), error)
+    return reader_of(arm)(value, where, error)
 
 
 @cache
@@ -124,18 +129,16 @@ def _words(kind: Any) -> dict[str, StrEnum]:
     return {str(member): member for member in kind} if isinstance(kind, type) and issubclass(kind, StrEnum) else {}
 
 
-def _tuple(kind: Any, value: object, where: str, error: type[AnError]) -> tuple[object, ...]:
-    inner = typing.get_args(kind)[0]
+def _tuple(inner: Reader, value: object, where: str, error: type[AnError]) -> tuple[object, ...]:
     if not isinstance(value, (list, tuple)):
         raise error(f"{_show(value)} is not a list", where=where, now="write it as [a, b, ...]")
-    return tuple(_value(inner, item, f"{where}[{index}]", error) for index, item in enumerate(value))
+    return tuple([inner(item, f"{where}[{index}]", error) for index, item in enumerate(value)])
 
 
-def _mapping(kind: Any, value: object, where: str, error: type[AnError]) -> dict[str, object]:
+def _mapping(inner: Reader, value: object, where: str, error: type[AnError]) -> dict[str, object]:
     if not isinstance(value, Mapping):
         raise error(f"{_show(value)} is not a mapping", where=where, now="write it as {key: value}")
-    inner = typing.get_args(kind)[1]
-    return {str(key): _value(inner, item, _dot(where, str(key)), error) for key, item in value.items()}
+    return {str(key): inner(item, _dot(where, str(key)), error) for key, item in value.items()}
 
 
 def _word(words: Mapping[str, Value], value: object, where: str, error: type[AnError]) -> Value:
@@ -145,10 +148,10 @@ def _word(words: Mapping[str, Value], value: object, where: str, error: type[AnE
 
 
 def _scalar(kind: type, value: object, where: str, error: type[AnError]) -> object:
+    if type(value) is kind and kind is not float:
+        return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = _float(value, where, error)  # so that lr=1 and lr=1.0 are one experiment
-    if kind is str and isinstance(value, str):
-        return value
     if isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
         raise error(f"{_show(value)} is not {_NAMES[kind]}", where=where, now=f"write {_NAMES[kind]}")
     if isinstance(value, float) and not math.isfinite(value):
@@ -176,6 +179,8 @@ def _dot(where: str, key: object) -> str:
 
 def plain(value: object) -> Any:
     """The reverse of `read`: dataclasses and tuples become dicts and lists, ready for JSON."""
+    if type(value) in _NAMES:
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {name: plain(getattr(value, name)) for name in _fields(type(value))}
     if isinstance(value, (tuple, list)):

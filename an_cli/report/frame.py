@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
@@ -108,27 +108,25 @@ def _add_result(row: dict[str, Any], result: Result) -> None:
     row.update((field, getattr(result, field)) for field in _RESULT)
 
 
-def _leaves(config: CellConfig) -> Iterator[tuple[str, object]]:
+def _leaves(config: CellConfig) -> dict[str, object]:
+    found: dict[str, object] = {}
     for name in _names(CellConfig):
         part = getattr(config, name)
-        if _is_part(part):
-            yield from _part_leaves(part, name)
-        else:
-            yield name, part
+        found.update(_part_leaves(part, name) if _is_part(part) else {name: part})
+    return found
 
 
 @lru_cache(maxsize=4096)
-def _part_leaves(part: Hashable, prefix: str) -> tuple[tuple[str, object], ...]:
+def _part_leaves(part: Hashable, prefix: str) -> dict[str, object]:
     """Leaves of one part of a config: thousands of runs share a few models, recipes and data sets."""
-    found: list[tuple[str, object]] = []
-    shape: type = type(part)
-    for name in _names(shape):
+    found: dict[str, object] = {}
+    for name in _names(type(part)):
         item, key = getattr(part, name), f"{prefix}.{name}"
         if _is_part(item):
-            found += _part_leaves(item, key)
+            found.update(_part_leaves(item, key))
         else:
-            found.append((key, item.value if isinstance(item, StrEnum) else item))
-    return tuple(found)
+            found[key] = item.value if isinstance(item, StrEnum) else item
+    return found
 
 
 def _is_part(value: object) -> bool:

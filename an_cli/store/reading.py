@@ -6,13 +6,11 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
-import msgspec
-
-from an_cli.config import CellConfig, read
+from an_cli.config import CellConfig, read, read_cell_quickly
 from an_cli.errors import AnError, StoreError
-from an_cli.files import json_object, read_json, read_json_lines, read_lines
+from an_cli.files import JsonDecoder, json_object, read_json, read_json_lines, read_lines
 from an_cli.store.claims import Life, life, newest_claim
 from an_cli.store.correct import Correct, decode
 from an_cli.store.folder import RunFolder, Store
@@ -43,18 +41,19 @@ def read_config(run: RunFolder) -> CellConfig:
     Raises:
         StoreError: `cell.json` is missing, damaged or of a version whose keys differ.
     """
-    return _config(run, _cell(run))
+    return _config_and_choices(run)[0]
 
 
-def _config(run: RunFolder, cell: Mapping[str, object]) -> CellConfig:
-    return read(CellConfig, cell.get("config"), where=f"{run.id}/cell.json", error=StoreError)
-
-
-def _cell(run: RunFolder) -> dict[str, object]:
+def _config_and_choices(run: RunFolder) -> tuple[CellConfig, Mapping[str, str]]:
+    quickly = read_cell_quickly(read_lines(run.cell))
+    if quickly is not None:
+        return quickly
     cell = read_json(run.cell)
     if not isinstance(cell, dict):
         raise StoreError("cell.json does not hold an object", where=run.id, now="restore it or remove the run folder")
-    return cell
+    found = cell.get("choices")
+    choices = {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+    return read(CellConfig, cell.get("config"), where=f"{run.id}/cell.json", error=StoreError), choices
 
 
 def read_result(run: RunFolder) -> Result:
@@ -103,20 +102,20 @@ def read_run_and_count(run: RunFolder) -> tuple[RunRecord, int]:
     return replace(record, skipped_lines=record.skipped_lines + torn), epochs
 
 
-class _Kind(msgspec.Struct):
+class _Kind(TypedDict, total=False):
     """What is kept of a line of metrics that is only counted."""
 
-    kind: Any = None
+    kind: Any
 
 
-_KINDS = msgspec.json.Decoder(_Kind)
+_KINDS = JsonDecoder(_Kind)
 
 
 def _count_epochs(raw: bytes) -> tuple[int, int]:
     with suppress(ValueError, RecursionError):
         lines = _KINDS.decode_lines(raw)
         if len(lines) == raw.count(b"\n"):  # a line each, the last one complete
-            return sum(line.kind == "epoch" for line in lines), 0
+            return sum(line.get("kind") == "epoch" for line in lines), 0
     found = [json_object(line) for line in raw.split(b"\n") if line.strip()]
     return sum(line is not None and line.get("kind") == "epoch" for line in found), found.count(None)
 
@@ -124,15 +123,12 @@ def _count_epochs(raw: bytes) -> tuple[int, int]:
 def _head(run: RunFolder) -> RunRecord:
     """Everything but the metrics."""
     status, config, result, error = status_of(run), None, None, None
-    choices: dict[str, str] = {}
+    choices: Mapping[str, str] = {}
     attempts: tuple[Attempt, ...] = ()
     lost = 0
     try:
-        if run.cell.exists() or status is Status.FINISHED:
-            cell = _cell(run)
-            found = cell.get("choices")
-            choices = {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
-            config = _config(run, cell)
+        if status not in (Status.MISSING, Status.UNREADABLE):
+            config, choices = _config_and_choices(run)
         result = read_result(run) if status is Status.FINISHED else None
     except AnError as problem:
         status, error = Status.UNREADABLE, str(problem)

@@ -1,0 +1,50 @@
+"""Reading many configs that share their parts: thousands of runs have a few models, recipes and data sets.
+
+A part is remembered by its JSON, so that what a `cell.json` repeats is neither decoded nor checked again. What cannot
+be read this way is left to the strict reader, which says why.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import Any, TypedDict
+
+from an_cli.config.reader import reader_of
+from an_cli.config.schema import CellConfig
+from an_cli.errors import AnError, ConfigError
+from an_cli.files import JsonDecoder, RawJson
+
+
+class _Cell(TypedDict):
+    """A `cell.json` whose parts are not decoded yet."""
+
+    config: dict[str, RawJson]
+    choices: dict[str, str]
+
+
+_CELLS = JsonDecoder(_Cell)
+_VALUES: JsonDecoder[Any] = JsonDecoder()
+
+
+def read_cell_quickly(raw: bytes) -> tuple[CellConfig, Mapping[str, str]] | None:
+    """The config and the choices in the bytes of a `cell.json`; None where they do not read as such."""
+    try:
+        cell = _CELLS.decode(raw)
+        parts = {name: _part(name, bytes(part)) for name, part in cell["config"].items()}
+        return CellConfig(**parts), cell["choices"]
+    except (AnError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _part(name: str, raw: bytes) -> Any:
+    return reader_of(_kinds()[name])(_VALUES.decode(raw), name, ConfigError)
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    hints = typing.get_type_hints(CellConfig)
+    return {field.name: hints[field.name] for field in dataclasses.fields(CellConfig)}
