@@ -76,7 +76,8 @@ def count(model: nn.Module, input_shape: tuple[int, int, int]) -> Counts:
     macs: Counter[str] = Counter()
     shapes: dict[str, tuple[int, ...]] = {}
     with _recording(parts, macs, shapes), _evaluating(model), torch.no_grad():
-        functional_call(model, _memory(model), (torch.empty(0, *input_shape, device="cpu"),))
+        nothing = torch.empty(0, *input_shape, device="cpu", dtype=next(model.parameters()).dtype)
+        functional_call(model, _memory(model), (nothing,))
     modules = tuple(
         ModuleCounts(
             name=name,
