@@ -287,5 +287,6 @@ class LaunchConfig:
     processes: int | None
     device: Device
     data_root: str | None
+    ranks: int
     loader_workers: int
     checkpoint_interval_s: float

@@ -83,7 +83,10 @@ def make_eval_batches(
     shard: tuple[int, int] = (0, 1),
     pin_memory: bool = False,
 ) -> Iterator[Batch]:
-    """Batches of a contiguous shard of the evaluation set, in data-set order, nothing padded.
+    """Batches of a shard of the evaluation set, in data-set order, nothing padded.
+
+    A shard is a run of whole batches: a sample shares its batch with the same samples whatever the number of shards, so
+    its scores are the same bits.
 
     Args:
         dataset: the evaluation set.
@@ -96,8 +99,9 @@ def make_eval_batches(
     Returns:
         Pairs (x_nchw uint8, y_n int64); the last batch may be smaller.
     """
-    ids = eval_shard(len(dataset), shard)
-    batches = split_batches(np.arange(ids.start, ids.stop, dtype=np.int64), recipe.batch_per_replica)
+    batches = split_batches(np.arange(len(dataset), dtype=np.int64), recipe.batch_per_replica)
+    mine = eval_shard(len(batches), shard)
+    batches = batches[mine.start : mine.stop]
     return _read(_Reader(dataset, eval_view(recipe, data)), batches, loader_workers, pin_memory)
 
 

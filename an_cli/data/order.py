@@ -74,7 +74,7 @@ def split_batches(samples: Samples, batch: int) -> list[Samples]:
 
 
 def eval_shard(n: int, shard: tuple[int, int]) -> range:
-    """Contiguous sample ids of shard (index, count); shards in order make up the whole set, none padded."""
+    """Contiguous ones of n batches for shard (index, count); shards in order make up the whole, none padded."""
     index, count = shard
     if not 0 <= index < count:
         raise ValueError(f"shard {index} of {count}")

@@ -30,43 +30,48 @@ from an_cli.store import (
     read_run,
 )
 from an_cli.train import checkpoint
-from an_cli.train.device import device_name, pick_device, set_up
+from an_cli.train.device import device_name, pick_device, set_up, weight_dtype
 from an_cli.train.evaluation import Evaluated, evaluate
 from an_cli.train.loop import Loop
 from an_cli.train.mixture import attentive_layers, encode, watching
 from an_cli.train.optimizer import make_optimizer
 from an_cli.train.signals import StopFlag
 from an_cli.train.state import TrainState
+from an_cli.train.world import ALONE, World
 
 log = logging.getLogger("an_cli.train")
 
 
-def attempt(writer: RunWriter, stop: StopFlag) -> Result:
+def attempt(writer: RunWriter, stop: StopFlag, world: World = ALONE) -> Result | None:
     """Run a cell to its end, from its newest checkpoint where there is one.
 
     Args:
-        writer: the pen of this attempt, which holds the claim.
+        writer: the pen of this attempt, which holds the claim; only the leading rank uses it.
         stop: set by signals; training saves and leaves at the next safe point.
+        world: the ranks that train this run together.
 
     Returns:
-        The result, which is on disk by then.
+        The result, which is on disk by then; None on a rank that does not lead.
 
     Raises:
         AnError: what the user can repair; Interrupted: told to stop; Fenced: a newer attempt owns the run.
     """
     run = writer.run
     config, launch = read_config(run), read_launch(run)
-    device = pick_device(launch.device, config.recipe.precision)
+    device = pick_device(launch.device, config.recipe.precision, local_rank=world.local_rank)
     threads = set_up(config.recipe)
+    world.mine(range(config.recipe.replicas))
     data = make_data(config.data, data_root=_data_root(launch))
     _same_data(run, data)
     state = _state(config, device)
-    saved = checkpoint.load_newest(run)
+    saved = checkpoint.load_newest(run) if world.leads else None
+    saved = world.said_by_leader(saved)
     if saved is not None:
         state.from_disk(saved, where=str(run.checkpoints))
-    _begin(writer, data, device, threads, state)
-    Loop(config, launch, data, state, writer, device, stop).run()
-    return _finish(writer, config, launch, data, device, state)
+    if world.leads:
+        _begin(writer, data, device, threads, state)
+    Loop(config, launch, data, state, writer, device, stop, world).run()
+    return _finish(writer, config, launch, data, device, state) if world.leads else None
 
 
 def read_launch(run: RunFolder) -> LaunchConfig:
@@ -106,12 +111,13 @@ def make_cell_model(config: CellConfig) -> nn.Module:
 
 
 def _state(config: CellConfig, device: torch.device) -> TrainState:
-    model = make_cell_model(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = make_cell_model(config).to(device, weight_dtype(config.recipe.precision))
+    model = model.to(memory_format=torch.channels_last)
     return TrainState(
         model=model,
         optimizer=make_optimizer(model, config.recipe),
         step=0,
-        loss_sum=torch.zeros((), dtype=torch.float64, device=device),
+        loss_sum=0.0,
         best=None,
         last=None,
         elapsed_s=0.0,

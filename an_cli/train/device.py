@@ -11,8 +11,8 @@ from an_cli.config.schema import Device, Precision, RecipeConfig
 from an_cli.errors import LaunchError
 
 
-def pick_device(wanted: Device, precision: Precision) -> torch.device:
-    """The device of this process.
+def pick_device(wanted: Device, precision: Precision, *, local_rank: int = 0) -> torch.device:
+    """The device of this process; on a GPU machine the one of its local rank.
 
     Raises:
         LaunchError: no GPU where one is asked for, or a device without the recipe's precision.
@@ -20,7 +20,11 @@ def pick_device(wanted: Device, precision: Precision) -> torch.device:
     gpu = torch.cuda.is_available()
     if wanted is Device.CUDA and not gpu:
         raise LaunchError("no GPU is visible", where="launch.device=cuda", now="ask for one, or set launch.device=cpu")
-    device = torch.device("cuda" if gpu and wanted is not Device.CPU else "cpu")
+    device = torch.device("cuda", local_rank) if gpu and wanted is not Device.CPU else torch.device("cpu")
+    if device.type == "cuda" and local_rank >= torch.cuda.device_count():
+        raise LaunchError(
+            f"process {local_rank} finds {torch.cuda.device_count()} GPUs", where="launch.ranks", now="one GPU each"
+        )
     if device.type == "cpu" and precision is Precision.FP16:
         raise LaunchError(
             "fp16 needs a GPU, and this run is on a CPU",
@@ -57,9 +61,14 @@ def set_up(recipe: RecipeConfig) -> int:
     return torch.get_num_threads()
 
 
+def weight_dtype(precision: Precision) -> torch.dtype:
+    """Precision of weights and of what the network is given: single, whatever it computes in, or double."""
+    return torch.float64 if precision is Precision.FP64 else torch.float32
+
+
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
     """Mixed precision: weights stay fp32, convolutions and products run in the recipe's precision."""
-    if precision is Precision.FP32:
+    if precision in (Precision.FP32, Precision.FP64):
         return nullcontext()
     dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float16
     return torch.autocast(device.type, dtype=dtype)

@@ -14,7 +14,8 @@ from an_cli.config.schema import CellConfig
 from an_cli.data import normalize
 from an_cli.errors import TrainingDiverged
 from an_cli.store import Evaluation
-from an_cli.train.device import autocast
+from an_cli.train.device import autocast, weight_dtype
+from an_cli.train.world import ALONE, World
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def evaluate(
     *,
     epoch: int,
     device: torch.device,
+    world: World = ALONE,
 ) -> Evaluated:
     """Evaluate a model. Nothing is padded and no sample counts twice.
 
@@ -42,6 +44,7 @@ def evaluate(
         config: the cell, for normalization and precision.
         epoch: number of the epoch that has just ended, for the record.
         device: where the model is.
+        world: ranks that have evaluated the other shards; every rank gets the whole result.
 
     Raises:
         TrainingDiverged: a score is not finite.
@@ -50,6 +53,7 @@ def evaluate(
     model.eval()
     ranks, losses = _ranks(model, batches, config, device)
     model.train(training)
+    ranks, losses = world.concat(ranks), world.concat(losses)
     loss = float(losses.double().mean())
     if not np.isfinite(loss):
         raise TrainingDiverged(
@@ -83,6 +87,7 @@ def _ranks(
     for images, labels in batches:
         target = labels.to(device, non_blocking=True)
         x = normalize(images.to(device, non_blocking=True), config.data.mean, config.data.std)
+        x = x.to(weight_dtype(config.recipe.precision))
         with autocast(device, config.recipe.precision):
             logits = model(x)
         wide = logits if logits.dtype is torch.float64 else logits.float()

@@ -19,9 +19,10 @@ from an_cli.train.schedule import learning_rate
 from an_cli.train.signals import Interrupted, StopFlag
 from an_cli.train.state import TrainState
 from an_cli.train.step import Batches, Step
+from an_cli.train.world import ALONE, World
 
 STEP_LINES = 500  # evenly spaced step lines of metrics, besides one line per epoch
-GPU_CHECK_EVERY = 20  # steps between two looks at the loss on a GPU, where each look waits for the device
+GPU_CHECK_EVERY = 20  # steps between two looks at the losses and at the stop flag where a look waits for a GPU
 log = logging.getLogger("an_cli.train")
 
 
@@ -36,13 +37,17 @@ class Loop:
     writer: RunWriter
     device: torch.device
     stop: StopFlag
+    world: World = ALONE
 
     def __post_init__(self) -> None:
         recipe = self.config.recipe
         self.epoch_steps = steps_per_epoch(len(self.data.train), recipe)
         self.steps = self.epoch_steps * recipe.epochs
         self._line_every = max(1, math.ceil(self.steps / STEP_LINES))
-        self._train_step = Step(self.state.model, self.state.optimizer, self.config, self.device)
+        self._replicas = self.world.mine(range(recipe.replicas))
+        self._look_every = GPU_CHECK_EVERY if self.device.type == "cuda" else 1
+        network = self.world.wrap(self.state.model, self.device)
+        self._train_step = Step(network, self.state.optimizer, self.config, self.device)
         self._unchecked: list[torch.Tensor] = []
         self._last_finite: float | None = None
         self._clock = time.monotonic()
@@ -65,22 +70,21 @@ class Loop:
     def _epoch(self, epoch: int) -> None:
         start = self.state.step - epoch * self.epoch_steps
         if start == 0:
-            self.state.loss_sum.zero_()
+            self.state.loss_sum = 0.0
         batches = self._batches(epoch, start)
         for step in range(start, self.epoch_steps):
             lr = self._lr(self.state.step)
-            loss = self._train_step(batches, epoch=epoch, step=step, lr=lr)
+            loss = self._train_step(batches, epoch=epoch, step=step, lr=lr, first=self._replicas[0])
             self.state.step += 1
-            self.state.loss_sum += loss
             self._unchecked.append(loss)
-            self._look(epoch, step, lr)
-            if step + 1 < self.epoch_steps:
+            self._look(epoch, lr)
+            if step + 1 < self.epoch_steps and self.state.step % self._look_every == 0:
                 self._save_if_due()
 
     def _batches(self, epoch: int, start: int) -> list[Batches]:
         recipe = self.config.recipe
         # Replicas that take turns share the loader's processes: eight replicas must not start eight times as many.
-        workers = -(-self.launch.loader_workers // recipe.replicas)
+        workers = -(-self.launch.loader_workers // len(self._replicas))
         return [
             make_train_batches(
                 self.data.train,
@@ -94,7 +98,7 @@ class Loop:
                 start_step=start,
                 pin_memory=self.device.type == "cuda",
             )
-            for replica in range(recipe.replicas)
+            for replica in self._replicas
         ]
 
     def _lr(self, step: int) -> float:
@@ -107,21 +111,22 @@ class Loop:
             warmup_epochs=recipe.warmup_epochs,
         )
 
-    def _look(self, epoch: int, step: int, lr: float) -> None:
+    def _look(self, epoch: int, lr: float) -> None:
         """Check the losses and write a step line, both only now and then where looking costs a wait."""
         due = self.state.step % self._line_every == 0
-        if not due and self.device.type == "cuda" and len(self._unchecked) < GPU_CHECK_EVERY:
-            return
-        self._check_finite()
-        if due:
-            line = {"kind": "step", "loss": self._last_finite, "lr": lr}
-            self.writer.metrics(self._line(epoch, **line))
+        if due or len(self._unchecked) >= self._look_every:
+            self._check_finite()
+        if due and self.world.leads:
+            self.writer.metrics(self._line(epoch, kind="step", loss=self._last_finite, lr=lr))
 
     def _check_finite(self) -> None:
-        losses = torch.stack(self._unchecked).tolist() if self._unchecked else []
+        if not self._unchecked:
+            return
+        losses = self.world.mean(torch.stack(self._unchecked)).tolist()
         first = self.state.step - len(losses)
         self._unchecked.clear()
         for offset, loss in enumerate(losses):
+            self.state.loss_sum += loss
             if not math.isfinite(loss):
                 step = first + offset
                 raise TrainingDiverged(
@@ -147,19 +152,24 @@ class Loop:
         return self.state.elapsed_s + time.monotonic() - self._clock
 
     def _save_if_due(self) -> None:
-        if self.stop.received is not None:
+        due = time.monotonic() - self._saved_at >= self.launch.checkpoint_interval_s
+        stopped = self._stopped()
+        if stopped or self.world.said_by_leader(due):
             self._check_finite()
             self._save()
-            raise Interrupted(self.stop.received)
-        if time.monotonic() - self._saved_at >= self.launch.checkpoint_interval_s:
-            self._check_finite()
-            self._save()
+        if stopped:
+            raise Interrupted(stopped)
+
+    def _stopped(self) -> int:
+        """The signal that told any of the ranks to stop; 0 when none did. All ranks leave at the same step."""
+        return self.world.largest(self.stop.received or 0)
 
     def _save(self) -> None:
         now = time.monotonic()
         self.state.elapsed_s, self._clock = self._elapsed_s(), now
-        checkpoint.save(self.writer, "step", self.state.step, self.state.to_disk())
-        checkpoint.prune(self.writer)
+        if self.world.leads:
+            checkpoint.save(self.writer, "step", self.state.step, self.state.to_disk())
+            checkpoint.prune(self.writer)
         self._saved_at = time.monotonic()
 
     def _evaluate(self, epoch: int) -> None:
@@ -169,14 +179,25 @@ class Loop:
             recipe=self.config.recipe,
             data=self.config.data,
             loader_workers=self.launch.loader_workers,
+            shard=(self.world.rank, self.world.size),
             pin_memory=self.device.type == "cuda",
         )
-        done = evaluate(self.state.model, batches, self.config, epoch=epoch, device=self.device)
+        self.world.share_buffers(self.state.model)
+        done = evaluate(self.state.model, batches, self.config, epoch=epoch, device=self.device, world=self.world)
         self.state.last = done
         if self.state.best is None or _better(done, self.state.best):
             self.state.best = done
-            checkpoint.save(self.writer, "best", epoch, {"epoch": epoch, "model": self.state.model.state_dict()})
-        found, train_loss = done.evaluation, float(self.state.loss_sum) / self.epoch_steps
+            if self.world.leads:
+                checkpoint.save(self.writer, "best", epoch, {"epoch": epoch, "model": self.state.model.state_dict()})
+        if self.world.leads:
+            self._tell(epoch, done)
+        self._save()
+        stopped = self._stopped()
+        if stopped and self.state.step < self.steps:
+            raise Interrupted(stopped)
+
+    def _tell(self, epoch: int, done: Evaluated) -> None:
+        found, train_loss = done.evaluation, self.state.loss_sum / self.epoch_steps
         line = {
             "kind": "epoch",
             "loss": train_loss,
@@ -187,9 +208,6 @@ class Loop:
         }
         self.writer.metrics(self._line(epoch, **line))
         log.info("epoch %d: loss %.4f, top-1 error %.2f %%", epoch, train_loss, found.top1_error_pct)
-        self._save()
-        if self.stop.received is not None and self.state.step < self.steps:
-            raise Interrupted(self.stop.received)
 
 
 def _better(new: Evaluated, old: Evaluated) -> bool:

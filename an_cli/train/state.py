@@ -19,7 +19,7 @@ class TrainState:
 
     Attributes:
         step: steps done.
-        loss_sum: sum of the losses of this epoch's steps so far (float64, on the device).
+        loss_sum: sum of the losses of this epoch's steps so far.
         best: evaluation of the best epoch so far, with its bits.
         last: evaluation of the newest epoch, with its bits.
         elapsed_s: time spent training, over all attempts.
@@ -28,7 +28,7 @@ class TrainState:
     model: nn.Module
     optimizer: optim.SGD
     step: int
-    loss_sum: torch.Tensor
+    loss_sum: float
     best: Evaluated | None
     last: Evaluated | None
     elapsed_s: float
@@ -39,7 +39,7 @@ class TrainState:
             "step": self.step,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "loss_sum": self.loss_sum.cpu(),
+            "loss_sum": self.loss_sum,
             "best": _plain(self.best),
             "last": _plain(self.last),
             "elapsed_s": self.elapsed_s,
@@ -55,7 +55,7 @@ class TrainState:
             self.model.load_state_dict(saved["model"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.step = saved["step"]
-            self.loss_sum = saved["loss_sum"].to(self.loss_sum.device)
+            self.loss_sum = saved["loss_sum"]
             self.best, self.last = _evaluated(saved["best"]), _evaluated(saved["last"])
             self.elapsed_s = saved["elapsed_s"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import cast
 
 import torch
 from torch import nn, optim
 
 from an_cli.config.schema import CellConfig
 from an_cli.data import Purpose, mixup, normalize, torch_seed
-from an_cli.train.device import autocast
+from an_cli.train.device import autocast, weight_dtype
 from an_cli.train.loss import mixed_cross_entropy, smoothed_cross_entropy
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
@@ -27,14 +29,15 @@ class Step:
         self._model, self._optimizer, self._config, self._device = model, optimizer, config, device
         self._scale = config.recipe.loss_scale or 1.0
 
-    def __call__(self, batches: Sequence[Batches], *, epoch: int, step: int, lr: float) -> torch.Tensor:
+    def __call__(self, batches: Sequence[Batches], *, epoch: int, step: int, lr: float, first: int = 0) -> torch.Tensor:
         """Train one step.
 
         Args:
-            batches: one iterator per replica; each gives its next batch.
+            batches: one iterator per replica of this process; each gives its next batch.
             epoch: from 0.
             step: step within the epoch, from 0.
             lr: learning rate of this step.
+            first: number of this process's first replica.
 
         Returns:
             The mean loss over the replicas, detached, on the device.
@@ -44,22 +47,31 @@ class Step:
         self._optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         kept: list[torch.Tensor] = []
-        for replica, source in enumerate(batches):
+        for turn, source in enumerate(batches):
             images, labels = next(source)
-            total += self._backward(images, labels, epoch, step, replica).double()
-            if replica == 0 and len(batches) > 1:
+            with self._alone() if turn + 1 < len(batches) else nullcontext():
+                total += self._backward(images, labels, epoch, step, first + turn).double()
+            if turn == 0 and len(batches) > 1:
                 kept = [buffer.clone() for buffer in self._model.buffers()]
-        for buffer, first in zip(self._model.buffers(), kept, strict=False):
-            buffer.copy_(first)
+        for buffer, own in zip(self._model.buffers(), kept, strict=False):
+            buffer.copy_(own)
         self._unscale(len(batches))
         self._optimizer.step()
         return total / len(batches)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """While gradients of this process only add up; the last replica's backward averages them over the ranks."""
+        model = self._model
+        if not isinstance(model, nn.parallel.DistributedDataParallel):
+            return nullcontext()
+        return cast("AbstractContextManager[None]", model.no_sync())
 
     def _backward(
         self, images: torch.Tensor, labels: torch.Tensor, epoch: int, step: int, replica: int
     ) -> torch.Tensor:
         recipe, seed = self._config.recipe, self._config.seed
         x = normalize(images.to(self._device, non_blocking=True), self._config.data.mean, self._config.data.std)
+        x = x.to(weight_dtype(recipe.precision))
         target = labels.to(self._device, non_blocking=True)
         torch.manual_seed(torch_seed(seed, epoch=epoch, step=step, replica=replica, purpose=Purpose.DROPOUT))
         if recipe.mixup_alpha > 0:

@@ -1,48 +1,72 @@
 """One attempt at a run folder, with an exit status that says how it ended.
 
 Exit status: 0 finished, 1 failed (`error.txt` says why), 75 another attempt holds the run or it is finished already,
-128 + signal when told to stop (the state is saved).
+128 + signal when told to stop (the state is saved) or when one of several ranks was killed.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 
 from an_cli.errors import AnError, Fenced
 from an_cli.store import Claim, RunFolder, RunWriter, Status, status_of, take
 from an_cli.store.claims import HEARTBEAT_S
-from an_cli.train import Interrupted, StopFlag, attempt
+from an_cli.train import Interrupted, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
 
 BUSY = 75
+LOST = 76  # another rank is gone; who started the ranks knows why
+WORD_S = 2.0  # how long the leader waits for another rank's word before it takes it for killed
 log = logging.getLogger("an_cli.worker")
 
 
 def run_here(folder: Path) -> int:
-    """Make one attempt in this process; returns the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    stop = StopFlag().install()
+    """Make one attempt, in this process or in as many ranks as the launch settings say; returns the exit status."""
     run = RunFolder(folder.resolve())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    if "RANK" not in os.environ and (ranks := _ranks(run)) > 1:
+        from an_cli.worker.ranks import supervise
+
+        return supervise(ranks, lambda: run_rank(run))
+    return run_rank(run)
+
+
+def _ranks(run: RunFolder) -> int:
     try:
-        claim = None if status_of(run) is Status.FINISHED else take(run)
+        return read_launch(run).ranks
+    except AnError:
+        return 1  # the attempt will say what is wrong with the folder
+
+
+def run_rank(run: RunFolder) -> int:
+    """Make one attempt as the rank that the environment says this process is; returns the exit status."""
+    stop = StopFlag().install()
+    try:
+        world = join()
+        claim = take(run) if world.leads and status_of(run) is not Status.FINISHED else None
     except AnError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    if claim is None:
+    number = world.said_by_leader(claim.number if claim else 0)
+    if not number:
         log.info("another attempt holds %s, or it is finished", run.id)
         return BUSY
-    log.info("claim %d of %s", claim.number, run.id)
-    return _attempt(RunWriter(claim), stop)
+    log.info("claim %d of %s", number, run.id)
+    return _attempt(RunWriter(Claim(run, number)), stop, world)
 
 
-def _attempt(writer: RunWriter, stop: StopFlag) -> int:
+def _attempt(writer: RunWriter, stop: StopFlag, world: World) -> int:
     done = threading.Event()
-    threading.Thread(target=_beat, args=(writer.claim, done), daemon=True).start()
+    if world.leads:
+        threading.Thread(target=_beat, args=(writer.claim, done), daemon=True).start()
     try:
-        result = attempt(writer, stop)
+        result = attempt(writer, stop, world)
+        leave(world)
     except Interrupted as told:
         log.info("%s; the same command continues", told)
         return 128 + told.number
@@ -50,24 +74,46 @@ def _attempt(writer: RunWriter, stop: StopFlag) -> int:
         log.info("%s", fenced)
         return BUSY
     except AnError as error:
-        return _failed(writer, str(error))
+        return _failed(writer, str(error), world)
     except Exception as error:
-        log.exception("the attempt failed")
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return _failed(
-            writer, f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno}); see log.txt"
-        )
+        return _broken(writer, error, world)
     finally:
         done.set()
-    log.info("finished: top-1 error %.2f %%", result.last.top1_error_pct)
+    if result is not None:
+        log.info("finished: top-1 error %.2f %%", result.last.top1_error_pct)
     return 0
 
 
-def _failed(writer: RunWriter, message: str) -> int:
+def _broken(writer: RunWriter, error: Exception, world: World) -> int:
+    if lost_a_rank(error):
+        word = _word(world)
+        log.error("another rank is gone: %s", word or error)
+        return _failed(writer, word, world) if word and world.leads else LOST
+    log.exception("the attempt failed")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return _failed(
+        writer, f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno}); see log.txt", world
+    )
+
+
+def _word(world: World) -> str | None:
+    """Why another rank failed, if it lives long enough to say so."""
+    end = time.monotonic() + WORD_S
+    while world.leads and time.monotonic() < end:
+        if (word := world.told_error()) is not None:
+            return word
+        time.sleep(0.05)
+    return None
+
+
+def _failed(writer: RunWriter, message: str, world: World) -> int:
     log.error("%s", message)
     try:
-        writer.fail(message + "\n")
-    except AnError as error:
+        if world.leads:
+            writer.fail(message + "\n")
+        else:
+            world.tell_error(message)
+    except (AnError, RuntimeError) as error:
         log.error("%s", error)
     return 1
 

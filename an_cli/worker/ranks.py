@@ -1,0 +1,84 @@
+"""Several processes for one run, on this machine: started together, stopped together.
+
+On a cluster the scheduler starts the ranks and sets the same variables; this is the one-machine case.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+from an_cli.train import LISTENING
+
+GRACE_S = 10.0  # between the first rank's end and the kill of those that still wait for it
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+log = logging.getLogger("an_cli.worker")
+
+
+def supervise(ranks: int, work: Callable[[], int]) -> int:
+    """Fork so many ranks and see them to their ends.
+
+    Args:
+        ranks: how many.
+        work: what each does; returns its exit status.
+
+    Returns:
+        0 when all ended with 0; otherwise the status of the one that ended first, 128 + signal where it was killed.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        children = {_fork(rank, ranks, listening, work): rank for rank in range(ranks)}
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, lambda number, frame: _send(children, number))
+    first, deadline = 0, float("inf")
+    while children:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            if time.monotonic() > deadline:
+                _send(children, signal.SIGKILL)
+            time.sleep(0.05)
+            continue
+        code = os.waitstatus_to_exitcode(status)
+        rank = children.pop(pid)
+        if code and not first:
+            log.info("rank %d ended with %d", rank, code)
+            first = code if code > 0 else 128 - code
+            # One that was killed leaves nothing to wait for: the others must not take its loss for a failure.
+            deadline = time.monotonic() + (0.0 if code < 0 else GRACE_S)
+    return first
+
+
+def _fork(rank: int, ranks: int, listening: socket.socket, work: Callable[[], int]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+        address, port = listening.getsockname()
+        os.environ.update(
+            RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(ranks), MASTER_ADDR=address, MASTER_PORT=str(port)
+        )
+        if rank == 0:
+            os.environ[LISTENING] = str(listening.fileno())
+        status = work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _send(children: dict[int, int], number: int) -> None:
+    for pid in list(children):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
