@@ -68,9 +68,14 @@ def code_of(run: RunFolder, status: Status) -> str | None:
     if status is not Status.FINISHED:
         return None
     try:
-        return "current" if read_result(run).code_tree == code_tree() else "other"
+        return code_word(read_result(run).code_tree)
     except AnError:
         return None
+
+
+def code_word(tree: str) -> str:
+    """ "current" for the code that is installed, "other" for any other."""
+    return "current" if tree == code_tree() else "other"
 
 
 def say(text: str) -> None:

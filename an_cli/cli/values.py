@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from an_cli.cli.asked import Asked, code_of, statuses
+from an_cli.cli.asked import Asked, code_of, code_word, statuses
 from an_cli.config import leaves, plain
 from an_cli.console.words import remaining_s
 from an_cli.errors import AnError
@@ -98,16 +98,17 @@ def _status(run: RunFolder, label: str) -> dict[str, Any]:
         "top1_error_pct": progress.top1_error_pct if progress else None,
         "eta_s": remaining_s(progress) if status is Status.RUNNING else None,
         "error": _error(run) if status is Status.FAILED else None,
-        "code": code_of(run, status),
+        "code": None,
     }
     return {**value, **_finished(run)} if status is Status.FINISHED else value
 
 
 def _finished(run: RunFolder) -> dict[str, Any]:
     try:
-        return {"top1_error_pct": read_result(run).last.top1_error_pct}
+        result = read_result(run)
     except AnError as error:
         return {"status": str(Status.UNREADABLE), "error": str(error)}
+    return {"top1_error_pct": result.last.top1_error_pct, "code": code_word(result.code_tree)}
 
 
 def _error(run: RunFolder) -> str:

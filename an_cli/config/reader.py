@@ -179,22 +179,28 @@ def _dot(where: str, key: object) -> str:
 
 def plain(value: object) -> Any:
     """The reverse of `read`: dataclasses and tuples become dicts and lists, ready for JSON."""
-    if type(value) in _NAMES:
+    if value is None or type(value) in _NAMES:
         return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _fields(type(value))}
+    if isinstance(value, StrEnum):
+        return value.value
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    return str(value) if isinstance(value, StrEnum) else value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {name: plain(getattr(value, name)) for name in _fields(type(value))}
+    return value
 
 
 def leaves(value: object, prefix: str = "") -> dict[str, object]:
     """Dotted key -> plain leaf value, for labels, comparisons and columns. Lists are leaves."""
-    if isinstance(value, Mapping):
-        found: dict[str, object] = {}
-        for key, item in value.items():
-            found.update(leaves(item, _dot(prefix, key)))
-        return found
-    return {prefix: value}
+    if not isinstance(value, Mapping):
+        return {prefix: value}
+    found: dict[str, object] = {}
+    for key, item in value.items():
+        name = _dot(prefix, key)
+        if isinstance(item, Mapping):
+            found.update(leaves(item, name))
+        else:
+            found[name] = item
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from an_cli.config import CellConfig, Composer, cell_id
 from an_cli.errors import AnError, StudyError, nearest
@@ -58,7 +59,11 @@ class Plan:
 
     def cell(self, cell_id: str) -> Cell:
         """The cell of an id."""
-        return next(cell for cell in self.cells if cell.id == cell_id)
+        return self._by_id[cell_id]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Cell]:
+        return {cell.id: cell for cell in self.cells}
 
 
 def make_plan(study: Study, composer: Composer | None = None) -> Plan:
@@ -75,9 +80,10 @@ def make_plan(study: Study, composer: Composer | None = None) -> Plan:
     ledger = read_ledger(study.paper) if study.paper else {}
     runs: dict[str, tuple[CellConfig, Mapping[str, str]]] = {}
     rows = []
+    baselines = {row.group: row.label for row in study.rows if row.baseline}
     for row in study.rows:
         ids = [] if row.literature else _cells(study, row, composer, runs)
-        rows.append(_plan_row(study, row, tuple(ids), ledger))
+        rows.append(_plan_row(study, row, tuple(ids), ledger, baselines))
     baseline = next((row.cells[0] for row in rows if row.baseline), next(iter(runs), ""))
     labels = make_labels({run_id: config for run_id, (config, _) in runs.items()}, baseline)
     cells = tuple(
@@ -123,15 +129,16 @@ def _cells(
     return ids
 
 
-def _plan_row(study: Study, row: Row, cells: tuple[str, ...], ledger: Mapping[str, Published]) -> PlanRow:
+def _plan_row(
+    study: Study, row: Row, cells: tuple[str, ...], ledger: Mapping[str, Published], baselines: Mapping[str, str]
+) -> PlanRow:
     published = _published(study, row, ledger)
-    baseline = next((other.label for other in study.rows if other.group == row.group and other.baseline), "")
     return PlanRow(
         label=row.label,
         kind="literature" if row.literature else "trained",
         group=row.group,
         baseline=row.baseline,
-        gain_over=row.gain_over or baseline,
+        gain_over=row.gain_over or baselines.get(row.group, ""),
         differs=row.differs,
         cells=cells,
         published=published,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 from an_cli.config import CellConfig, leaves, plain
@@ -58,5 +59,5 @@ def _file_name(label: str) -> str:
 
 
 def _unique(labels: dict[str, str]) -> dict[str, str]:
-    taken = list(labels.values())
-    return {run_id: label if taken.count(label) == 1 else f"{label}~{run_id[:8]}" for run_id, label in labels.items()}
+    taken = Counter(labels.values())
+    return {run_id: label if taken[label] == 1 else f"{label}~{run_id[:8]}" for run_id, label in labels.items()}

@@ -7,6 +7,7 @@ other base values; that is how the small, embedded version of a table is made, s
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,12 +141,13 @@ def _check(study: Study) -> None:
             "the study has no rows", where=str(study.source), now="write rows: or grid:, or extend a study"
         )
     labels = [row.label for row in study.rows]
-    for label in labels:
-        if labels.count(label) > 1:
+    known = Counter(labels)
+    for label in known:
+        if known[label] > 1:
             raise StudyError(f"two rows are labelled {label!r}", where=study.name, now="give each row its own label")
     for row in study.rows:
         for key, named in (("gain_over", row.gain_over), ("gain_of", row.gain_of)):
-            if named is not None and named not in labels:
+            if named is not None and named not in known:
                 raise StudyError(
                     f"{key} names no row: {named!r}", where=f"{study.name}: {row.label}", now="use a label"
                 )
