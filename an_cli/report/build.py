@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
-from an_cli.plan import Cell, Plan, PlanRow
+from an_cli.config import leaves, plain
+from an_cli.plan import Plan, PlanRow
 from an_cli.report import comparability
-from an_cli.report.outcome import Outcome, outcome_of, seeds_text
+from an_cli.report.best import best_marks
+from an_cli.report.bits import Bits, read_bits
+from an_cli.report.comparison import Comparison
+from an_cli.report.decide import Rule
+from an_cli.report.gains import Gain, Known, gains, know, reference_of
+from an_cli.report.notes import general_notes
+from an_cli.report.outcome import Outcome, seeds_text
+from an_cli.report.published import beside_paper
+from an_cli.report.quoted import quoted_row
 from an_cli.report.spec import Measure, Spec, load_spec
 from an_cli.report.statistics import Difference, difference, summarize
-from an_cli.report.table import QUOTED, Mark, RowStatus, Table, TableCell, TableRow
-from an_cli.report.wording import columns_of, general_notes
+from an_cli.report.table import Mark, Source, Table, TableCell, TableRow
+from an_cli.report.wording import columns_of
 from an_cli.store import RunRecord, Store, read_runs
 
 
@@ -26,7 +34,9 @@ class Cost(Protocol):
     def macs(self) -> int: ...
 
 
-def make_table(plan: Plan, store: Store, costs: Mapping[str, Cost], spec: Spec | None = None) -> Table:
+def make_table(
+    plan: Plan, store: Store, costs: Mapping[str, Cost], spec: Spec | None = None, rule: Rule | None = None
+) -> Table:
     """The table of a study from what is on disk.
 
     Args:
@@ -34,121 +44,106 @@ def make_table(plan: Plan, store: Store, costs: Mapping[str, Cost], spec: Spec |
         store: where its runs are; runs that are missing, damaged or unfinished are marked, never guessed.
         costs: cell id -> parameters and MACs; may be empty.
         spec: what to show; None reads `reports/<study>.yaml`.
+        rule: the stopping rule by which seeds were added, if one was.
 
     Raises:
         ReportError: a spec that does not read as one.
     """
     records = read_runs(store, (cell.id for cell in plan.cells))
-    return build_table(plan, records, costs, spec or load_spec(plan))
+    return build_table(plan, records, costs, spec or load_spec(plan), bits=read_bits(store, records), rule=rule)
 
 
-def build_table(plan: Plan, records: Iterable[RunRecord], costs: Mapping[str, Cost], spec: Spec) -> Table:
-    """The table of a study from values alone (see `make_table`)."""
-    cells = {cell.id: cell for cell in plan.cells}
-    by_id = {record.id: record for record in records}
-    outcomes = {row.label: outcome_of(row, cells, by_id) for row in plan.rows if row.kind != "literature"}
-    sources = _Sources(
-        rows={row.label: row for row in plan.rows},
-        baselines={row.group: row for row in plan.rows if row.baseline},
-        cells=cells,
-        outcomes=outcomes,
-        costs=costs,
-        spec=spec,
+def build_table(
+    plan: Plan,
+    records: Iterable[RunRecord],
+    costs: Mapping[str, Cost],
+    spec: Spec,
+    *,
+    bits: Bits | None = None,
+    rule: Rule | None = None,
+) -> Table:
+    """The table of a study from values alone (see `make_table`).
+
+    Args:
+        bits: run id -> per-sample correctness, or why there is none; without it only seeds are compared.
+    """
+    known = know(plan, {record.id: record for record in records}, bits, spec, rule)
+    found = gains(known)
+    marks = best_marks(known, found)
+    rows = tuple(
+        quoted_row(row, known) if row.kind == "literature" else _trained(row, known, found[row.label], costs, marks)
+        for row in plan.rows
     )
-    rows = tuple(_quoted(row) if row.kind == "literature" else _trained(row, sources) for row in plan.rows)
     return Table(
         study=plan.study,
         caption=spec.caption or plan.title,
         epoch=spec.epoch,
-        columns=columns_of(spec),
+        columns=columns_of(spec, rows),
         rows=rows,
-        notes=general_notes(spec, rows),
+        notes=general_notes(spec, rows, found, rule),
+        brackets=spec.brackets,
+        stacked_k=spec.stacked_k,
+        sources={run_id: source for outcome in known.outcomes.values() for run_id, source in _sources(outcome)},
+        alpha=spec.alpha,
+        looks=None if rule is None else len(rule.seeds_at),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Sources:
-    rows: Mapping[str, PlanRow]  # by label
-    baselines: Mapping[str, PlanRow]  # by group
-    cells: Mapping[str, Cell]
-    outcomes: Mapping[str, Outcome]
-    costs: Mapping[str, Cost]
-    spec: Spec
+def _sources(outcome: Outcome) -> Iterable[tuple[str, Source]]:
+    for seed, run in outcome.finished.items():
+        newest = run.record.attempts[-1] if run.record.attempts else None
+        yield (
+            run.record.id,
+            Source(
+                seed=seed,
+                commit=newest.commit if newest else None,
+                code_tree=run.result.code_tree,
+                data_fingerprint=run.result.data_fingerprint,
+                train_fingerprint=newest.train_fingerprint if newest else None,
+                device=run.result.device,
+            ),
+        )
 
 
-def _quoted(row: PlanRow) -> TableRow:
-    """A row of the published-number ledger."""
-    published = row.published
-    assert published is not None, "the plan gives every literature row its published numbers"
-    numbers = {
-        Measure.PARAMS: None if published.params_m is None else published.params_m * 1e6,
-        Measure.MACS: None if published.flops_g is None else published.flops_g * 1e9,
-        Measure.TOP1: published.top1_error_pct,
-        Measure.TOP5: published.top5_error_pct,
-    }
-    cells = {measure: TableCell(value=value, marks=(Mark.LITERATURE,)) for measure, value in numbers.items()}
-    return TableRow(
-        label=row.label,
-        kind=row.kind,
-        group=row.group,
-        baseline=False,
-        reference="",
-        status=RowStatus.LITERATURE,
-        marks=(Mark.LITERATURE,),
-        seeds=(),
-        planned=(),
-        runs=(),
-        notes=(QUOTED, *([row.note] if row.note else [])),
-        remark=row.note,
-        cells={**cells, Measure.GAIN: TableCell(marks=(Mark.LITERATURE,))},
-    )
-
-
-def _trained(row: PlanRow, sources: _Sources) -> TableRow:
-    outcome = sources.outcomes[row.label]
+def _trained(
+    row: PlanRow,
+    known: Known,
+    gain: Gain,
+    costs: Mapping[str, Cost],
+    marks: Mapping[tuple[str, Measure], Mark],
+) -> TableRow:
+    outcome, published = known.outcomes[row.label], row.published
     notes = [outcome.note] if outcome.note else []
     return TableRow(
         label=row.label,
         kind=row.kind,
         group=row.group,
         baseline=row.baseline,
-        reference=_reference(row),
+        reference=reference_of(row),
         status=outcome.status,
         marks=(*((Mark.BASELINE,) if row.baseline else ()), *outcome.marks),
         seeds=tuple(outcome.finished),
         planned=row.cells,
         runs=outcome.runs,
-        notes=(*notes, *_comparability(row, sources)),
+        notes=(*notes, *gain.notes),
         remark=row.note,
         cells={
-            Measure.PARAMS: _count(row, outcome, sources.costs, Measure.PARAMS),
-            Measure.MACS: _count(row, outcome, sources.costs, Measure.MACS),
-            Measure.TOP1: _error(outcome, Measure.TOP1, sources.spec),
-            Measure.TOP5: _error(outcome, Measure.TOP5, sources.spec),
-            Measure.GAIN: _gain(row, outcome, sources),
+            Measure.PARAMS: _count(row, outcome, costs, Measure.PARAMS),
+            Measure.MACS: _count(row, outcome, costs, Measure.MACS),
+            Measure.TOP1: _error(row, Measure.TOP1, known, gain, marks),
+            Measure.TOP5: _error(row, Measure.TOP5, known, gain, marks),
+            Measure.GAIN: _gain(row, known, gain),
+            Measure.DIFFERS: _differs(row, gain),
+            **beside_paper(row, outcome, known.plan, known.spec),
         },
+        title=published.label if published and known.spec.paper_labels else "",
+        config=_config(row, known),
     )
 
 
-def _reference(row: PlanRow) -> str:
-    return row.gain_over if row.gain_over != row.label else ""
-
-
-def _comparability(row: PlanRow, sources: _Sources) -> list[str]:
-    """Footnotes on what a row and its group's baseline, or the row it is compared with, do not share."""
-    baseline = sources.baselines.get(row.group)
-    labels = dict.fromkeys((baseline.label if baseline else "", _reference(row)))
-    found = comparability.own_notes(sources.outcomes[row.label])
-    for other in (sources.rows[label] for label in labels if label not in ("", row.label)):
-        if other.cells and row.cells:
-            found += comparability.notes(
-                sources.cells[row.cells[0]],
-                sources.cells[other.cells[0]],
-                (sources.outcomes[row.label], sources.outcomes[other.label]),
-                (*row.differs, *other.differs),
-                other.label,
-            )
-    return found
+def _config(row: PlanRow, known: Known) -> Mapping[str, object]:
+    found = leaves(plain(known.cells[row.cells[0]].config)) if row.cells else {}
+    return {key: value for key, value in found.items() if key != "seed"}
 
 
 def _count(row: PlanRow, outcome: Outcome, costs: Mapping[str, Cost], measure: Measure) -> TableCell:
@@ -169,70 +164,88 @@ def _say(counts: Iterable[int]) -> str:
     return " and ".join(f"{count:,}" for count in counts) or "nothing"
 
 
-def _error(outcome: Outcome, measure: Measure, spec: Spec) -> TableCell:
+def _error(
+    row: PlanRow, measure: Measure, known: Known, gain: Gain, marks: Mapping[tuple[str, Measure], Mark]
+) -> TableCell:
     """Mean error rate over seeds, unless they were evaluated on different data."""
-    sample = summarize(outcome.errors(measure, spec.epoch))
+    outcome = known.outcomes[row.label]
+    sample = summarize(outcome.errors(measure, known.spec.epoch))
     if not comparability.same_data([outcome]):
         note = "no mean: its seeds were evaluated on different data"
         return TableCell(values=sample.values, marks=(Mark.NOT_COMPARABLE,), notes=(note,), runs=outcome.runs)
+    mark = marks.get((row.label, measure))
     return TableCell(
         value=sample.mean,
         spread=sample.std,
         standard_error=sample.standard_error,
         values=sample.values,
-        marks=outcome.marks,
+        comparison=gain.compared.get(measure),
+        bracket=_bracket(row, measure, known, gain),
+        marks=(*outcome.marks, *((mark,) if mark else ())),
         runs=outcome.runs,
     )
 
 
-def _gain(row: PlanRow, outcome: Outcome, sources: _Sources) -> TableCell:
-    """Difference row - reference of the top-1 error, where both were evaluated on the same data."""
-    label = _reference(row)
-    if not label:
+def _bracket(row: PlanRow, measure: Measure, known: Known, gain: Gain) -> float | None:
+    """The gain beside an error rate: of another row over this one where the study says so, else of this one."""
+    if row.gain_of:
+        other, epoch = known.outcomes.get(row.gain_of), known.spec.epoch
+        outcome = known.outcomes[row.label]
+        if other is None or not comparability.same_data([outcome, other]):
+            return None
+        found = difference(outcome.errors(measure, epoch), other.errors(measure, epoch))
+        return found.sample.mean if found else None
+    if any(one.gain_of == row.label for one in known.rows.values()):
+        return None  # it stands beside the others
+    compared: Comparison | None = gain.compared.get(measure)
+    return None if compared is None else -compared.value
+
+
+def _gain(row: PlanRow, known: Known, gain: Gain) -> TableCell:
+    """Difference row - reference of the top-1 error, where the two are comparable."""
+    if not gain.reference:
         return TableCell(marks=(Mark.BASELINE,) if row.baseline else ())
-    reference = sources.outcomes.get(label)
-    if reference is None:
-        note = f"no difference: {label!r} is {QUOTED}"
-        return TableCell(marks=(Mark.NOT_COMPARABLE,), notes=(note,))
-    runs = (*outcome.runs, *reference.runs)
-    if not comparability.same_data([outcome, reference]):
-        note = f"no difference: not evaluated on the same data as {label!r}"
-        return TableCell(marks=(Mark.NOT_COMPARABLE,), notes=(note,), runs=runs)
-    epoch = sources.spec.epoch
+    outcome, reference = known.outcomes[row.label], known.outcomes.get(gain.reference)
+    runs = (*outcome.runs, *(reference.runs if reference else ()))
+    if gain.refused or reference is None:
+        return TableCell(marks=(Mark.NOT_COMPARABLE,), notes=(gain.refused,), runs=runs if reference else ())
+    epoch = known.spec.epoch
     found = difference(outcome.errors(Measure.TOP1, epoch), reference.errors(Measure.TOP1, epoch))
     if found is None:
         return TableCell(marks=(Mark.MISSING,), runs=runs)
-    return _difference_cell(found, row, (outcome, reference), sources)
-
-
-def _difference_cell(
-    found: Difference, row: PlanRow, outcomes: tuple[Outcome, Outcome], sources: _Sources
-) -> TableCell:
-    outcome, reference = outcomes
     used = found.seeds or (*outcome.finished, *reference.finished)
-    partial = (Mark.PARTIAL,) if outcome.open or reference.open else ()
+    compared = gain.compared[Measure.TOP1]
     return TableCell(
-        value=found.sample.mean,
+        value=compared.value if known.rule and compared else found.sample.mean,  # looks stand on whole rounds
         spread=found.sample.std,
         standard_error=found.sample.standard_error,
         values=found.sample.values,
         paired=found.paired,
-        marks=partial,
-        notes=tuple(_difference_notes(found, row, outcomes, sources)),
-        runs=tuple(run.record.id for side in outcomes for seed, run in side.finished.items() if seed in used),
+        comparison=compared,
+        marks=(Mark.PARTIAL,) if outcome.open or reference.open else (),
+        notes=tuple(_difference_notes(found, row, known)),
+        runs=tuple(
+            run.record.id for side in (outcome, reference) for seed, run in side.finished.items() if seed in used
+        ),
     )
 
 
-def _difference_notes(
-    found: Difference, row: PlanRow, outcomes: tuple[Outcome, Outcome], sources: _Sources
-) -> Iterable[str]:
-    label = _reference(row)
-    baseline = sources.baselines.get(row.group)
+def _difference_notes(found: Difference, row: PlanRow, known: Known) -> Iterable[str]:
+    label = reference_of(row)
+    baseline = known.baselines.get(row.group)
     if baseline is None or baseline.label != label:
         yield f"difference to {label!r}"
     if not found.paired:
         error = found.sample.standard_error
-        known = "" if error is None else f", standard error {error:.{sources.spec.decimals}f}"
-        yield f"unpaired: no seed in common with {label!r}; difference of the means{known}"
-    elif len(found.seeds) < max(len(outcome.finished) for outcome in outcomes):
+        told = "" if error is None else f", standard error {error:.{known.spec.decimals}f}"
+        yield f"unpaired: no seed in common with {label!r}; difference of the means{told}"
+    elif len(found.seeds) < max(len(known.outcomes[one].finished) for one in (row.label, label)):
         yield f"difference over {seeds_text(found.seeds)}, which both rows have"
+
+
+def _differs(row: PlanRow, gain: Gain) -> TableCell:
+    """Whether the row is told apart from its reference; the wording prints it from the comparison."""
+    if not gain.reference:
+        return TableCell(marks=(Mark.BASELINE,) if row.baseline else ())
+    compared = gain.compared.get(Measure.TOP1)
+    return TableCell(comparison=compared, marks=() if compared else (Mark.MISSING,))

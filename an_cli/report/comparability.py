@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from an_cli.config import leaves, plain
+from an_cli.config.overrides import parse
 from an_cli.plan import Cell
 from an_cli.report.outcome import Outcome
 from an_cli.store import Attempt, RunRecord
@@ -32,24 +34,47 @@ class Discord:
         return f"{self.key} ({self.here} against {self.there})"
 
 
-def notes(
-    row: Cell, reference: Cell, outcomes: tuple[Outcome, Outcome], differs: Iterable[str], label: str
-) -> list[str]:
-    """Footnotes of a row that does not only differ from its reference in what it sets.
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """What a row and its reference do not share beyond what they set: declared, waived, and neither."""
+
+    declared: tuple[Discord, ...]
+    waived: tuple[Discord, ...]
+    hidden: tuple[Discord, ...]
+
+    def notes(self, label: str) -> list[str]:
+        """Footnotes; `label` is the reference's."""
+        said = (("as declared, in", self.declared), ("waived, in", self.waived), ("undeclared, in", self.hidden))
+        return [f"differs from {label!r}, {how} {'; '.join(map(str, what))}" for how, what in said if what]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """A row as the guard sees it: any of its cells (they differ in the seed alone), what it sets, what came of it."""
+
+    cell: Cell
+    set: tuple[str, ...]
+    differs: tuple[str, ...]
+    outcome: Outcome
+
+
+def guard(row: Side, reference: Side, waive: Iterable[str]) -> Guard:
+    """Sort all that two rows do not share.
 
     Args:
-        row: any cell of the row; its cells differ in the seed alone.
-        reference: any cell of the row it is compared with.
-        outcomes: what their runs came to.
-        differs: keys whose difference the study declares; a key covers those below it.
-        label: the reference's label.
+        row, reference: the rows.
+        waive: keys whose undeclared difference is let through; like a declared key, one covers those below it.
     """
-    wanted, facts = tuple(differs), run_facts(*outcomes)
-    everything = (*config_discords(row, reference), *facts) if wanted else ()
-    declared = [discord for discord in everything if _covers(wanted, discord)]
-    hidden = [discord for discord in (*unset_keys(row, reference), *facts) if not _covers(wanted, discord)]
-    said = (("as declared, in", declared), ("undeclared, in", hidden))
-    return [f"differs from {label!r}, {how} {'; '.join(map(str, what))}" for how, what in said if what]
+    wanted, waived = (*row.differs, *reference.differs), tuple(waive)
+    facts = run_facts(row.outcome, reference.outcome)
+    everything = [*config_discords(row.cell, reference.cell), *facts]
+    undeclared = [*unset_keys(row, reference), *facts]
+    rest = [discord for discord in undeclared if not _covers(wanted, discord)]
+    return Guard(
+        declared=tuple(discord for discord in everything if _covers(wanted, discord)),
+        waived=tuple(discord for discord in rest if _covers(waived, discord)),
+        hidden=tuple(discord for discord in rest if not _covers(waived, discord)),
+    )
 
 
 def _covers(declared: tuple[str, ...], discord: Discord) -> bool:
@@ -68,22 +93,23 @@ def same_data(outcomes: Iterable[Outcome]) -> bool:
     return len(found) <= 1
 
 
-def unset_keys(row: Cell, reference: Cell) -> list[Discord]:
+def unset_keys(row: Side, reference: Side) -> list[Discord]:
     """Config keys that differ although neither row sets them.
 
-    Where both rows name the same file of every group, each difference is one that a row writes. Where a row names
-    another file of one group, that group's keys are meant to differ; those of other groups follow unseen (a recipe
-    depends on the model).
+    A row that names another file of a group (`norm=bn`) sets that group's keys; keys of other groups that follow
+    unseen (a recipe depends on the model) are not set.
     """
-    groups = set(row.choices) | set(reference.choices)
-    chosen = {group for group in groups if row.choices.get(group) != reference.choices.get(group)} - {"launch"}
-    if not chosen:
-        return []
+    keys = {_key(word) for side in (row, reference) for word in side.set}
     return [
         discord
-        for discord in config_discords(row, reference)
-        if discord.key.split(".")[0] not in chosen and _DERIVED.get(discord.key) not in chosen
+        for discord in config_discords(row.cell, reference.cell)
+        if not _covers(tuple(keys), discord) and _DERIVED.get(discord.key) not in keys
     ]
+
+
+@lru_cache(maxsize=4096)
+def _key(word: str) -> str:
+    return parse(word).key
 
 
 def config_discords(row: Cell, reference: Cell) -> list[Discord]:

@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
-from an_cli.report.spec import Measure
-from an_cli.report.table import DAGGER, Table
-from an_cli.report.wording import DASH, Printed, clean, printed
+from an_cli.report.spec import TEXTS, Measure
+from an_cli.report.table import DAGGER, Column, Table, TableRow
+from an_cli.report.tex_text import escape, spelled
+from an_cli.report.wording import LEFT, Printed, printed
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "±": r"$\pm$",
-    "×": r"$\times$",  # noqa: RUF001
-    "−": "$-$",  # noqa: RUF001
-    DASH: "--",
-    "—": "---",
-    DAGGER: r"$\dagger$",
-    "°": r"$^\circ$",
-    "²": "$^2$",
-    "³": "$^3$",
-    "·": r"$\cdot$",
-    "÷": r"$\div$",
-    "§": r"\S{}",
-    **dict(zip("ÐðÞþ", ("D", "d", "Th", "th"), strict=True)),  # letters that only some font encodings have
-    **{char: f"\\{char}" for char in "%&_#${}"},
+_HEADS = {
+    Measure.AP_BB: r"AP$^{bb}$",
+    Measure.AP_BB50: r"AP$^{bb}_{50}$",
+    Measure.AP_BB75: r"AP$^{bb}_{75}$",
+    Measure.AP_M: r"AP$^{m}$",
+    Measure.AP_M50: r"AP$^{m}_{50}$",
+    Measure.AP_M75: r"AP$^{m}_{75}$",
 }
-_GREEK_NAMES = """
-α alpha β beta γ gamma δ delta ε varepsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu ν nu
-ξ xi π pi ρ rho σ sigma ς varsigma τ tau υ upsilon φ varphi χ chi ψ psi ω omega µ mu
-Γ Gamma Δ Delta Θ Theta Λ Lambda Ξ Xi Π Pi Σ Sigma Υ Upsilon Φ Phi Ψ Psi Ω Omega"""  # noqa: RUF001
-_GREEK = dict(zip(_GREEK_NAMES.split()[::2], _GREEK_NAMES.split()[1::2], strict=True))
-_LETTERS = frozenset("ÆæØøß")  # without an accent, and in every font encoding
-_LIGATURE = re.compile(r"(?<=[-?!`'])(?=[-`'])")
-_MIXTURE = re.compile(r"K=\(\d+(?:,\s*\d+)*\)")  # the paper's K per stage, set in maths
+_WIDE = 8  # columns from which a table is set smaller, to fit the page
+_STACK = r"\rule[-2.6ex]{0pt}{6ex}"  # room for four components above each other
 
 
 def latex(table: Table) -> str:
-    """A `table` environment with caption and label; needs \\usepackage{booktabs}.
+    """A `table` environment with caption and label; needs \\usepackage{booktabs}, and amsmath where K is stacked.
 
     Args:
         table: what to print.
@@ -52,27 +31,57 @@ def latex(table: Table) -> str:
         Text that ends in a newline.
     """
     marks = table.footnotes
-    shape = "".join("l" if column.measure is Measure.DESIGN else "r" for column in table.columns)
+    shape = "".join("l" if column.measure in LEFT else "r" for column in table.columns)
+    tight = ["  \\footnotesize", "  \\setlength{\\tabcolsep}{3pt}"] if len(table.columns) >= _WIDE else []
     lines = [
-        r"% needs \usepackage{booktabs}",
+        rf"% needs \usepackage{{booktabs{',amsmath' if table.stacked_k else ''}}}",
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{escape(table.caption)}}}",
         rf"  \label{{tab:{re.sub(r'[^A-Za-z0-9_-]', '-', table.study)}}}",
+        *tight,
         rf"  \begin{{tabular}}{{{shape}}}",
         r"    \toprule",
-        f"    {' & '.join(escape(column.title) for column in table.columns)} \\\\",
+        f"    {' & '.join(_head(column) for column in table.columns)} \\\\",
         r"    \midrule",
+        *_body(table, marks),
     ]
-    for index, row in enumerate(table.rows):
-        if index and row.group != table.rows[index - 1].group:
-            lines.append(r"    \midrule")
-        cells = [_cell(printed(table, row, column, marks)) for column in table.columns]
-        # After a row's end or a rule, "[" and "*" would be read as its option.
-        guard = "{}" if cells[0][:1] in ("[", "*") else ""
-        lines.append(f"    {guard}{' & '.join(cells)} \\\\")
     lines += [r"    \bottomrule", r"  \end{tabular}", "", *_notes(table, marks), r"\end{table}"]
     return "\n".join(lines) + "\n"
+
+
+def spelled_characters(table: Table) -> dict[str, str]:
+    """Characters of a table that LaTeX cannot be given -> how `latex` spells them."""
+    words = [row.cell(measure).word for row in table.rows for measure in TEXTS]
+    texts = [table.caption, *table.notes, *table.footnotes, *(row.title or row.label for row in table.rows), *words]
+    return spelled([*texts, *(column.title for column in table.columns)])
+
+
+def _head(column: Column) -> str:
+    return _HEADS.get(column.measure) or escape(column.title)
+
+
+def _body(table: Table, marks: dict[str, str]) -> list[str]:
+    lines = []
+    for index, row in enumerate(table.rows):
+        above = table.rows[index - 1] if index else None
+        if above is not None and row.group != above.group:
+            lines.append(r"    \midrule")
+        cells = [_set(table, row, above, column, marks) for column in table.columns]
+        # After a row's end or a rule, "[" and "*" would be read as its option.
+        guard = "{}" if cells[0][:1] in ("[", "*", "") else ""
+        lines.append(f"    {guard}{' & '.join(cells)} \\\\")
+    return lines
+
+
+def _set(table: Table, row: TableRow, above: TableRow | None, column: Column, marks: dict[str, str]) -> str:
+    if column.measure is Measure.ARCHITECTURE and above is not None and row.group == above.group:
+        return ""  # once per group, as in the paper
+    cell = printed(table, row, column, marks)
+    if column.measure is not Measure.DESIGN or not table.stacked_k:
+        return _cell(cell)
+    stacked = escape(cell.word, stacked_k=True)
+    return (_STACK if "smallmatrix" in stacked else "") + _noted(stacked, cell.marks)
 
 
 def _notes(table: Table, marks: dict[str, str]) -> list[str]:
@@ -83,44 +92,29 @@ def _notes(table: Table, marks: dict[str, str]) -> list[str]:
 
 
 def _cell(cell: Printed) -> str:
-    if cell.spread:
-        body = rf"${cell.number} \pm {cell.spread}$"
-    elif cell.number:
-        body = f"${cell.number}$" if cell.number[0] in "+-" else cell.number
-    else:
-        body = escape(cell.word)
-    return body + (_raised(cell.marks) if cell.marks else "")
+    if not cell.number:
+        return _noted(escape(cell.word), cell.marks)
+    number = _emphasized(cell)
+    body = rf"{number} $\pm$ {cell.spread}" if cell.spread else number
+    body += rf" ${cell.interval}$" if cell.interval else ""
+    return body + _raised(cell.marks)
+
+
+def _emphasized(cell: Printed) -> str:
+    number = f"${cell.number}$" if cell.number[0] in "+-" else cell.number
+    if cell.best:
+        number = rf"\textbf{{{number}}}"
+    elif cell.tied:
+        number = rf"\underline{{{number}}}"
+    bracket = f"${cell.bracket}$" if cell.bracket[:1] == "-" else cell.bracket
+    return number + (f"({bracket})" if bracket else "")
+
+
+def _noted(text: str, marks: tuple[str, ...]) -> str:
+    """A text with its marks; the dagger stands before it, as in the paper."""
+    dagger = _raised((DAGGER,)) if DAGGER in marks else ""
+    return dagger + text + _raised(tuple(mark for mark in marks if mark != DAGGER))
 
 
 def _raised(marks: tuple[str, ...]) -> str:
-    return rf"\textsuperscript{{{','.join(escape(mark) for mark in marks)}}}"
-
-
-def escape(text: str) -> str:
-    """A text in which nothing is a command: specials escaped, K=(...) in maths, other scripts transliterated.
-
-    Accented Latin-1 letters are kept (LaTeX reads UTF-8), Greek is set in maths.
-    """
-    parts, end = [], 0
-    shown = clean(text)
-    for found in _MIXTURE.finditer(shown):
-        parts += [_escaped(shown[end : found.start()]), f"${found.group()}$"]
-        end = found.end()
-    return "".join([*parts, _escaped(shown[end:])])
-
-
-def _escaped(text: str) -> str:
-    return "{}".join("".join(map(_char, part)) for part in _LIGATURE.split(text))
-
-
-def _char(char: str) -> str:
-    if char in _SPECIAL:
-        return _SPECIAL[char]
-    if char in _GREEK:
-        return f"$\\{_GREEK[char]}$"
-    if char.isascii() or char in _LETTERS:
-        return char
-    plain = unicodedata.normalize("NFKD", char).replace("\u2044", "/").encode("ascii", "ignore").decode()
-    if ord(char) < 256 and len(plain) == 1 and plain.isalpha() and unicodedata.decomposition(char)[0] != "<":
-        return char  # an accented letter
-    return "".join(_SPECIAL.get(letter, letter) for letter in plain) or "?"
+    return rf"\textsuperscript{{{','.join(escape(mark) for mark in marks)}}}" if marks else ""

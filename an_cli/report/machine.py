@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import asdict
 from typing import Any
 
-from an_cli.report.spec import Measure
+from an_cli.report.spec import PRECISIONS, Measure
 from an_cli.report.table import Table, TableCell, TableRow
 
 _ERRORS = (Measure.TOP1, Measure.TOP5)
@@ -23,6 +24,9 @@ def json_value(table: Table) -> dict[str, Any]:
         "rows": [_row(row) for row in table.rows],
         "footnotes": [{"mark": mark, "text": text} for text, mark in table.footnotes.items()],
         "notes": list(table.notes),
+        "alpha": table.alpha,
+        "looks": table.looks,
+        "provenance": {run_id: asdict(source) for run_id, source in table.sources.items()},
     }
 
 
@@ -39,23 +43,32 @@ def _row(row: TableRow) -> dict[str, Any]:
         "baseline": row.baseline,
         "status": row.status.value,
         "marks": [mark.value for mark in row.marks],
-        "params": _count(row.cells[Measure.PARAMS]),
-        "macs": _count(row.cells[Measure.MACS]),
+        "params": _count(row.cell(Measure.PARAMS)),
+        "macs": _count(row.cell(Measure.MACS)),
         "n_seeds": len(row.seeds),
         "seeds": list(row.seeds),
-        "top1_error_pct": _measured(row.cells[Measure.TOP1]),
-        "top5_error_pct": _measured(row.cells[Measure.TOP5]),
+        "top1_error_pct": _measured(row.cell(Measure.TOP1)),
+        "top5_error_pct": _measured(row.cell(Measure.TOP5)),
         "gain": {
-            **_measured(row.cells[Measure.GAIN]),
+            **_measured(row.cell(Measure.GAIN)),
             "of": Measure.TOP1.value,
             "over": row.reference or None,
             "sign": "row - reference",
-            "paired": row.cells[Measure.GAIN].paired,
+            "paired": row.cell(Measure.GAIN).paired,
+            "comparison": _compared(row.cell(Measure.GAIN)),
+        },
+        "paper": {
+            "top1_error_pct": row.cell(Measure.PAPER).value,
+            "difference": row.cell(Measure.PAPER_DIFFERENCE).value,
+            "verdict": row.cell(Measure.PAPER_VERDICT).word or None,
         },
         "runs": list(row.runs),
         "cells": list(row.planned),
         "notes": list(row.notes),
         "note": row.remark,
+        "title": row.title or row.label,
+        "config": dict(row.config),
+        **{measure.value: _measured(row.cell(measure)) for measure in PRECISIONS if measure in row.cells},
     }
 
 
@@ -70,9 +83,27 @@ def _measured(cell: TableCell) -> dict[str, Any]:
         "standard_error": cell.standard_error,
         "n": cell.n,
         "values": list(cell.values),
+        "bracket": cell.bracket,
         "marks": [mark.value for mark in cell.marks],
         "notes": list(cell.notes),
         "runs": list(cell.runs),
+    }
+
+
+def _compared(cell: TableCell) -> dict[str, Any] | None:
+    """How surely two rows differ; "interval" is of this comparison alone, "p_table" by Holm over the table."""
+    found = cell.comparison
+    if found is None:
+        return None
+    return {
+        "interval": None if found.low is None else [found.low, found.high],
+        "p": found.p,
+        "p_table": found.p_table,
+        "effect": found.effect,
+        "method": found.method,
+        "covers": found.covers.value,
+        "seeds": found.seeds,
+        "looks": found.looks,
     }
 
 
@@ -88,16 +119,22 @@ def as_csv(table: Table) -> str:
 _HEAD = (
     *("label", "group", "kind", "status", "baseline", "n_seeds", "n_planned", "params", "macs"),
     *(f"{measure.value}_{part}" for measure in _ERRORS for part in ("mean", "std")),
-    *("gain_over", "gain_mean", "gain_std", "gain_standard_error", "gain_n", "runs", "notes"),
+    *("gain_over", "gain_mean", "gain_std", "gain_standard_error", "gain_n"),
+    *("gain_low", "gain_high", "gain_p", "gain_p_table", "gain_covers", "paper_top1_error_pct", "paper_verdict"),
+    *("runs", "notes"),
 )
 
 
 def _fields(row: TableRow) -> list[object]:
-    gain = row.cells[Measure.GAIN]
+    gain = row.cell(Measure.GAIN)
+    how = gain.comparison
     notes = dict.fromkeys([*row.notes, *(note for cell in row.cells.values() for note in cell.notes)])
     return [
         *(row.label, row.group, row.kind, row.status.value, row.baseline, len(row.seeds), len(row.planned)),
-        *(_count(row.cells[measure]) for measure in (Measure.PARAMS, Measure.MACS)),
-        *(value for measure in _ERRORS for value in (row.cells[measure].value, row.cells[measure].spread)),
-        *(row.reference, gain.value, gain.spread, gain.standard_error, gain.n, " ".join(row.runs), "; ".join(notes)),
+        *(_count(row.cell(measure)) for measure in (Measure.PARAMS, Measure.MACS)),
+        *(value for measure in _ERRORS for value in (row.cell(measure).value, row.cell(measure).spread)),
+        *(row.reference, gain.value, gain.spread, gain.standard_error, gain.n),
+        *((how.low, how.high, how.p, how.p_table, how.covers.value) if how else (None,) * 5),
+        *(row.cell(Measure.PAPER).value, row.cell(Measure.PAPER_VERDICT).word),
+        *(" ".join(row.runs), "; ".join(notes)),
     ]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from an_cli.report.spec import Measure
 from an_cli.report.table import Table
-from an_cli.report.wording import Printed, clean, printed
+from an_cli.report.wording import LEFT, Printed, clean, printed
 
 _ACTIVE = re.compile(r"([\\`|*\[\]<>~$])|(?<![0-9A-Za-z])(_)|(_)(?![0-9A-Za-z])|(&)(?=#?\w+;)")
 
@@ -24,7 +23,7 @@ def markdown(table: Table) -> str:
     head = [escape(column.title) for column in table.columns]
     body = [[_cell(printed(table, row, column, marks)) for column in table.columns] for row in table.rows]
     widths = [max(3, *(len(line[index]) for line in [head, *body])) for index in range(len(head))]
-    left = [column.measure is Measure.DESIGN for column in table.columns]
+    left = [column.measure in LEFT for column in table.columns]
     rule = ["-" * width if text else "-" * (width - 1) + ":" for width, text in zip(widths, left, strict=True)]
     lines = [f"**{escape(table.caption)}**", "", *(_line(line, widths, left) for line in (head, rule, *body)), ""]
     lines += [f"<sup>{mark}</sup> {escape(text)}  " for text, mark in marks.items()]
@@ -40,7 +39,10 @@ def _line(cells: list[str], widths: list[int], left: list[bool]) -> str:
 
 
 def _cell(cell: Printed) -> str:
-    body = f"{cell.number} ± {cell.spread}" if cell.spread else cell.number
+    number = f"**{cell.number}**" if cell.best else f"<u>{cell.number}</u>" if cell.tied else cell.number
+    number += f" ({cell.bracket})" if cell.bracket else ""
+    body = f"{number} ± {cell.spread}" if cell.spread else number
+    body += f" {escape(cell.interval)}" if cell.interval else ""
     return (body or escape(cell.word)) + (f" <sup>{','.join(cell.marks)}</sup>" if cell.marks else "")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from an_cli.plan import Cell, PlanRow
+from an_cli.report.bits import Bits, disagreement
 from an_cli.report.spec import Epoch, Measure
 from an_cli.report.table import Mark, RowStatus
-from an_cli.store import Evaluation, Result, RunRecord, Status
+from an_cli.store import Correct, Evaluation, Result, RunRecord, Status
 
 _LONGEST_CAUSE = 160
 _BROKEN = (Status.FAILED, Status.UNREADABLE)
@@ -17,10 +18,11 @@ _SAID = {Status.MISSING: "not run", Status.UNKNOWN: "not visible from here"}
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run whose numbers can be used."""
+    """A run whose numbers can be used; `correct` is None where its samples cannot be told."""
 
     record: RunRecord
     result: Result
+    correct: Correct | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +31,17 @@ class Outcome:
 
     Attributes:
         planned: ids of all its cells.
+        seeds: of all its cells, in the plan's order.
         finished: seed -> run, in the plan's order.
         open: seed -> what is said of a run without usable numbers, and whether it is broken.
+        bitless: seed -> why its finished run has no per-sample record.
     """
 
     planned: tuple[str, ...]
     finished: Mapping[int, Finished]
     open: Mapping[int, tuple[str, bool]]
+    seeds: tuple[int, ...] = ()
+    bitless: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -63,17 +69,29 @@ class Outcome:
     @property
     def note(self) -> str:
         """For example "2 of 3 seeds; seed 1: failed: out of memory"; empty when all are there."""
+        return "; ".join([*self._open_note(), *self._bitless_note()])
+
+    def _bitless_note(self) -> list[str]:
+        return [f"{seeds_text(seeds)}: {why}" for why, seeds in _by_text(self.bitless.items()).items()]
+
+    def _open_note(self) -> list[str]:
         if not self.open:
-            return ""
-        seeds: dict[str, list[int]] = {}
-        for seed, (text, _) in self.open.items():
-            seeds.setdefault(text, []).append(seed)
-        reasons = [f"{seeds_text(those)}: {text}" for text, those in seeds.items()]
-        return "; ".join([f"{len(self.finished)} of {len(self.planned)} seeds", *reasons])
+            return []
+        texts = _by_text((seed, text) for seed, (text, _) in self.open.items())
+        reasons = [f"{seeds_text(seeds)}: {text}" for text, seeds in texts.items()]
+        return [f"{len(self.finished)} of {len(self.planned)} seeds", *reasons]
 
     def errors(self, measure: Measure, epoch: Epoch) -> dict[int, float]:
         """Seed -> error rate in per cent."""
         return {seed: _error(_evaluation(run.result, epoch), measure) for seed, run in self.finished.items()}
+
+
+def _by_text(texts: Iterable[tuple[int, str]]) -> dict[str, list[int]]:
+    """Text -> the seeds that it is said of."""
+    found: dict[str, list[int]] = {}
+    for seed, text in texts:
+        found.setdefault(text, []).append(seed)
+    return found
 
 
 def seeds_text(seeds: Sequence[int]) -> str:
@@ -89,24 +107,39 @@ def _error(evaluation: Evaluation, measure: Measure) -> float:
     return evaluation.top1_error_pct if measure is Measure.TOP1 else evaluation.top5_error_pct
 
 
-def outcome_of(row: PlanRow, cells: Mapping[str, Cell], records: Mapping[str, RunRecord]) -> Outcome:
+def outcome_of(
+    row: PlanRow, cells: Mapping[str, Cell], records: Mapping[str, RunRecord], bits: Bits | None = None
+) -> Outcome:
     """Sort a row's runs into those with numbers and those without.
 
     Args:
         row: a trained row.
         cells: id -> cell of the plan.
         records: id -> record; a cell without one counts as not run.
+        bits: id -> per-sample correctness, or why there is none; a run whose bits contradict its numbers is broken.
     """
     finished: dict[int, Finished] = {}
     still: dict[int, tuple[str, bool]] = {}
+    bitless: dict[int, str] = {}
     for run_id in row.cells:
-        cell, record = cells[run_id], records.get(run_id)
-        problem = _unusable(record, cell)
+        cell, record, found = cells[run_id], records.get(run_id), (bits or {}).get(run_id)
+        seed, correct = cell.config.seed, found if isinstance(found, Correct) else None
+        problem = _unusable(record, cell) or _contradiction(record, correct)
         if problem:
-            still[cell.config.seed] = problem
+            still[seed] = problem
         elif record is not None and record.result is not None:
-            finished[cell.config.seed] = Finished(record=record, result=record.result)
-    return Outcome(planned=row.cells, finished=finished, open=still)
+            finished[seed] = Finished(record=record, result=record.result, correct=correct)
+            if isinstance(found, str):
+                bitless[seed] = found
+    seeds = tuple(cells[run_id].config.seed for run_id in row.cells)
+    return Outcome(planned=row.cells, finished=finished, open=still, seeds=seeds, bitless=bitless)
+
+
+def _contradiction(record: RunRecord | None, correct: Correct | None) -> tuple[str, bool] | None:
+    if record is None or record.result is None or correct is None:
+        return None
+    said = disagreement(correct, record.result)
+    return (f"unreadable: {said}", True) if said else None
 
 
 def _unusable(record: RunRecord | None, cell: Cell) -> tuple[str, bool] | None:

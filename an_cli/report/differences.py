@@ -1,0 +1,91 @@
+"""Which test two rows get, by what there is of them: one seed or several, with or without their samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from an_cli.report import inference
+from an_cli.report.bits import wrong
+from an_cli.report.comparison import Comparison, Covers
+from an_cli.report.decide import Rule
+from an_cli.report.inference import Variance, Wrong
+from an_cli.report.outcome import Outcome
+from an_cli.report.sequential import look_levels, repeated_p
+from an_cli.report.spec import Epoch, Measure
+
+_PLANES = {Measure.TOP1: "top1", Measure.TOP5: "top5"}
+
+
+def compare(
+    row: Outcome, reference: Outcome, measure: Measure, epoch: Epoch, seeds: Sequence[int] | None = None
+) -> Comparison | None:
+    """Row - reference, over the seeds that both have.
+
+    Args:
+        row, reference: evaluated on the same data.
+        measure: top-1 or top-5 error.
+        epoch: whose numbers.
+        seeds: take these alone.
+
+    Returns:
+        None where one of them has no number.
+    """
+    here, there = row.errors(measure, epoch), reference.errors(measure, epoch)
+    if not here or not there:
+        return None
+    shared = [seed for seed in here if seed in there and (seeds is None or seed in seeds)]
+    if not shared:
+        return _unpaired([*here.values()], [*there.values()]) if seeds is None else None
+    stacked = [_stack(one, shared, f"{epoch.value}.{_PLANES[measure]}") for one in (row, reference)]
+    if stacked[0] is not None and stacked[1] is not None and stacked[0].shape == stacked[1].shape:
+        test = inference.several_seeds if len(shared) > 1 else inference.one_seed
+        return test(stacked[0], stacked[1])
+    differences = np.array([here[seed] - there[seed] for seed in shared])
+    return inference.seeds_alone(differences) if len(shared) > 1 else _untested(float(differences[0]))
+
+
+def _stack(outcome: Outcome, seeds: Iterable[int], plane: str) -> Wrong | None:
+    """Shape: [seeds, samples]; None where a run has no per-sample record."""
+    correct = [outcome.finished[seed].correct for seed in seeds]
+    known = [one for one in correct if one is not None]
+    return np.stack([wrong(one, plane) for one in known]) if len(known) == len(correct) else None
+
+
+def _unpaired(row: list[float], reference: list[float]) -> Comparison:
+    if min(len(row), len(reference)) > 1:
+        return inference.unpaired(np.array(row), np.array(reference))
+    return _untested(float(np.mean(row) - np.mean(reference)))
+
+
+def _untested(value: float) -> Comparison:
+    return Comparison(value=value, covers=Covers.NOTHING, method="none")
+
+
+def looks_of(
+    row: Outcome, reference: Outcome, measure: Measure, epoch: Epoch, rule: Rule
+) -> tuple[Comparison | None, ...]:
+    """One comparison for every look of a rule, each on the first seeds of the plan; None where seeds are missing."""
+    found: list[Comparison | None] = []
+    for count in rule.seeds_at:
+        first = row.seeds[:count]
+        complete = len(first) == count and all(seed in one.finished for seed in first for one in (row, reference))
+        found.append(compare(row, reference, measure, epoch, first) if complete else None)
+    return tuple(found)
+
+
+def after_looks(looks: Sequence[Comparison | None], rule: Rule) -> Comparison | None:
+    """The newest look, with the p-value and the interval that hold for having looked before."""
+    seen = [look for look in looks if look is not None]
+    if not seen:
+        return None
+    newest = seen[-1]
+    if any(look.p is None for look in seen) or newest.seeds_variance is None or newest.samples_variance is None:
+        return dataclasses.replace(newest, low=None, high=None, p=None, looks=len(seen))
+    level = look_levels(rule.alpha, rule.fractions)[len(seen) - 1]
+    found = Variance(newest.seeds_variance, newest.samples_variance, newest.seeds - 1)
+    half = inference.half_width(found, level)
+    p = repeated_p([look.p for look in seen if look.p is not None], rule.fractions)
+    return dataclasses.replace(newest, low=newest.value - half, high=newest.value + half, p=p, looks=len(seen))

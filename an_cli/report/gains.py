@@ -1,0 +1,161 @@
+"""The comparisons of a table: each row with its reference, refused where they are not comparable, then Holm."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from an_cli.plan import Cell, Plan, PlanRow
+from an_cli.report import comparability
+from an_cli.report.bits import Bits
+from an_cli.report.comparability import Side
+from an_cli.report.comparison import Comparison, Covers
+from an_cli.report.decide import Decision, Evidence, Rule, decide
+from an_cli.report.differences import after_looks, compare, looks_of
+from an_cli.report.inference import holm
+from an_cli.report.outcome import Outcome, outcome_of
+from an_cli.report.spec import Measure, Spec
+from an_cli.report.table import QUOTED
+from an_cli.store import RunRecord
+
+TESTED = (Measure.TOP1, Measure.TOP5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a table is made from, looked up by label and id."""
+
+    plan: Plan
+    rows: Mapping[str, PlanRow]
+    baselines: Mapping[str, PlanRow]  # by group
+    cells: Mapping[str, Cell]
+    outcomes: Mapping[str, Outcome]  # of trained rows
+    spec: Spec
+    rule: Rule | None
+
+    def side(self, row: PlanRow) -> Side:
+        """A trained row as the comparability guard sees it."""
+        cell = self.cells[row.cells[0]]
+        return Side(cell=cell, set=row.set, differs=row.differs, outcome=self.outcomes[row.label])
+
+
+def know(
+    plan: Plan, records: Mapping[str, RunRecord], bits: Bits | None, spec: Spec, rule: Rule | None = None
+) -> Known:
+    """Look up what a table is made from."""
+    cells = {cell.id: cell for cell in plan.cells}
+    return Known(
+        plan=plan,
+        rows={row.label: row for row in plan.rows},
+        baselines={row.group: row for row in plan.rows if row.baseline},
+        cells=cells,
+        outcomes={row.label: outcome_of(row, cells, records, bits) for row in plan.rows if row.kind != "literature"},
+        spec=spec,
+        rule=rule,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """A row against its reference.
+
+    Attributes:
+        reference: its label; empty where the row is compared with none.
+        refused: why there is no difference; empty where there may be one.
+        notes: footnotes on what the two do not share.
+        compared: by measure; None where one of them has no number.
+    """
+
+    reference: str = ""
+    refused: str = ""
+    notes: tuple[str, ...] = ()
+    compared: Mapping[Measure, Comparison | None] = dataclasses.field(default_factory=dict)
+
+
+def reference_of(row: PlanRow) -> str:
+    """Label of the row that a row's difference is taken from; empty for the reference itself."""
+    return row.gain_over if row.gain_over != row.label else ""
+
+
+def gains(known: Known) -> dict[str, Gain]:
+    """Every trained row's gain, p-values by Holm over the table, each measure on its own."""
+    found = {label: _gain(known.rows[label], known) for label in known.outcomes}
+    for measure in TESTED:
+        _adjust(found, measure)
+    return found
+
+
+def _gain(row: PlanRow, known: Known) -> Gain:
+    label = reference_of(row)
+    notes, hidden = _guarded(row, label, known)
+    if not label:
+        return Gain(notes=notes)
+    refused = _refusal(row, label, hidden, known)
+    compared = {} if refused else {measure: _compared(row.label, label, measure, known) for measure in TESTED}
+    return Gain(reference=label, refused=refused, notes=notes, compared=compared)
+
+
+def _guarded(row: PlanRow, label: str, known: Known) -> tuple[tuple[str, ...], bool]:
+    """Footnotes on what a row, its group's baseline and its reference do not share; whether any of it is undeclared."""
+    baseline = known.baselines.get(row.group)
+    labels = dict.fromkeys((baseline.label if baseline else "", label))
+    notes, hidden = comparability.own_notes(known.outcomes[row.label]), False
+    for other in (known.rows[name] for name in labels if name not in ("", row.label)):
+        if other.cells and row.cells:
+            found = comparability.guard(known.side(row), known.side(other), known.spec.waive)
+            notes += found.notes(other.label)
+            hidden = hidden or (bool(found.hidden) and other.label == label)
+    return tuple(notes), hidden
+
+
+def _refusal(row: PlanRow, label: str, hidden: bool, known: Known) -> str:
+    if label not in known.outcomes:
+        return f"no difference: {label!r} is {QUOTED}"
+    if not comparability.same_data([known.outcomes[row.label], known.outcomes[label]]):
+        return f"no difference: not evaluated on the same data as {label!r}"
+    if hidden:
+        return f"no difference: it and {label!r} differ in what the study does not declare (differs:) or waive"
+    return ""
+
+
+def _compared(row: str, reference: str, measure: Measure, known: Known) -> Comparison | None:
+    here, there, epoch = known.outcomes[row], known.outcomes[reference], known.spec.epoch
+    if known.rule is None:
+        return compare(here, there, measure, epoch)
+    return after_looks(looks_of(here, there, measure, epoch, known.rule), known.rule)
+
+
+def _adjust(found: dict[str, Gain], measure: Measure) -> None:
+    """Holm over all rows that have a p-value of this measure; a row that nothing was tested of stays outside."""
+    tested = {
+        label: comparison
+        for label, gain in found.items()
+        if (comparison := gain.compared.get(measure)) is not None and comparison.p is not None
+    }
+    adjusted = holm([comparison.p or 0.0 for comparison in tested.values()])
+    for (label, comparison), p in zip(tested.items(), adjusted, strict=True):
+        compared = {**found[label].compared, measure: dataclasses.replace(comparison, p_table=p)}
+        found[label] = dataclasses.replace(found[label], compared=compared)
+
+
+def evidence(known: Known, rule: Rule) -> tuple[Evidence, ...]:
+    """The frame that `decide` takes: every comparable row against its reference, top-1 error, at every look."""
+    lines = []
+    for label, outcome in known.outcomes.items():
+        row = known.rows[label]
+        reference = reference_of(row)
+        if reference and not _refusal(row, reference, _guarded(row, reference, known)[1], known):
+            looks = looks_of(outcome, known.outcomes[reference], Measure.TOP1, known.spec.epoch, rule)
+            lines.append(Evidence(row=label, reference=reference, looks=looks))
+    return tuple(lines)
+
+
+def decision(plan: Plan, records: Mapping[str, RunRecord], bits: Bits | None, spec: Spec, rule: Rule) -> Decision:
+    """Which rows of a plan with all seeds need more of them."""
+    return decide(evidence(know(plan, records, bits, spec, rule), rule), rule)
+
+
+def covers_of(found: Mapping[str, Gain], measure: Measure) -> set[Covers]:
+    """Which variation the table's comparisons stand for."""
+    return {one.covers for gain in found.values() if (one := gain.compared.get(measure)) is not None}
