@@ -187,11 +187,14 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Browser, tmp_path: Path
     browser.console.clear()
     store = hostile_store(tmp_path / "store")
     address = write(store, tmp_path)
-    for fragment in ("", *(f"#open={run}" for run in store.run_ids())):
-        browser.call("Page.navigate", url="about:blank")
-        browser.open(address + fragment)
+    browser.call("Page.navigate", url="about:blank")
+    browser.open(address)
+    for fragment in ("#", *(f"#open={run}" for run in store.run_ids())):
+        browser.run(f"location.hash = '{fragment}'")
+        browser.settle()
         assert browser.run("window.hit ?? null") is None
         assert browser.run("document.querySelectorAll('main script, main img, main iframe, main [onload]').length") == 0
+    browser.click("#back")
     browser.click("#grid .head input")
     browser.click('[data-toggle="all"]')
     browser.run("document.querySelectorAll('.card').forEach((one) => one.click())")

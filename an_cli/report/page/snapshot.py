@@ -174,7 +174,7 @@ def _study(
         plan = make_plan(load_study(name))
         value.update(_from_plan(plan, links, records, place))
     except AnError as error:
-        value["note"] = f"no table: {error}"
+        value["note"] = f"no table: {error.what}"
         say(f"{name}: no table in the page: {error}")
     return value
 

@@ -3,12 +3,12 @@ const STATUSES = ['finished', 'running', 'interrupted', 'waiting', 'unknown', 'f
 
 function drawStudies(page) {
   const { store, state } = page;
-  const cards = store.raw.studies.map((study) => card(page, study.name, study.title || study.note || study.name, study.runs, study.planned, study.name));
+  const cards = store.raw.studies.map((study) => card(page, study.name, study.title || 'its study file is not here', study.runs, study.planned, study.name));
   const every = Array.from({ length: store.count }, (_, run) => run);
   byId('studies').replaceChildren(card(page, 'All runs', store.raw.studies.length === 1 ? '1 study' : store.raw.studies.length + ' studies', every, every.length, ''), ...cards);
   const study = store.raw.studies.find((one) => one.name === state.study);
   byId('study').hidden = !study;
-  if (study) byId('study').replaceChildren(...studyTable(page, study));
+  if (study) byId('study').replaceChildren(...studyTable(page, study).flat(2).filter(Boolean));
 }
 
 function card(page, name, title, runs, planned, key) {
@@ -31,7 +31,7 @@ function card(page, name, title, runs, planned, key) {
 
 function studyTable(page, study) {
   const head = el('h2', {}, study.title || study.name);
-  if (!study.table) return [head, el('p', { class: 'note' }, study.note || 'no table')];
+  if (!study.table) return [head, designs(page, study), el('p', { class: 'note' }, study.note)];
   const { table } = study;
   const marks = new Map(table.footnotes.map((one) => [one.text, one.mark]));
   const shownGain = table.rows.some((row) => row.gain?.mean != null);
@@ -50,6 +50,30 @@ function studyTable(page, study) {
     head,
     el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, columns.map(([title, kind]) => el('th', { class: kind }, title)))), el('tbody', {}, rows))),
     el('ul', { class: 'notes' }, table.footnotes.map((one) => el('li', {}, el('sup', {}, one.mark), one.text)), el('li', {}, table.notes.join(' '))),
+  ];
+}
+
+// Without a study file: runs that differ in the seed alone make a row, the lowest error first.
+function designs(page, study) {
+  const groups = new Map();
+  for (const run of study.runs) {
+    const key = page.store.recipe(run);
+    groups.set(key, [...(groups.get(key) || []), run]);
+  }
+  const mean = (runs) => { const values = known(page.store, runs, 'last_top1_error_pct'); return values.length ? moments(values)[0] : Infinity; };
+  const order = [...groups.values()].sort((a, b) => mean(a) - mean(b) || 0);
+  const ids = (runs) => runs.map((run) => page.store.raw.runs.id[run]);
+  const rows = order.slice(0, 12).map((runs) => el(
+    'tr', {},
+    el('td', {}, groupLabel(page, runs)),
+    el('td', { class: 'seeds' }, el('button', { type: 'button', class: 'plain', title: 'Add these runs to the comparison', on: { click: () => page.chooseMany(ids(runs)) } }, '+')),
+    el('td', { class: 'num' }, known(page.store, runs, 'last_top1_error_pct').length + ' of ' + runs.length),
+    el('td', { class: 'num' }, measured(page.store, runs, 'last_top1_error_pct')),
+  ));
+  const titles = [['design'], [''], ['finished', 'num'], ['top-1 last (%)', 'num']];
+  return [
+    el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, titles.map(([title, kind]) => el('th', { class: kind }, title)))), el('tbody', {}, rows))),
+    order.length > rows.length && el('p', { class: 'note' }, 'The ' + rows.length + ' lowest of ' + order.length + ' designs, by their mean; means of few seeds need not differ.'),
   ];
 }
 
