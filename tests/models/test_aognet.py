@@ -160,4 +160,4 @@ def test_a_transition_rounds_odd_maps_up(composer: Composer) -> None:
     for stage in model.get_submodule("stages").children():
         stage.register_forward_hook(lambda _module, _inputs, out: shapes.append(tuple(out.shape[1:])))
     model(torch.zeros(1, 1, 28, 28))
-    assert shapes == [(24, 14, 14), (32, 7, 7), (48, 4, 4), (64, 2, 2)]
+    assert shapes == [(16, 14, 14), (32, 7, 7), (48, 4, 4), (64, 2, 2)]
