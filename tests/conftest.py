@@ -5,7 +5,7 @@ Goldens are small text files that a test compares with, rewritten by `pytest --u
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
@@ -15,6 +15,7 @@ from an_cli.config import Composer, plain
 from an_cli.files import write_json
 from an_cli.store import RunFolder, Store
 from tests.tiny import TINY
+from tests.warm import Warm, warm_worker
 
 GOLDENS = Path(__file__).parent / "golden"
 
@@ -66,3 +67,10 @@ def make_run(tmp_path: Path, composer: Composer) -> Callable[..., RunFolder]:
         return run
 
     return make
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """One warm worker for all tests, as one study has: starting it costs seconds."""
+    with warm_worker() as worker:
+        yield worker

@@ -14,51 +14,18 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from an_cli.config import compose, plain
 from an_cli.files import read_json_lines, write_json
 from an_cli.store import RunFolder, Store, newest_claim
 from tests.tiny import TINY
+from tests.warm import Warm, warm_worker
 
 SAVE_INTERVAL_S = 0.3
-EPOCHS_PER_KILL = 6
-
-
-@dataclass
-class Warm:
-    """A warm worker, asked for one run at a time."""
-
-    process: subprocess.Popen[str]
-
-    @classmethod
-    def start(cls) -> Warm:
-        command = [sys.executable, "-m", "an_cli.worker", "serve"]
-        return cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-
-    def next(self) -> dict[str, object]:
-        assert self.process.stdout is not None
-        return dict(json.loads(self.process.stdout.readline()))
-
-    def ask(self, run: RunFolder) -> int:
-        """Start a run; returns its pid."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"run": str(run.path)}) + "\n")
-        self.process.stdin.flush()
-        while (event := self.next())["event"] != "started":
-            pass
-        return int(str(event["pid"]))
-
-    def exit(self) -> int:
-        """Exit status of the run, when it has ended."""
-        while (event := self.next())["event"] != "exited":
-            pass
-        return int(str(event["exit"]))
+EPOCHS_PER_KILL = 5
 
 
 def prepare(root: Path, name: str, kills: int) -> RunFolder:
@@ -93,9 +60,9 @@ def claimed(run: RunFolder, before: int, pid: int) -> None:
         time.sleep(0.002)
 
 
-def survive(root: Path, *, kills: int, number: int, seed: int) -> dict[str, object]:
+def survive(warm: Warm, root: Path, *, kills: int, number: int, seed: int) -> dict[str, object]:
     """Interrupt a run many times; return figures, or raise when its end is not that of an uninterrupted run."""
-    draw, warm = random.Random(seed), Warm.start()
+    draw = random.Random(seed)
     whole, pieces = prepare(root, "whole", kills), prepare(root, "pieces", kills)
     warm.ask(whole)
     assert warm.exit() == 0, whole.log.read_text()
@@ -104,10 +71,10 @@ def survive(root: Path, *, kills: int, number: int, seed: int) -> dict[str, obje
     done = in_a_write = 0
     while not pieces.result.exists():
         before = newest_claim(pieces)
-        pid = warm.ask(pieces)
+        pid = warm.start(pieces)
         if done < kills:
             claimed(pieces, before, pid)
-            time.sleep(draw.uniform(0.0, 1.2 * took_s / kills))
+            time.sleep(draw.uniform(0.0, 0.8 * took_s / kills))
             if draw.random() < 0.5:
                 wait_for_a_write(pieces, pid, time.monotonic() + SAVE_INTERVAL_S)
                 in_a_write += 1
@@ -118,7 +85,6 @@ def survive(root: Path, *, kills: int, number: int, seed: int) -> dict[str, obje
         assert status in (0, -number, 128 + number, 75), pieces.log.read_text()[-2000:]
         lost_s += _lost_s(pieces)
     _same(pieces, whole)
-    warm.process.communicate()
     return {
         "signal": signal.Signals(number).name,
         "kills": done,
@@ -164,7 +130,9 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         number = getattr(signal, f"SIG{asked.signal}")
-        print(json.dumps(survive(Path(folder), kills=asked.kills, number=number, seed=asked.seed), indent=1))
+        with warm_worker() as warm:
+            figures = survive(warm, Path(folder), kills=asked.kills, number=number, seed=asked.seed)
+        print(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,31 +12,24 @@ import torch
 
 from an_cli.store import RunFolder, Status, read_run, status_of
 from an_cli.train.checkpoint import load_newest
+from tests.warm import Warm, wait_for
 
 TWO = ("recipe.replicas=2", "recipe.batch_per_replica=5", "recipe.precision=fp64", "recipe.epochs=5", "norm=an_bn")
-
-
-def work(run: RunFolder) -> subprocess.Popen[bytes]:
-    with run.log.open("ab") as log:
-        return subprocess.Popen([sys.executable, "-m", "an_cli.worker", "run", str(run.path)], stderr=log)
 
 
 def children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
-
-
-def test_two_replicas_give_the_same_weights_in_one_process_and_in_two(make_run: Callable[..., RunFolder]) -> None:
+def test_two_replicas_give_the_same_weights_in_one_process_and_in_two(
+    warm: Warm, make_run: Callable[..., RunFolder]
+) -> None:
     one, two = make_run("one", TWO), make_run("two", [*TWO, "launch.ranks=2"])
     assert one.id == two.id, "ranks are logistics"
-    for process in [work(one), work(two)]:
-        assert process.wait(120) == 0, one.log.read_text() + two.log.read_text()
+    warm.ask(one)
+    warm.ask(two)
+    statuses = [warm.exit(), warm.exit()]
+    assert statuses == [0, 0], one.log.read_text() + two.log.read_text()
     ours, theirs = load_newest(one), load_newest(two)
     assert ours is not None
     assert theirs is not None
@@ -55,32 +45,33 @@ def test_two_replicas_give_the_same_weights_in_one_process_and_in_two(make_run: 
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_killing_either_rank_ends_the_attempt_and_the_next_one_continues(
-    make_run: Callable[..., RunFolder], rank: int
+    warm: Warm, make_run: Callable[..., RunFolder], rank: int
 ) -> None:
-    long = [*TWO, "launch.ranks=2", "recipe.epochs=16"]
-    run = make_run("killed", long)
-    process = work(run)
+    run = make_run("killed", [*TWO, "launch.ranks=2", "recipe.epochs=16"])
+    supervisor = warm.start(run)
     wait_for(lambda: len(read_run(run).epochs) >= 2)
-    os.kill(sorted(children(process.pid))[rank], signal.SIGKILL)
-    assert process.wait(60) == 128 + signal.SIGKILL
+    os.kill(sorted(children(supervisor))[rank], signal.SIGKILL)
+    assert warm.exit() == 128 + signal.SIGKILL
     assert status_of(run) is Status.INTERRUPTED
-    assert work(run).wait(120) == 0, run.log.read_text()
+    warm.ask(run)
+    assert warm.exit() == 0, run.log.read_text()
     attempts = read_run(run).attempts
     assert len(attempts) == 2
     assert attempts[1].resumed_step > 0
     assert [line["epoch"] for line in read_run(run).epochs] == list(range(16))
 
 
-def test_a_stop_signal_reaches_all_ranks_and_the_state_is_saved(make_run: Callable[..., RunFolder]) -> None:
+def test_a_stop_signal_reaches_all_ranks_and_the_state_is_saved(warm: Warm, make_run: Callable[..., RunFolder]) -> None:
     run = make_run("stopped", [*TWO, "launch.ranks=2", "recipe.epochs=2000"])
-    process = work(run)
+    supervisor = warm.start(run)
     wait_for(lambda: read_run(run).epochs)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 128 + signal.SIGTERM
+    os.kill(supervisor, signal.SIGTERM)
+    assert warm.exit() == 128 + signal.SIGTERM
     assert status_of(run) is Status.INTERRUPTED
 
 
-def test_ranks_must_divide_the_replicas(make_run: Callable[..., RunFolder]) -> None:
+def test_ranks_must_divide_the_replicas(warm: Warm, make_run: Callable[..., RunFolder]) -> None:
     run = make_run("odd", [*TWO, "launch.ranks=3"])
-    assert work(run).wait(60) == 1
+    warm.ask(run)
+    assert warm.exit() == 1
     assert "2 replicas on 3 processes" in (read_run(run).error or "")

@@ -7,63 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from an_cli.config import Composer, plain
-from an_cli.store import RunFolder, Status, read_run, status_of
+from an_cli.store import Status, read_run, status_of
 from tests.tiny import TINY
+from tests.warm import Warm, wait_for, warm_worker
 
 DOOR = [sys.executable, "-m", "an_cli.worker"]
 LONG = ("recipe.epochs=2000", "recipe.warmup_epochs=1", "data.train_samples=400")
-
-
-class Warm:
-    """A warm worker under test."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen([*DOOR, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.next() == {"event": "ready"}
-
-    def next(self) -> dict:
-        assert self.process.stdout is not None
-        return json.loads(self.process.stdout.readline())
-
-    def ask(self, run: RunFolder | Path) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"run": str(getattr(run, "path", run))}) + "\n")
-        self.process.stdin.flush()
-
-    def exits(self, count: int) -> dict[str, int]:
-        found: dict[str, int] = {}
-        while len(found) < count:
-            event = self.next()
-            if event["event"] == "exited":
-                found[Path(event["run"]).name] = event["exit"]
-        return found
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[Warm]:
-    """One worker for all tests, as one study has: starting it costs seconds."""
-    worker = Warm()
-    yield worker
-    if worker.process.poll() is None:
-        worker.process.kill()
-        worker.process.wait()
-    for stream in (worker.process.stdin, worker.process.stdout):
-        if stream is not None and not stream.closed:
-            stream.close()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
 
 
 def test_the_warm_worker_runs_each_request_in_its_own_process(warm: Warm, make_run: Callable, tmp_path: Path) -> None:
@@ -113,13 +66,13 @@ def test_unknown_words_are_usage_errors() -> None:
     assert "usage:" in done.stderr
 
 
-def test_a_stopped_worker_saves_its_runs_and_they_go_on_later(warm: Warm, make_run: Callable) -> None:
-    # The last test of this file: it ends the worker that the others share.
+def test_a_stopped_worker_saves_its_runs_and_they_go_on_later(make_run: Callable) -> None:
     run = make_run(overrides=LONG)
-    warm.ask(run)
-    wait_for(lambda: run.metrics.exists())
-    warm.process.send_signal(signal.SIGTERM)
-    assert warm.exits(1) == {run.id: 128 + signal.SIGTERM}
-    assert warm.process.wait(60) == 128 + signal.SIGTERM
+    with warm_worker() as warm:
+        warm.ask(run)
+        wait_for(lambda: run.metrics.exists())
+        warm.process.send_signal(signal.SIGTERM)
+        assert warm.exits(1) == {run.id: 128 + signal.SIGTERM}
+        assert warm.process.wait(60) == 128 + signal.SIGTERM
     assert status_of(run) is Status.INTERRUPTED
     assert list(run.checkpoints.glob("step-*.pt"))
