@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from an_cli.cli.options import HERE, AsJson, StorePath
+
+OPEN = 4  # more rounds of seeds to come
 
 
 def ablate(
@@ -23,20 +26,45 @@ def ablate(
         typer.Option("--as", metavar="NAME", help="Write sweeps/NAME.yaml, the grid that KEY=a,b describes; run it."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run; start nothing.")] = False,
+    until_resolved: Annotated[
+        bool,
+        typer.Option(
+            "--until-resolved",
+            help="Run the seeds that this round needs to tell rows apart; exit 4 while there are more rounds to come.",
+        ),
+    ] = False,
+    budget: Annotated[
+        int | None,
+        typer.Option("--budget", metavar="N", help="With --until-resolved: at most N seeds per row. [first round: 24]"),
+    ] = None,
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
     """Run what a study still needs and print its table. The same command continues what was interrupted."""
-    from an_cli.cli.ablating import ablate_study, print_dry_run
+    from an_cli.cli.ablating import PARTIAL, ablate_study, print_dry_run
     from an_cli.cli.asked import ask_study, open_store
 
     study, overrides = _name_and_overrides(words or [], name)
     asked, opened = ask_study(study, overrides), open_store(store)
+    rule = None
+    if until_resolved:
+        from an_cli.cli.rounds import begin, round_of
+
+        rule = begin(asked, opened, budget, dry_run=dry_run)
+        asked = replace(asked, plan=round_of(asked, opened, rule)[0])
+    elif budget is not None:
+        raise typer.BadParameter("it belongs to --until-resolved", param_hint="--budget")
     if dry_run:
         print_dry_run(asked, opened, json=json)
         return
     command = ["an-cli", "ablate", *([study] if name else []), *(overrides if name else words or [])]
+    command += ["--until-resolved"] if until_resolved else []
     status = ablate_study(asked, opened, command=command, json=json)
+    if rule is not None and status in (0, PARTIAL):
+        from an_cli.cli.rounds import tell
+
+        if not tell(round_of(asked, opened, rule)[1], rule) and not status:
+            status = OPEN
     if status:
         raise typer.Exit(status)
 

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Sequence
 
 from an_cli.cli.asked import Asked, print_json, say, statuses
-from an_cli.cli.tables import study_table, write_table
 from an_cli.console.columns import align
 from an_cli.console.live import watching
 from an_cli.launch import (
@@ -24,7 +23,6 @@ from an_cli.launch import (
     share_cores,
 )
 from an_cli.plan import Plan
-from an_cli.report import render
 from an_cli.store import Status, Store
 
 FAILED, PARTIAL, INTERRUPTED = 1, 3, 130
@@ -66,7 +64,10 @@ def ablate_study(asked: Asked, store: Store, *, command: Sequence[str], json: bo
         if end.stopping:
             say(_stopped(end, command))
             return INTERRUPTED
-    table = study_table(asked.plan, store)
+    from an_cli.cli.tables import asked_table, write_table  # numerical libraries, which a dry run does not need
+    from an_cli.report import render
+
+    table = asked_table(asked, store)
     print(render(table, "json" if json else "terminal"), end="", flush=True)
     write_table(table, store)
     say(f"runs: {store.runs}; by name: {store.studies / asked.plan.study}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli import ablate, dashboard, figure, plan, report, run, show, status
+from an_cli.cli import ablate, dashboard, figure, paper, plan, report, run, show, status
 
 app = typer.Typer(
     name="an-cli",
@@ -47,3 +47,4 @@ _VERBS = (
 )
 for verb in _VERBS:
     app.command()(verb)
+app.add_typer(paper.paper)

@@ -22,25 +22,40 @@ class Format(StrEnum):
     TEX = "tex"
 
 
-_SHORT = {Format.MD: Format.MARKDOWN, Format.TEX: Format.LATEX}
+SHORT = {Format.MD: Format.MARKDOWN, Format.TEX: Format.LATEX}
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="What to print; md and tex for short.")]
 
 
 def report(
     study: StudyName,
     words: Words = None,
-    format: Annotated[Format, typer.Option("--format", "-f", help="What to print; md and tex for short.")] = (
-        Format.MARKDOWN
-    ),
+    format: FormatOption = Format.MARKDOWN,
+    power: Annotated[
+        bool, typer.Option("--power", help="Print how many more seeds each row needs to be told apart.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare the table written last with the records; write nothing.")
+    ] = False,
+    waive: Annotated[
+        list[str] | None,
+        typer.Option("--waive", metavar="KEY", help="Let rows differ in KEY (code, device, recipe.lr); footnoted."),
+    ] = None,
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
     """Print a study's table from what is on disk, and write it to reports/build/ of the store."""
     from an_cli.cli.asked import ask_study, open_store
-    from an_cli.cli.tables import FILES, study_table, write_table
+    from an_cli.cli.judging import print_power, verify_table
+    from an_cli.cli.tables import FILES, asked_table, write_table
     from an_cli.report import render
 
     asked, opened = ask_study(study, words or []), open_store(store)
-    wanted = Format.JSON if json else _SHORT.get(format, format)
-    table = study_table(asked.plan, opened)
+    wanted = Format.JSON if json else SHORT.get(format, format)
+    table = asked_table(asked, opened, waive=waive or [])
+    if verify:
+        raise typer.Exit(verify_table(table, opened))
+    if power:
+        print_power(table, json=json)
+        return
     write_table(table, opened, dict.fromkeys([*FILES, *([] if wanted is Format.TERMINAL else [str(wanted)])]))
     print(render(table, wanted), end="")

@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Sequence
 
-from an_cli.cli.asked import say
+from an_cli.cli.asked import Asked, say
+from an_cli.cli.rounds import round_of, rule_of
 from an_cli.errors import StoreError
 from an_cli.launch import find_costs
 from an_cli.plan import Plan
-from an_cli.report import Table, make_table, write
+from an_cli.report import Rule, Table, load_spec, make_table, spelled_characters, write
 from an_cli.store import Store
 
-FILES = ("markdown", "latex")
+FILES = ("markdown", "latex", "json")
 
 
-def study_table(plan: Plan, store: Store) -> Table:
+def study_table(plan: Plan, store: Store, *, rule: Rule | None = None, waive: Sequence[str] = ()) -> Table:
     """The table of a study.
 
     Finished runs have counted their own parameters; costs are looked up for the others only, so that the table of a
     finished study needs no torch.
+
+    Args:
+        rule: by which seeds were added.
+        waive: undeclared differences between rows to let through.
     """
     unfinished = [cell for cell in plan.cells if not store.run(cell.id).result.exists()]
-    return make_table(plan, store, find_costs(unfinished, store))
+    spec = load_spec(plan)
+    spec = dataclasses.replace(spec, waive=(*spec.waive, *waive))
+    return make_table(plan, store, find_costs(unfinished, store), spec, rule)
+
+
+def asked_table(asked: Asked, store: Store, *, waive: Sequence[str] = ()) -> Table:
+    """The table of a study as asked for, with the seeds that `--until-resolved` has added."""
+    rule = rule_of(asked, store)
+    plan = asked.plan if rule is None else round_of(asked, store, rule)[0]
+    return study_table(plan, store, rule=rule, waive=waive)
 
 
 def write_table(table: Table, store: Store, formats: Iterable[str] = FILES) -> None:
     """Write the table's files and say where they are; a store that cannot be written is told, and no error."""
+    wanted = [*formats]
     try:
-        paths = write(table, store, formats)
+        paths = write(table, store, wanted)
     except StoreError as error:
         say(f"the table's files were not written: {error}")
         return
     say(f"files: {' '.join(str(path) for path in paths)}")
+    if "latex" in wanted:
+        say_spelled(table)
+
+
+def say_spelled(table: Table) -> None:
+    """Name the characters that LaTeX is not given as they are."""
+    found = spelled_characters(table)
+    if found:
+        shown = ", ".join(f"{char!r} as {text!r}" for char, text in [*found.items()][:16])
+        more = f" and {len(found) - 16} more" if len(found) > 16 else ""
+        say(f"LaTeX spells {shown}{more}")
