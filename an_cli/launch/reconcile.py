@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ class Action(StrEnum):
     START = "start"
     CONTINUE = "continue"  # from its last checkpoint
     RETRY = "retry"  # it failed before
+    RERUN = "rerun"  # what it came to is set aside first
     WAIT = "wait"  # another process runs it
     KEEP = "keep"  # it is finished
 
@@ -36,9 +37,10 @@ _WORDS = {
     Action.WAIT: "running elsewhere",
     Action.CONTINUE: "to continue",
     Action.RETRY: "to retry",
+    Action.RERUN: "to run again",
     Action.START: "to start",
 }
-_LAUNCHED = (Action.START, Action.CONTINUE, Action.RETRY)
+_LAUNCHED = (Action.START, Action.CONTINUE, Action.RETRY, Action.RERUN)
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,17 @@ class Reconciliation:
         return f"{len(self.actions)} {noun}: {', '.join(parts) or 'nothing to run'}"
 
 
-def reconcile(cells: Iterable[Cell], statuses: Mapping[str, Status]) -> Reconciliation:
+def reconcile(cells: Iterable[Cell], statuses: Mapping[str, Status], reruns: Container[str] = ()) -> Reconciliation:
     """Decide what to do about every cell.
 
     Args:
         cells: of a plan.
         statuses: cell id -> state of its run.
+        reruns: ids of cells that are to be run again; one that runs is awaited all the same.
     """
-    return Reconciliation(tuple((cell, _ACTIONS[statuses[cell.id]]) for cell in cells))
+
+    def action(cell: Cell) -> Action:
+        found = _ACTIONS[statuses[cell.id]]
+        return Action.RERUN if cell.id in reruns and found is not Action.WAIT else found
+
+    return Reconciliation(tuple((cell, action(cell)) for cell in cells))

@@ -12,13 +12,14 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from an_cli.errors import Fenced
-from an_cli.files import cannot_write, part_name
+from an_cli.errors import Fenced, StoreError
+from an_cli.files import cannot_write, part_name, write_json
 from an_cli.store.folder import RunFolder
 
 HEARTBEAT_S = 10.0
@@ -75,6 +76,9 @@ def this_process() -> Holder:
     return Holder(host=host, boot=boot, namespace=namespace, pid=os.getpid(), started=_started(os.getpid()))
 
 
+_NOBODY = Holder(host="", boot="", namespace="", pid=0, started="")  # of a claim that was let go
+
+
 @dataclass(frozen=True)
 class Claim:
     """The right to write into a run folder, held by this process until a newer claim exists."""
@@ -95,6 +99,12 @@ class Claim:
                 where=self.run.id,
                 now="nothing: the newer attempt goes on, this one stops",
             )
+
+    def release(self) -> None:
+        """Let go: from now on every machine knows that the holder is gone. The number stays taken, which fences."""
+        with suppress(StoreError):
+            self.check()
+            write_json(self.run.claims / str(self.number), asdict(_NOBODY))
 
     def beat(self) -> None:
         """Renew the heartbeat."""
@@ -156,6 +166,8 @@ def life(run: RunFolder) -> Life:
         silent_s = time.time() - path.stat().st_mtime
     except (OSError, ValueError, TypeError, RecursionError):
         return Life.UNKNOWN if newest_claim(run) else Life.DEAD
+    if holder == _NOBODY:
+        return Life.DEAD
     host, boot, namespace = _machine()
     if holder.host == host and holder.boot != boot and silent_s >= 3 * HEARTBEAT_S:
         return Life.DEAD  # before a reboot; a fresh heartbeat would tell of another machine of the same name

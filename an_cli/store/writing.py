@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from an_cli.config import plain
-from an_cli.files import append_line, cannot_write, canonical_json, read_json_lines, write_atomic, write_json
-from an_cli.store.claims import Claim
+from an_cli.files import (
+    append_line,
+    cannot_write,
+    canonical_json,
+    read_json_lines,
+    subfolders,
+    write_atomic,
+    write_json,
+)
+from an_cli.store.claims import Claim, newest_claim, take
 from an_cli.store.correct import Correct, encode
 from an_cli.store.folder import RunFolder
 from an_cli.store.records import Attempt, Result
@@ -61,14 +69,42 @@ class RunWriter:
         self.file(self.run.error, message.encode())
 
 
-def set_aside(run: RunFolder, *, name: str) -> Path:
-    """Move a run's outcome into `archive/<name>/`, so that the cell can be run again from the start."""
-    target = run.archive / name
+def set_aside(run: RunFolder, *, seen: int) -> Path | None:
+    """Move what a run has come to into `archive/<number>/`, so that the cell is run again from the start.
+
+    Takes the claim for that long, so no attempt writes meanwhile. The checkpoints go first and the result next: a crash
+    in between leaves a finished run, or one that starts anew, but never old weights that a new attempt would continue.
+
+    Args:
+        run: what to set aside.
+        seen: the newest claim when it was decided (`newest_claim`).
+
+    Returns:
+        The archive; None where another attempt holds the run or has been there since.
+
+    Raises:
+        StoreError: the folder cannot be written; what is moved already stays moved.
+    """
+    if newest_claim(run) != seen:
+        return None
+    claim = take(run)
+    if claim is None:
+        return None
+    try:
+        return _move(run) if claim.number == seen + 1 else None
+    finally:
+        claim.release()
+
+
+def _move(run: RunFolder) -> Path:
+    done = [int(name) for name in subfolders(run.archive) if name.isdigit()]
+    target = run.archive / str(max(done, default=0) + 1)
+    staying = {run.cell.name, run.job.name, run.claims.name, run.archive.name}
     try:
         target.mkdir(parents=True)
+        names = [name for name in os.listdir(run.path) if name not in staying]
+        for name in sorted(names, key=lambda name: (name != run.checkpoints.name, name != run.result.name, name)):
+            os.rename(run.path / name, target / name)
     except OSError as error:
         raise cannot_write(target, error) from error
-    for path in (run.result, run.correct, run.mixture, run.metrics, run.attempts, run.error, run.log, run.checkpoints):
-        if path.exists():
-            shutil.move(path, target / path.name)
     return target

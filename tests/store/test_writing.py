@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from an_cli.errors import Fenced, StoreError
-from an_cli.files import read_json_lines
-from an_cli.store import RunFolder, RunWriter, Status, read_correct, read_result, set_aside, status_of, take
+from an_cli.errors import Fenced
+from an_cli.files import read_json, read_json_lines, write_json
+from an_cli.store import (
+    RunFolder,
+    RunWriter,
+    Status,
+    newest_claim,
+    read_correct,
+    read_result,
+    set_aside,
+    status_of,
+    take,
+)
 from an_cli.store.correct import encode
 
 
@@ -108,16 +118,55 @@ def test_what_a_rerun_sets_aside_is_whole_and_leaves_a_run_to_be_made(writer: Ru
     writer.attempt(records.attempt)
     writer.metrics({"step": 1})
     writer.finish(records.result, records.correct)
-    kept = set_aside(writer.run, name="1")
+    writer.claim.release()
+    kept = set_aside(writer.run, seen=1)
+    assert kept == writer.run.archive / "1"
     assert sorted(os.listdir(kept)) == ["correct.bin", "env.jsonl", "metrics.jsonl", "result.json"]
     assert sorted(os.listdir(writer.run.path)) == ["archive", "cell.json", "claims"]
     assert status_of(writer.run) is not Status.FINISHED
+    assert newest_claim(writer.run) == 2  # numbers are not given twice, so a late writer is fenced
+    with pytest.raises(Fenced):
+        writer.metrics({"step": 2})
 
 
-def test_nothing_is_set_aside_over_an_earlier_archive(writer: RunWriter, records: Any) -> None:
+def test_every_rerun_has_an_archive_of_its_own(writer: RunWriter, records: Any) -> None:
+    for number in (1, 2, 3):
+        write_json(writer.run.result, {**records.plain_result, "steps": number})
+        writer.claim.release()
+        assert set_aside(writer.run, seen=newest_claim(writer.run)) == writer.run.archive / str(number)
+    steps = [read_json(writer.run.archive / str(number) / "result.json")["steps"] for number in (1, 2, 3)]
+    assert steps == [1, 2, 3]
+
+
+def test_a_live_attempt_is_never_set_aside(writer: RunWriter) -> None:
+    writer.metrics({"step": 1})
+    assert set_aside(writer.run, seen=1) is None
+    writer.metrics({"step": 2})
+    assert len(writer.run.metrics.read_text().splitlines()) == 2
+
+
+def test_what_changed_since_it_was_looked_at_is_not_set_aside(writer: RunWriter, records: Any) -> None:
     writer.finish(records.result, records.correct)
-    set_aside(writer.run, name="1")
-    writer.finish(replace(records.result, steps=99), records.correct)
-    with pytest.raises(StoreError, match="cannot write 1: File exists"):
-        set_aside(writer.run, name="1")
-    assert read_result(writer.run).steps == 99
+    writer.claim.release()
+    assert set_aside(writer.run, seen=0) is None
+    assert status_of(writer.run) is Status.FINISHED
+
+
+def test_one_of_many_sets_a_run_aside(writer: RunWriter, records: Any) -> None:
+    writer.finish(records.result, records.correct)
+    writer.claim.release()
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(lambda _: set_aside(writer.run, seen=1), range(8)))
+    assert [path for path in kept if path] == [writer.run.archive / "1"]
+
+
+def test_a_claim_that_was_let_go_is_free_at_once_for_every_machine(run: RunFolder) -> None:
+    claim = take(run)
+    assert claim is not None
+    assert take(run) is None
+    claim.release()
+    again = take(run)
+    assert again is not None
+    assert again.number == 2
+    claim.release()  # too late: it is no longer its to let go
+    assert take(run) is None
