@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from an_cli.config import leaves, plain
+from an_cli.config import Composer, leaves, plain
 from an_cli.errors import AnError
 from an_cli.files import subfolders
 from an_cli.plan import Plan, load_study, make_plan
+from an_cli.report.bits import read_bits
 from an_cli.report.build import build_table
 from an_cli.report.figures.bands import series
 from an_cli.report.machine import json_value
@@ -65,7 +66,7 @@ def snapshot(reader: Reader, *, say: Callable[[str], None] = lambda text: None) 
         reader: of the store.
         say: is told of a study whose table cannot be made; the page says it too.
     """
-    store, records = reader.store, reader.records()
+    store, records, composer = reader.store, reader.records(), Composer()
     place = {record.id: index for index, record in enumerate(records)}
     return {
         "version": VERSION,
@@ -75,7 +76,7 @@ def snapshot(reader: Reader, *, say: Callable[[str], None] = lambda text: None) 
         "config": _config(records),
         "curves": _curves(records),
         "errors": {str(place[one.id]): one.error[:_LONGEST_ERROR] for one in records if one.error},
-        "studies": [_study(store, name, records, place, say) for name in subfolders(store.studies)],
+        "studies": [_study(store, name, records, place, composer, say) for name in subfolders(store.studies)],
     }
 
 
@@ -158,7 +159,12 @@ def _curves(records: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def _study(
-    store: Store, name: str, records: Sequence[RunRecord], place: Mapping[str, int], say: Callable[[str], None]
+    store: Store,
+    name: str,
+    records: Sequence[RunRecord],
+    place: Mapping[str, int],
+    composer: Composer,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     links = {label: run_id for label, run_id in _links(store, name) if run_id in place}
     value: dict[str, Any] = {
@@ -171,8 +177,8 @@ def _study(
         "note": "",
     }
     try:
-        plan = make_plan(load_study(name))
-        value.update(_from_plan(plan, links, records, place))
+        plan = make_plan(load_study(name), composer)
+        value.update(_from_plan(store, plan, links, records, place))
     except AnError as error:
         value["note"] = f"no table: {error.what}"
         say(f"{name}: no table in the page: {error}")
@@ -180,15 +186,22 @@ def _study(
 
 
 def _from_plan(
-    plan: Plan, links: Mapping[str, str], records: Sequence[RunRecord], place: Mapping[str, int]
+    store: Store, plan: Plan, links: Mapping[str, str], records: Sequence[RunRecord], place: Mapping[str, int]
 ) -> dict[str, Any]:
     """Title and table of a study whose file is at hand, if the store's runs are those that it plans."""
     ids = {cell.id for cell in plan.cells}
     if not ids & set(links.values()):
         note = f"no table: these runs were made with other values than {plan.study}.yaml has now"
         return {"title": plan.title, "note": note}
-    table = build_table(plan, [records[place[one]] for one in ids if one in place], {}, load_spec(plan))
-    return {"title": plan.title, "table": json_value(table), "planned": len(ids | set(links.values()))}
+    mine = [records[place[one]] for one in ids if one in place]
+    table = build_table(plan, mine, {}, load_spec(plan), bits=read_bits(store, mine))
+    return {"title": plan.title, "table": _lean(json_value(table)), "planned": len(ids | set(links.values()))}
+
+
+def _lean(table: dict[str, Any]) -> dict[str, Any]:
+    """A table without what the page holds of its runs already."""
+    rows = [{name: value for name, value in row.items() if name != "config"} for row in table["rows"]]
+    return {name: value for name, value in {**table, "rows": rows}.items() if name != "provenance"}
 
 
 def _links(store: Store, study: str) -> list[tuple[str, str]]:

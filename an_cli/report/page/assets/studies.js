@@ -42,14 +42,14 @@ function studyTable(page, study) {
     el('td', { class: 'seeds' }, row.runs.map((id, index) => seedButton(page, id, row.seeds[index])), row.runs.length > 0 && el('button', { type: 'button', class: 'plain', 'data-compare': row.label, title: 'Add these runs to the comparison', on: { click: () => page.chooseMany(row.runs) } }, '+')),
     el('td', { class: 'num' }, say.count(row.params)),
     el('td', { class: 'num' }, say.count(row.macs)),
-    el('td', { class: 'num' }, withSpread(row.top1_error_pct, say.pct), noteMarks(row.top1_error_pct?.notes, marks)),
-    el('td', { class: 'num' }, withSpread(row.top5_error_pct, say.pct), noteMarks(row.top5_error_pct?.notes, marks)),
-    shownGain && el('td', { class: 'num' }, withSpread(row.gain, say.signed), noteMarks(row.gain?.notes, marks)),
+    el('td', { class: 'num' + bestClass(row.top1_error_pct) }, withSpread(row.top1_error_pct, say.pct), noteMarks(row.top1_error_pct?.notes, marks)),
+    el('td', { class: 'num' + bestClass(row.top5_error_pct) }, withSpread(row.top5_error_pct, say.pct), noteMarks(row.top5_error_pct?.notes, marks)),
+    shownGain && el('td', { class: 'num' }, difference(row.gain, table.alpha), noteMarks(row.gain?.notes, marks)),
   ));
   return [
     head,
     el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, columns.map(([title, kind]) => el('th', { class: kind }, title)))), el('tbody', {}, rows))),
-    el('ul', { class: 'notes' }, table.footnotes.map((one) => el('li', {}, el('sup', {}, one.mark), one.text)), el('li', {}, table.notes.join(' '))),
+    el('ul', { class: 'notes' }, table.footnotes.map((one) => el('li', {}, el('sup', {}, one.mark), one.text)), el('li', { class: 'general' }, table.notes.join(' '))),
   ];
 }
 
@@ -85,6 +85,21 @@ function noteMarks(notes, marks) {
 function withSpread(measured, word) {
   if (!measured || measured.mean == null) return DASH;
   return [word(measured.mean), measured.std == null ? '' : el('span', { class: 'spread' }, ' \u00b1 ' + measured.std.toFixed(2))];
+}
+
+// Bold: told apart from every other row; underlined: among those that share the lead, as the table's notes say.
+function bestClass(measured) {
+  return measured?.marks?.includes('best') ? ' best' : measured?.marks?.includes('tied') ? ' tied' : '';
+}
+
+// A difference with the interval of its comparison; bold where the table's test tells the two rows apart.
+function difference(gain, alpha) {
+  const found = gain?.comparison;
+  if (!found?.interval || gain.mean == null) return withSpread(gain, say.signed);
+  const apart = found.p_table != null && found.p_table <= (alpha ?? 0.05);
+  const [low, high] = found.interval.map(say.signed);
+  const word = found.p_table == null ? 'not tested' : (apart ? 'differs' : 'not told apart') + ', p = ' + found.p_table.toPrecision(2) + ' over the table';
+  return el('span', { class: apart ? 'best' : null, title: found.method + ': ' + word }, say.signed(gain.mean), el('span', { class: 'spread' }, ' [' + low + ', ' + high + ']'));
 }
 
 function seedButton(page, id, seed) {
