@@ -1,76 +1,75 @@
 """Studies and stores of any size, written as the real ones are: what the light wing is measured on.
 
-`python -m benchmarks.synthesize 10000 FOLDER` writes FOLDER/sweeps/grid.yaml and a run folder for each of its cells:
-nine in ten finished, the others interrupted or failed, each with the metrics of its epochs.
+`python -m benchmarks.synthesize FOLDER` writes grids of 1,000 and 10,000 cells into FOLDER/sweeps, a store of 10,000
+runs into FOLDER/big, and a finished demo into FOLDER/demo.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import random
 import sys
+from collections.abc import Iterable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from an_cli.config import Composer, cell_id, plain
+from an_cli.config import plain
 from an_cli.files import canonical_json, dump_yaml
+from an_cli.plan import Cell, load_study, make_plan
+from an_cli.store import code_tree
 
-EPOCHS = 100
-_STEPS = 1000
 _SEEDS = 10
-_BASE = ["norm=an_bn", "recipe=vanilla", "data=imagenet"]
-_CODE = "c0de" * 4
+_STEPS = 1000  # an epoch
 _HOLDER = {"host": "node", "boot": "b", "namespace": "n", "pid": 1, "started": "1"}
 _LONG_AGO = (1.7e9, 1.7e9)  # when a holder was last heard of: it is dead
 
 
-def grid(cells: int) -> dict[str, Any]:
-    """A grid study of so many cells, a multiple of 40: two models, two gates, ten seeds, as many learning rates."""
-    lrs = cells // (4 * _SEEDS)
-    return {
+def write_grid(folder: Path, name: str, cells: int) -> None:
+    """Write `sweeps/NAME.yaml`, a grid of so many cells (a multiple of 40): models, gates, learning rates, seeds."""
+    study = {
         "title": f"A grid of {cells} cells",
-        "base": _BASE,
+        "base": ["norm=an_bn", "recipe=vanilla", "data=imagenet"],
         "seeds": list(range(_SEEDS)),
         "grid": {
             "model": ["resnet50", "resnet101"],
             "norm.attention.gate": ["hsigmoid", "softmax"],
-            "recipe.lr": [round(0.001 * (index + 1), 6) for index in range(lrs)],
+            "recipe.lr": [round(0.001 * (index + 1), 6) for index in range(cells // (4 * _SEEDS))],
         },
     }
-
-
-def write_study(folder: Path, cells: int, name: str = "grid") -> None:
-    """Write `sweeps/NAME.yaml`."""
     path = folder / "sweeps" / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dump_yaml(grid(cells)), encoding="utf-8")
+    path.write_text(dump_yaml(study), encoding="utf-8")
 
 
-def write_store(root: Path, cells: int, epochs: int = EPOCHS) -> None:
-    """Write the run of every cell of a grid."""
-    study, composer, metrics = grid(cells), Composer(), _metrics(epochs)
-    factors = [[f"{key}={value}" for value in values] for key, values in study["grid"].items()]
-    seeds = [f"seed={seed}" for seed in study["seeds"]]
-    for index, words in enumerate(itertools.product(*factors, seeds)):
-        composed = composer.compose([*_BASE, *words])
-        cell = {"config": plain(composed.cell), "choices": dict(composed.choices)}
-        _write_run(root / "runs" / cell_id(composed.cell), cell, metrics, index)
+def write_runs(root: Path, cells: Iterable[Cell], *, unfinished: int = 0, epochs: int = 100) -> None:
+    """Write the run folders of cells, each with the metrics of its epochs.
+
+    Args:
+        root: of the store.
+        cells: of a plan.
+        unfinished: every so many-th run is interrupted or failed; 0: all are finished.
+        epochs: lines of metrics of a finished run.
+    """
+    metrics = _metrics(epochs)
+    for index, cell in enumerate(cells):
+        run = root / "runs" / cell.id
+        (run / "claims").mkdir(parents=True)
+        (run / "claims" / "1").write_text(json.dumps(_HOLDER))
+        os.utime(run / "claims" / "1", _LONG_AGO)
+        _write(run / "cell.json", {"config": plain(cell.config), "choices": dict(cell.choices)})
+        (run / "env.jsonl").write_text(canonical_json(_attempt()) + "\n")
+        ended = not unfinished or index % unfinished
+        (run / "metrics.jsonl").write_text("".join(metrics if ended else metrics[: 10 + index % 50]))
+        if ended:
+            _write(run / "result.json", _result(index, epochs))
+        elif index % (2 * unfinished):
+            (run / "error.txt").write_text("training diverged: the loss is nan (step 1234)\n")
 
 
-def _write_run(run: Path, cell: dict[str, Any], metrics: list[str], index: int) -> None:
-    (run / "claims").mkdir(parents=True)
-    (run / "claims" / "1").write_text(json.dumps(_HOLDER))
-    os.utime(run / "claims" / "1", _LONG_AGO)
-    (run / "cell.json").write_text(json.dumps(cell, indent=1, sort_keys=True) + "\n")
-    (run / "env.jsonl").write_text(canonical_json(_attempt()) + "\n")
-    ended = index % 10 < 9
-    (run / "metrics.jsonl").write_text("".join(metrics if ended else metrics[: 10 + index % 50]))
-    if ended:
-        (run / "result.json").write_text(json.dumps(_result(index), indent=1, sort_keys=True) + "\n")
-    elif index % 20 == 9:
-        (run / "error.txt").write_text("training diverged: the loss is nan (step 1234)\n")
+def _write(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def _metrics(epochs: int) -> list[str]:
@@ -91,22 +90,30 @@ def _metrics(epochs: int) -> list[str]:
 def _attempt() -> dict[str, Any]:
     return {
         "attempt": 1, "started_at": "2026-01-01T00:00:00+00:00", "host": "node", "pid": 1, "python": "3.11.7",
-        "torch": "2.6.0", "device": "cpu", "cpu_threads": 1, "code_tree": _CODE, "commit": None,
+        "torch": "2.6.0", "device": "cpu", "cpu_threads": 1, "code_tree": code_tree(), "commit": None,
         "train_fingerprint": "a" * 64, "eval_fingerprint": "b" * 64, "resumed_step": 0,
     }  # fmt: skip
 
 
-def _result(index: int) -> dict[str, Any]:
+def _result(index: int, epochs: int) -> dict[str, Any]:
     last = {
-        "epoch": EPOCHS - 1, "loss": 1.0 + index / 1e5, "top1_error_pct": 23.0 + index % 97 / 100,
+        "epoch": epochs - 1, "loss": 1.0 + index / 1e5, "top1_error_pct": 23.0 + index % 97 / 100,
         "top5_error_pct": 7.0, "samples": 50000,
     }  # fmt: skip
     return {
-        "last": last, "best": last, "steps": EPOCHS * _STEPS, "params": 25_760_000, "macs": 4_090_000_000, "attempt": 1,
-        "train_s": 86400.0, "code_tree": _CODE, "data_fingerprint": "f" * 16, "device": "cpu",
+        "last": last, "best": last, "steps": epochs * _STEPS, "params": 25_760_000, "macs": 4_090_000_000, "attempt": 1,
+        "train_s": 86400.0, "code_tree": code_tree(), "data_fingerprint": "f" * 16, "device": "cpu",
     }  # fmt: skip
 
 
+def write_all(folder: Path) -> None:
+    """Write everything that the benchmarks run on."""
+    for cells in (1000, 10000):
+        write_grid(folder, f"grid{cells}", cells)
+    with chdir(folder):
+        write_runs(folder / "big", make_plan(load_study("grid10000")).cells, unfinished=10)
+        write_runs(folder / "demo", make_plan(load_study("demo")).cells, epochs=4)
+
+
 if __name__ == "__main__":
-    write_study(Path(sys.argv[2]), int(sys.argv[1]))
-    write_store(Path(sys.argv[2]), int(sys.argv[1]))
+    write_all(Path(sys.argv[1]))

@@ -25,6 +25,14 @@ def ablate(
         str | None,
         typer.Option("--as", metavar="NAME", help="Write sweeps/NAME.yaml, the grid that KEY=a,b describes; run it."),
     ] = None,
+    rerun: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rerun",
+            metavar="changed|ROW",
+            help="Archive and run again: what other code than the installed one finished, or a row, by its label.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run; start nothing.")] = False,
     until_resolved: Annotated[
         bool,
@@ -43,6 +51,7 @@ def ablate(
     """Run what a study still needs and print its table. The same command continues what was interrupted."""
     from an_cli.cli.ablating import PARTIAL, ablate_study, print_dry_run
     from an_cli.cli.asked import ask_study, open_store
+    from an_cli.launch import find_reruns
 
     study, overrides = _name_and_overrides(words or [], name)
     asked, opened = ask_study(study, overrides), open_store(store)
@@ -54,12 +63,13 @@ def ablate(
         asked = replace(asked, plan=round_of(asked, opened, rule)[0])
     elif budget is not None:
         raise typer.BadParameter("it belongs to --until-resolved", param_hint="--budget")
+    reruns = find_reruns(asked.plan, opened, rerun or [])
     if dry_run:
-        print_dry_run(asked, opened, json=json)
+        print_dry_run(asked, opened, reruns, json=json)
         return
     command = ["an-cli", "ablate", *([study] if name else []), *(overrides if name else words or [])]
     command += ["--until-resolved"] if until_resolved else []
-    status = ablate_study(asked, opened, command=command, json=json)
+    status = ablate_study(asked, opened, reruns, command=command, json=json)
     if rule is not None and status in (0, PARTIAL):
         from an_cli.cli.rounds import tell
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from an_cli.cli.asked import Asked, print_json, say, statuses
 from an_cli.console.columns import align
 from an_cli.console.live import watching
 from an_cli.launch import (
+    Action,
     Door,
     Phase,
     Reconciliation,
     Snapshot,
     check_data,
     find_costs,
+    made_by_other_code,
     prepare_study,
     reconcile,
     run_cells,
+    set_aside_all,
     settle,
     share_cores,
 )
@@ -28,10 +31,10 @@ from an_cli.store import Status, Store
 FAILED, PARTIAL, INTERRUPTED = 1, 3, 130
 
 
-def print_dry_run(asked: Asked, store: Store, *, json: bool) -> None:
+def print_dry_run(asked: Asked, store: Store, reruns: Mapping[str, int], *, json: bool) -> None:
     """Print what `ablate` would do about every cell."""
     found = statuses(asked.plan, store)
-    wanted = reconcile(asked.plan.cells, found)
+    wanted = reconcile(asked.plan.cells, found, reruns)
     if json:
         cells = [
             {"id": cell.id, "label": cell.label, "status": str(found[cell.id]), "action": str(action)}
@@ -44,22 +47,24 @@ def print_dry_run(asked: Asked, store: Store, *, json: bool) -> None:
     print(wanted.sentence)
 
 
-def ablate_study(asked: Asked, store: Store, *, command: Sequence[str], json: bool) -> int:
+def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, command: Sequence[str], json: bool) -> int:
     """Bring a study to its end and print its table.
 
     Args:
         asked: the study.
         store: where its runs are.
+        reruns: cells to run again (see `find_reruns`).
         command: the words that continue it, for messages.
         json: print the table as JSON.
 
     Returns:
         Exit status: 0, 1 when every cell failed, 3 when some did, 130 when told to stop.
     """
-    wanted = reconcile(asked.plan.cells, statuses(asked.plan, store))
+    wanted = reconcile(asked.plan.cells, statuses(asked.plan, store), reruns)
     say(f"{asked.plan.study}: {wanted.sentence}")
+    _tell_other_code(wanted, store, command)
     if wanted.to_follow:
-        end = _launch(asked, wanted, store)
+        end = _launch(asked, wanted, reruns, store)
         _tell_failures(asked.plan, end)
         if end.stopping:
             say(_stopped(end, command))
@@ -74,11 +79,24 @@ def ablate_study(asked: Asked, store: Store, *, command: Sequence[str], json: bo
     return _exit_status(asked.plan, store)
 
 
-def _launch(asked: Asked, wanted: Reconciliation, store: Store) -> Snapshot:
+def _tell_other_code(wanted: Reconciliation, store: Store, command: Sequence[str]) -> None:
+    kept = [cell for cell, action in wanted.actions if action is Action.KEEP]
+    other = sum(made_by_other_code(store.run(cell.id)) for cell in kept)
+    if other:
+        again = shlex.join([*command, "--rerun", "changed"])
+        say(f"note: {other} finished with other code than what is installed now; run again with: {again}")
+
+
+def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], store: Store) -> Snapshot:
     launch = settle(asked.launch)
     check_data(wanted.to_launch, launch)
     find_costs(asked.plan.cells, store)  # a network that cannot be built is said before anything is started
     share = share_cores([cell.config for cell in wanted.to_follow], launch)
+    again = [cell for cell, action in wanted.actions if action is Action.RERUN]
+    aside = set_aside_all(reruns, again, store)
+    if again:
+        left = f"; {len(again) - len(aside)} left to another process" if len(aside) < len(again) else ""
+        say(f"set aside: {len(aside)}, each in archive/ of its run{left}")
     prepare_study(asked.plan.study, wanted, launch, store)
     if wanted.to_launch:
         threads = "1 thread" if share.threads == 1 else f"{share.threads} threads"

@@ -1,0 +1,108 @@
+"""How long a table of 10,000 runs takes, in all formats: `python benchmarks/report_scale.py [--runs N] [--seeds S]`.
+
+Writes N finished run folders to a temporary store (untimed), then times reading them back (records and per-sample bits),
+comparing and marking the rows, and rendering every format. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from an_cli.config import Composer, plain
+from an_cli.plan import Cell, Plan, PlanRow
+from an_cli.report import Epoch, Measure, Spec, build_table, render
+from an_cli.report.bits import read_bits
+from an_cli.store import PLANES, Attempt, Correct, Evaluation, Result, Store, read_runs
+from an_cli.store.correct import encode
+
+SAMPLES = 2000
+FORMATS = ("markdown", "latex", "terminal", "csv", "json")
+SPEC = Spec(
+    caption=None,
+    columns=(Measure.DESIGN, Measure.SEEDS, Measure.PARAMS, Measure.MACS, Measure.TOP1, Measure.TOP5, Measure.GAIN, Measure.DIFFERS),
+    epoch=Epoch.LAST,
+    decimals=2,
+)  # fmt: skip
+
+
+def make_plan(rows: int, seeds: int) -> Plan:
+    """Rows that differ in weight decay, one cell per seed."""
+    composer = Composer()
+    composed = composer.compose(["model=resnet_small", "recipe=demo", "data=fashion_mnist_small"])
+    cells, lines = [], []
+    for row in range(rows):
+        recipe = dataclasses.replace(composed.cell.recipe, weight_decay=(row + 1) * 1e-7)
+        ids = []
+        for seed in range(seeds):
+            config = dataclasses.replace(composed.cell, recipe=recipe, seed=seed)
+            ids.append(f"{row:08x}{seed:08x}")
+            cells.append(Cell(config=config, id=ids[-1], label=f"row={row},seed={seed}", choices=composed.choices))
+        lines.append(
+            PlanRow(
+                label=f"row {row}", kind="trained", group="", baseline=row == 0, gain_over="row 0", differs=(),
+                cells=tuple(ids), published=None, note="", set=(f"recipe.weight_decay={row + 1}e-7",),
+            )
+        )  # fmt: skip
+    return Plan(study="scale", title="A large table", lineage=(), rows=tuple(lines), cells=tuple(cells))
+
+
+def write_runs(plan: Plan, store: Store) -> None:
+    """Finished runs with error rates around 20 %, and their bits."""
+    generator = np.random.default_rng(0)
+    attempt = Attempt(
+        attempt=1, started_at="2026-01-01T00:00:00+00:00", host="node", pid=1, python="3.11", torch="2", device="cpu",
+        cpu_threads=1, code_tree="c0de", commit=None, train_fingerprint="7ra1n", eval_fingerprint="e7a1", resumed_step=0,
+    )  # fmt: skip
+    for cell in plan.cells:
+        wrong = generator.random(SAMPLES) < generator.normal(0.2, 0.005)
+        far = wrong & (generator.random(SAMPLES) < 0.1)
+        planes = dict(zip(PLANES, [np.packbits(~one).tobytes() for one in (wrong, far)] * 2, strict=True))
+        pct = [100 * int(one.sum()) / SAMPLES for one in (wrong, far)]
+        last = Evaluation(epoch=3, loss=0.5, top1_error_pct=pct[0], top5_error_pct=pct[1], samples=SAMPLES)
+        result = Result(
+            last=last, best=last, steps=400, params=78_123, macs=12_345_678, attempt=1, train_s=9.5, code_tree="c0de",
+            data_fingerprint="da7a", device="cpu",
+        )  # fmt: skip
+        run = store.run(cell.id)
+        run.path.mkdir(parents=True)
+        run.cell.write_text(json.dumps({"config": plain(cell.config), "choices": dict(cell.choices)}))
+        run.attempts.write_text(json.dumps(plain(attempt)) + "\n")
+        run.result.write_text(json.dumps(plain(result)))
+        run.correct.write_bytes(encode(Correct(SAMPLES, "e7a1", planes)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--seeds", type=int, default=3)
+    asked = parser.parse_args()
+    plan = make_plan(asked.runs // asked.seeds, asked.seeds)
+    taken = {}
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        write_runs(plan, store)
+        start = time.perf_counter()
+        records = read_runs(store, (cell.id for cell in plan.cells))
+        taken["read_records_s"] = time.perf_counter() - start
+        start = time.perf_counter()
+        bits = read_bits(store, records)
+        taken["read_bits_s"] = time.perf_counter() - start
+    start = time.perf_counter()
+    table = build_table(plan, records, {}, SPEC, bits=bits)
+    taken["build_s"] = time.perf_counter() - start
+    start = time.perf_counter()
+    sizes = {format: len(render(table, format)) for format in FORMATS}
+    taken["render_s"] = time.perf_counter() - start
+    total = taken["build_s"] + taken["render_s"]
+    print(json.dumps({"runs": len(plan.cells), "seeds": asked.seeds, **taken, "build_and_render_s": total, "bytes": sizes}))
+
+
+if __name__ == "__main__":
+    main()
