@@ -1,7 +1,8 @@
 """Runs on this machine: through one warm worker, at most N at once, each isolated from the others' ends.
 
 What a run came to is read off its folder; the exit status only says when to look. A run that a signal killed, or whose
-worker was lost, is continued up to three times; one that failed cleanly is not tried again in the same command.
+worker was lost, is continued as often as the cause allows; one that failed cleanly is not tried again in the same
+command.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from enum import StrEnum
 from signal import Signals
 
 from an_cli.errors import LaunchError
+from an_cli.launch.causes import BUDGETS, Cause, cause_of, memory_kills, signal_name, write_down
 from an_cli.launch.door import Door
 from an_cli.launch.stopping import Stops, listening
 from an_cli.launch.warm import Event, WarmWorker
 from an_cli.store import Progress, RunFolder, Status, read_progress, status_of
 
 BUSY = 75  # exit status of a run that another attempt holds
-CONTINUATIONS = 3  # of one run, after signals and lost workers
 RESTARTS = 2  # of the worker, without a run ended in between
 TICK_S = 0.5
 _STOPPED = {128 + number for number in Signals}  # exit statuses of runs that saved because a signal told them to
@@ -96,7 +97,8 @@ class _Crew:
         self._queue = deque(runs)
         self._running: dict[RunFolder, int] = {}  # run -> pid, 0 until it is known
         self._elsewhere: set[RunFolder] = set()
-        self._continued: Counter[RunFolder] = Counter()
+        self._continued: Counter[tuple[RunFolder, Cause]] = Counter()
+        self._memory_kills = memory_kills()
         self._worker: WarmWorker | None = None
         self._deaths, self._stopping, self._told_at = 0, False, 0.0
 
@@ -187,22 +189,33 @@ class _Crew:
         elif status == BUSY and not self._stopping:
             self._settle(run, status_of(run))
         elif status < 0 or status in _STOPPED:
-            self._again(run, f"killed by {_signal_name(-status if status < 0 else status - 128)}")
-        elif status == 0:
-            self._set(run, Phase.FAILED, "ended without a result; see log.txt")
+            number = -status if status < 0 else status - 128
+            cause = cause_of(number, memory_ran_out=self._memory_ran_out())
+            self._again(run, cause, f"{cause} ({signal_name(number)})")
+        elif status != 0 and _cause(run):
+            self._set(run, Phase.FAILED, _cause(run))
         else:
-            self._set(run, Phase.FAILED, _cause(run) or f"ended with exit status {status}; see log.txt")
+            self._fail(run, f"ended {f'with exit status {status}' if status else 'without a result'}; see log.txt")
 
-    def _again(self, run: RunFolder, cause: str) -> None:
+    def _memory_ran_out(self) -> bool:
+        before, self._memory_kills = self._memory_kills, memory_kills()
+        return self._memory_kills > before
+
+    def _fail(self, run: RunFolder, cause: str) -> None:
+        """Give a run up that has not said itself why."""
+        write_down(run, cause)
+        self._set(run, Phase.FAILED, cause)
+
+    def _again(self, run: RunFolder, cause: Cause, text: str) -> None:
         if self._stopping:
             untouched = status_of(run) in (Status.MISSING, Status.WAITING)
             self._set(run, Phase.QUEUED if untouched else Phase.INTERRUPTED)
             return
-        self._continued[run] += 1
-        if self._continued[run] > CONTINUATIONS:
-            self._set(run, Phase.FAILED, f"{cause}, {self._continued[run]} times; the last state is kept")
+        self._continued[run, cause] += 1
+        if self._continued[run, cause] > BUDGETS[cause]:
+            self._fail(run, f"{text}, {self._continued[run, cause]} times; the last state is kept")
             return
-        self._set(run, Phase.QUEUED, cause)
+        self._set(run, Phase.QUEUED, text)
         self._queue.append(run)
 
     def _lose(self, worker: WarmWorker) -> None:
@@ -223,7 +236,7 @@ class _Crew:
             elif found is Status.FINISHED:
                 self._set(run, Phase.FINISHED)
             else:
-                self._again(run, "its worker was lost")
+                self._again(run, Cause.LOST, Cause.LOST)
         self._deaths += 1
         if self._deaths > RESTARTS:
             self._give_up(f"the worker was lost {self._deaths} times in a row")
@@ -248,10 +261,6 @@ class _Crew:
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(runs=tuple(self._states.values()), stopping=self._stopping)
-
-
-def _signal_name(number: int) -> str:
-    return Signals(number).name if number in set(Signals) else f"signal {number}"
 
 
 def _cause(run: RunFolder) -> str:

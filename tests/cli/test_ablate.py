@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from an_cli.files import read_json
-from tests.cli.conftest import Call
+from tests.cli.conftest import BASE, FAKE, Call
 
 
 def script(call: Call, folder: Path, deeds: dict[str, list[str]]) -> None:
@@ -127,3 +130,62 @@ def test_missing_data_is_said_before_anything_starts(call: Call, folder: Path) -
     assert ended.status == 1
     assert "imagenet is not a folder (launch.data_root) -> set launch.data_root=DIR" in ended.err
     assert not (folder / "runs").exists()
+
+
+def test_each_failure_is_marked_with_its_cause_and_only_the_failures_are_repaired(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"label": "sound", "baseline": True}]
+    rows += [
+        {"label": label, "set": [f"recipe.lr={lr}"]}
+        for label, lr in (("crashing", 0.1), ("greedy", 0.2), ("without data", 0.4))
+    ]
+    (folder / "sweeps" / "tiny.yaml").write_text(json.dumps({"title": "Tiny", "base": BASE, "rows": rows}))
+    deeds = {"crashing": ["crash", "crash", "finish"], "greedy": ["killed", "killed", "finish"]}
+    script(call, folder, {**deeds, "without data": ["lose its data"]})
+    ticks = count()
+    monkeypatch.setattr("an_cli.launch.local.memory_kills", lambda: next(ticks))
+    first = call("ablate", "tiny", "launch.processes=1")
+    assert first.status == 3
+    for row, cause in (
+        ("crashing", "crashed (SIGSEGV), 2 times"),
+        ("greedy", "out of memory (SIGKILL), 2 times"),
+        ("without data", "data/train is not a folder"),
+    ):
+        assert cause in first.err
+        assert cause in first.out, f"the table does not say why {row} failed"
+    assert "20.00" in first.out
+    assert attempts(folder) == 1 + 2 + 2 + 1
+    lost = next(path.parent for path in folder.glob("runs/*/error.txt") if "data/train" in path.read_text())
+    (lost / "data").mkdir()  # the repair
+    second = call("ablate", "tiny", "launch.processes=1")
+    assert second.status == 0
+    assert "4 cells: 1 finished, 3 to retry" in second.err
+    assert attempts(folder) == 1 + 3 + 3 + 2
+
+
+EIGHT = """
+import functools, json, sys
+import an_cli.cli.ablating, an_cli.launch.costs
+from an_cli.cli.__main__ import main
+from an_cli.launch import Door
+fake = functools.partial(Door, command=tuple(json.loads(sys.argv[1])))
+an_cli.cli.ablating.Door = an_cli.launch.costs.Door = fake
+sys.exit(main(["ablate", "tiny", "launch.processes=2"]))
+"""
+
+
+def test_eight_commands_at_once_run_every_cell_once(folder: Path) -> None:
+    command = [sys.executable, "-c", EIGHT, json.dumps(FAKE)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    crowd = [
+        subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(8)
+    ]
+    ended = [(one.communicate(), one.returncode) for one in crowd]
+    assert [status for _, status in ended] == [0] * 8, ended
+    assert len({out for (out, _), _ in ended}) == 1  # eight times the same table
+    assert attempts(folder) == 3
+    assert len(list(folder.glob("runs/*"))) == 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -62,6 +63,14 @@ def perform(run: RunFolder, deed: str) -> int:
             return 0
         case "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "crash":
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "lose its data":
+            if not (run.path / "data").exists():
+                run.error.write_text("data/train is not a folder\n")
+                return 1
+            return finish(run)
         case "kill the worker":
             os.kill(os.getppid(), signal.SIGKILL)
             return 1

@@ -6,12 +6,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count, cycle
 
 import pytest
 
 from an_cli.errors import LaunchError
 from an_cli.launch import Door, Phase, Snapshot, run_cells
+from an_cli.launch.causes import memory_kills
 from an_cli.store import RunFolder, Status, status_of, take
 
 Scripted = Callable[..., RunFolder]
@@ -74,8 +76,42 @@ def test_a_run_that_is_always_killed_is_given_up_after_three_continuations(
     runs = [scripted("killed"), scripted("finish")]
     end = launch(fake_door, runs)
     assert phases(end) == [Phase.FAILED, Phase.FINISHED]
-    assert "SIGKILL" in end.runs[0].cause
+    assert end.runs[0].cause == "killed (SIGKILL), 4 times; the last state is kept"
     assert attempts_of(runs[0]) == 4
+    assert status_of(runs[0]) is Status.FAILED  # the launcher wrote down what the run could not
+    assert runs[0].error.read_text() == end.runs[0].cause + "\n"
+
+
+@pytest.mark.parametrize(
+    ("deed", "kills", "attempts", "cause"),
+    [
+        ("crash", [0], 2, "crashed (SIGSEGV), 2 times; the last state is kept"),
+        ("killed", count(), 2, "out of memory (SIGKILL), 2 times; the last state is kept"),
+        ("empty", [0], 1, "ended without a result; see log.txt"),
+    ],
+)
+def test_every_cause_has_its_budget_and_is_written_down(
+    deed: str,
+    kills: Iterable[int],
+    attempts: int,
+    cause: str,
+    fake_door: Door,
+    scripted: Scripted,
+    attempts_of: Attempts,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counter = cycle(kills)
+    monkeypatch.setattr("an_cli.launch.local.memory_kills", lambda: next(counter))
+    run = scripted(deed)
+    end = launch(fake_door, [run])
+    assert (phases(end), end.runs[0].cause) == ([Phase.FAILED], cause)
+    assert attempts_of(run) == attempts
+    assert status_of(run) is Status.FAILED
+    assert run.error.read_text() == cause + "\n"
+
+
+def test_kills_for_memory_are_counted_by_the_kernel() -> None:
+    assert memory_kills() >= 0
 
 
 def test_a_lost_worker_is_replaced_and_its_runs_go_on(
