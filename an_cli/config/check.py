@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from an_cli.config.check_model import Misfit, model_misfits, positive
+from an_cli.config.check_slurm import slurm_misfits
 from an_cli.config.schema import (
     AttentionConfig,
     Augment,
@@ -156,4 +157,6 @@ def check_launch(launch: LaunchConfig) -> LaunchConfig:
         raise ConfigError(
             f"{launch.checkpoint_interval_s} is not positive", where="launch.checkpoint_interval_s", now="seconds"
         )
+    for where, what, now in slurm_misfits(launch):
+        raise ConfigError(what, where=where, now=now)
     return launch

@@ -282,7 +282,10 @@ class CellConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchConfig:
-    """Where and how runs are started. Never part of an id."""
+    """Where and how runs are started. Never part of an id.
+
+    The second half is what a SLURM cluster is asked for, in the words of sbatch; null leaves it to the cluster.
+    """
 
     processes: int | None
     device: Device
@@ -290,3 +293,22 @@ class LaunchConfig:
     ranks: int
     loader_workers: int
     checkpoint_interval_s: float
+
+    partition: str | None
+    account: str | None
+    qos: str | None
+    constraint: str | None
+    exclude: str | None
+    wckey: str | None
+    time_min: int
+    nodes: int
+    gpus_per_node: int
+    cpus_per_task: int
+    mem: str | None
+    array_parallelism: int
+    pack: int
+    warn_s: int
+    setup: tuple[str, ...]
+    command_prefix: str | None
+    stage_to: str | None
+    sbatch: tuple[str, ...]

@@ -3,6 +3,7 @@
 from an_cli.launch.costs import Costs, cost_key, find_costs
 from an_cli.launch.door import Door, refusal
 from an_cli.launch.foreground import run_foreground
+from an_cli.launch.launcher import Here, Launcher
 from an_cli.launch.local import Phase, RunState, Snapshot, run_cells
 from an_cli.launch.prepare import Share, check_data, prepare_run, prepare_study, settle, share_cores
 from an_cli.launch.reconcile import Action, Reconciliation, reconcile

@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -36,13 +36,26 @@ class Life(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """A process, named so that a recycled pid is not taken for it."""
+    """A process, named so that a recycled pid is not taken for it.
+
+    A process that a scheduler started also says which job it is (`job`), of which submission of this run, and how often
+    that job was started before (`restart`). `left` is how it ended, once it has said so itself.
+    """
 
     host: str
     boot: str
     namespace: str
     pid: int
     started: str
+    job: str = ""
+    submission: int = 0
+    restart: int = 0
+    left: str = ""
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        """Order among the jobs of a run: SLURM, or the submitter, has given up what came earlier."""
+        return self.submission, self.restart
 
 
 @cache
@@ -70,13 +83,19 @@ def _started(pid: int) -> str:
     return fields[19] if len(fields) > 19 and fields[0] not in ("Z", "X") else ""
 
 
-def this_process() -> Holder:
+def this_process(job: str = "", submission: int = 0, restart: int = 0) -> Holder:
     """The calling process as a holder."""
     host, boot, namespace = _machine()
-    return Holder(host=host, boot=boot, namespace=namespace, pid=os.getpid(), started=_started(os.getpid()))
-
-
-_NOBODY = Holder(host="", boot="", namespace="", pid=0, started="")  # of a claim that was let go
+    return Holder(
+        host=host,
+        boot=boot,
+        namespace=namespace,
+        pid=os.getpid(),
+        started=_started(os.getpid()),
+        job=job,
+        submission=submission,
+        restart=restart,
+    )
 
 
 @dataclass(frozen=True)
@@ -100,18 +119,32 @@ class Claim:
                 now="nothing: the newer attempt goes on, this one stops",
             )
 
-    def release(self) -> None:
-        """Let go: from now on every machine knows that the holder is gone. The number stays taken, which fences."""
-        with suppress(StoreError):
-            self.check()
-            write_json(self.run.claims / str(self.number), asdict(_NOBODY))
-
     def beat(self) -> None:
         """Renew the heartbeat."""
         try:
             os.utime(self.run.claims / str(self.number))
         except OSError:
             self.check()
+
+    def release(self, how: str = "released") -> None:
+        """Let go: from now on every machine knows that the holder is gone. The number stays taken, which fences.
+
+        Args:
+            how: how the attempt ended, in a few words.
+        """
+        holder = read_holder(self.run)
+        with suppress(StoreError):
+            self.check()
+            if holder is not None:
+                write_json(self.run.claims / str(self.number), asdict(replace(holder, left=how)))
+
+
+def read_holder(run: RunFolder) -> Holder | None:
+    """The holder of the newest claim; None when there is none, or it cannot be read."""
+    try:
+        return Holder(**json.loads((run.claims / str(newest_claim(run))).read_text()))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
 
 
 def newest_claim(run: RunFolder) -> int:
@@ -122,8 +155,13 @@ def newest_claim(run: RunFolder) -> int:
         return 0
 
 
-def take(run: RunFolder) -> Claim | None:
+def take(run: RunFolder, holder: Holder | None = None) -> Claim | None:
     """Take the next claim, unless the holder of the newest one may be alive.
+
+    Args:
+        run: the folder.
+        holder: who takes it; None is this process. A later job of this run, or a later start of the same job, takes
+            the claim from an earlier one that may live on: its node was lost, and its next write finds the newer claim.
 
     Returns:
         The claim; None when another attempt holds the folder or was faster.
@@ -132,12 +170,13 @@ def take(run: RunFolder) -> Claim | None:
         StoreError: the folder cannot be written.
     """
     newest = newest_claim(run)
-    if newest and life(run) is not Life.DEAD:
+    holder = holder or this_process()
+    if newest and life(run) is not Life.DEAD and not _supersedes(holder, read_holder(run)):
         return None
     part = part_name(run.claims / "claim")
     try:
         run.claims.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(asdict(this_process())))
+        part.write_text(json.dumps(asdict(holder)))
         try:
             os.link(part, run.claims / str(newest + 1))
         except FileExistsError:
@@ -150,6 +189,10 @@ def take(run: RunFolder) -> Claim | None:
     except OSError as error:
         raise cannot_write(run.claims / "claim", error) from error
     return Claim(run, newest + 1)
+
+
+def _supersedes(new: Holder, old: Holder | None) -> bool:
+    return old is not None and old.submission > 0 and new.turn > old.turn
 
 
 def _remove_older(run: RunFolder, number: int) -> None:
@@ -166,7 +209,17 @@ def life(run: RunFolder) -> Life:
         silent_s = time.time() - path.stat().st_mtime
     except (OSError, ValueError, TypeError, RecursionError):
         return Life.UNKNOWN if newest_claim(run) else Life.DEAD
-    if holder == _NOBODY:
+    return holder_life(holder, silent_s)
+
+
+def holder_life(holder: Holder, silent_s: float) -> Life:
+    """Whether a process lives.
+
+    Args:
+        holder: the process.
+        silent_s: seconds since its last heartbeat, for one that this machine cannot see.
+    """
+    if holder.left:
         return Life.DEAD
     host, boot, namespace = _machine()
     if holder.host == host and holder.boot != boot and silent_s >= 3 * HEARTBEAT_S:

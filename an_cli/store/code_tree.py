@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,12 @@ def code_tree() -> str:
 
 
 def commit() -> str | None:
-    """Commit of the checkout that the package runs from, with "+" when it has changes; None outside a checkout."""
+    """Commit of the checkout that the package runs from, with "+" when it has changes; None outside a checkout.
+
+    A frozen copy is no checkout: its launcher says in AN_CLI_COMMIT what it was copied from.
+    """
+    if told := os.environ.get("AN_CLI_COMMIT"):
+        return told
     if not (PACKAGE.parent / ".git").exists():
         return None
     head = _git("rev-parse", "--short=12", "HEAD")

@@ -44,6 +44,11 @@ class RunFolder:
         return self.path / "claims"
 
     @property
+    def submissions(self) -> Path:
+        """The newest submission to a scheduler, numbered: its token, and why the ones before it ended."""
+        return self.path / "submissions"
+
+    @property
     def attempts(self) -> Path:
         """A line per attempt: machine, versions, code tree, data fingerprint."""
         return self.path / "env.jsonl"
@@ -111,6 +116,16 @@ class Store:
     def costs(self) -> Path:
         """Parameters and MACs by model, norm, input shape and code tree."""
         return self.root / ".an-cli" / "costs"
+
+    @property
+    def code(self) -> Path:
+        """Frozen copies of the source, a folder per distinct tree."""
+        return self.root / ".an-cli" / "code"
+
+    @property
+    def jobs(self) -> Path:
+        """What was handed to the scheduler: a folder per submission, named by its token."""
+        return self.root / ".an-cli" / "jobs"
 
     @property
     def version(self) -> Path:

@@ -1,4 +1,4 @@
-"""The heavy door's verbs: run, serve, cost, model."""
+"""The heavy door's verbs: run, job, serve, cost, model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 USAGE = """usage: python -m an_cli.worker run RUN_DIR    one attempt, in this process
+       python -m an_cli.worker job RUN_DIR...  the runs of one SLURM job, a process each
        python -m an_cli.worker serve           warm: RUN_DIRs as JSON lines on standard input, a process each
        python -m an_cli.worker cost            cell configs as JSON lines -> parameters and MACs
        python -m an_cli.worker model           one cell config as JSON -> its per-stage counts"""
@@ -18,6 +19,10 @@ def main(words: list[str]) -> int:
             from an_cli.worker.run import run_here
 
             return run_here(Path(folder))
+        case ["job", *folders] if folders:
+            from an_cli.worker.job import run_job
+
+            return run_job([Path(folder) for folder in folders])
         case ["serve"]:
             from an_cli.worker.serve import serve
 

@@ -12,10 +12,12 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from an_cli.errors import AnError, Fenced
-from an_cli.store import Claim, RunFolder, RunWriter, Status, status_of, take
+from an_cli.store import Claim, Holder, RunFolder, RunWriter, Status, status_of, take, this_process
 from an_cli.store.claims import HEARTBEAT_S
 from an_cli.train import Interrupted, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
 
@@ -25,15 +27,31 @@ WORD_S = 2.0  # how long the leader waits for another rank's word before it take
 log = logging.getLogger("an_cli.worker")
 
 
-def run_here(folder: Path) -> int:
+@dataclass(frozen=True)
+class Account:
+    """On whose account an attempt is made. Called in the process that makes it.
+
+    Attributes:
+        make_stop: the flag that stops it, listening.
+        holder: who takes the claim.
+    """
+
+    make_stop: Callable[[], StopFlag]
+    holder: Callable[[], Holder]
+
+
+OWN = Account(make_stop=lambda: StopFlag().install(), holder=this_process)
+
+
+def run_here(folder: Path, account: Account = OWN) -> int:
     """Make one attempt, in this process or in as many ranks as the launch settings say; returns the exit status."""
     run = RunFolder(folder.resolve())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     if "RANK" not in os.environ and (ranks := _ranks(run)) > 1:
         from an_cli.worker.ranks import supervise
 
-        return supervise(ranks, lambda: run_rank(run))
-    return run_rank(run)
+        return supervise(ranks, lambda: run_rank(run, account))
+    return run_rank(run, account)
 
 
 def _ranks(run: RunFolder) -> int:
@@ -43,12 +61,12 @@ def _ranks(run: RunFolder) -> int:
         return 1  # the attempt will say what is wrong with the folder
 
 
-def run_rank(run: RunFolder) -> int:
+def run_rank(run: RunFolder, account: Account = OWN) -> int:
     """Make one attempt as the rank that the environment says this process is; returns the exit status."""
-    stop = StopFlag().install()
+    stop = account.make_stop()
     try:
         world = join()
-        claim = take(run) if world.leads and status_of(run) is not Status.FINISHED else None
+        claim = take(run, account.holder()) if world.leads and status_of(run) is not Status.FINISHED else None
     except AnError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -64,24 +82,35 @@ def _attempt(writer: RunWriter, stop: StopFlag, world: World) -> int:
     done = threading.Event()
     if world.leads:
         threading.Thread(target=_beat, args=(writer.claim, done), daemon=True).start()
+    status, how = 1, "failed"
+    try:
+        status, how = _run(writer, stop, world)
+    finally:
+        done.set()
+        if world.leads:
+            writer.claim.release(how)
+    return status
+
+
+def _run(writer: RunWriter, stop: StopFlag, world: World) -> tuple[int, str]:
+    """The exit status, and how the attempt ended in a few words."""
     try:
         result = attempt(writer, stop, world)
         leave(world)
     except Interrupted as told:
         log.info("%s; the same command continues", told)
-        return 128 + told.number
+        return 128 + told.number, f"stopped by signal {told.number}"
     except Fenced as fenced:
         log.info("%s", fenced)
-        return BUSY
+        return BUSY, "fenced"
     except AnError as error:
-        return _failed(writer, str(error), world)
+        return _failed(writer, str(error), world), "failed"
     except Exception as error:
-        return _broken(writer, error, world)
-    finally:
-        done.set()
+        status = _broken(writer, error, world)
+        return status, "lost a rank" if status == LOST else "failed"
     if result is not None:
         log.info("finished: top-1 error %.2f %%", result.last.top1_error_pct)
-    return 0
+    return 0, "finished"
 
 
 def _broken(writer: RunWriter, error: Exception, world: World) -> int:

@@ -92,7 +92,7 @@ class _Server:
             for descriptor in (self._wake, self._wake_end):
                 os.close(descriptor)
             os.setsid()  # Ctrl-C on the terminal reaches the launcher, which decides
-            _redirect(Path(folder) / "log.txt")
+            redirect(Path(folder) / "log.txt")
             status = run_here(Path(folder))
         except BaseException:
             import traceback
@@ -117,7 +117,8 @@ class _Server:
             self._open = False  # the launcher is gone: what runs goes on to its end, nothing new starts
 
 
-def _redirect(log: Path) -> None:
+def redirect(log: Path) -> None:
+    """Let this process write to a log, and read nothing."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)

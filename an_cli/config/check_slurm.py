@@ -1,0 +1,28 @@
+"""What the types cannot say of the settings for SLURM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from an_cli.config.schema import LaunchConfig
+
+
+def slurm_misfits(launch: LaunchConfig) -> Iterator[tuple[str, str, str]]:
+    """Settings out of range, or that do not fit each other: where, what, what now."""
+    for key in ("time_min", "nodes", "cpus_per_task", "array_parallelism", "pack"):
+        if getattr(launch, key) < 1:
+            yield f"launch.{key}", f"{getattr(launch, key)} is below 1", "write 1 or more"
+    for key in ("gpus_per_node", "warn_s"):
+        if getattr(launch, key) < 0:
+            yield f"launch.{key}", f"{getattr(launch, key)} is negative", "write 0 or more"
+    if launch.pack > 1 and launch.nodes > 1:
+        yield "launch.pack", f"{launch.pack} cells in a job of {launch.nodes} nodes", "pack cells on one node only"
+    if launch.warn_s >= 60 * launch.time_min:
+        what = f"{launch.warn_s} s before a limit of {launch.time_min} min"
+        yield "launch.warn_s", what, "warn after the job has begun: a smaller warn_s"
+    for option in launch.sbatch:
+        if option.lstrip("-").partition("=")[0] in _OURS:
+            yield "launch.sbatch", f"{option!r} is an-cli's own option", f"an-cli sets {', '.join(sorted(_OURS))}"
+
+
+_OURS = {"array", "comment", "dependency", "export", "job-name", "output", "error", "open-mode", "parsable", "requeue"}

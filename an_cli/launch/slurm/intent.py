@@ -1,0 +1,178 @@
+"""What is on disk before sbatch is called, so that a job can be found again whatever happens to its submitter.
+
+A folder `.an-cli/jobs/<token>/` per array: `intent.json` first; then `tasks` (a line of run folders per element) and
+`job.sh`; an empty `called` just before sbatch; `job` with the id once it is known, or `refused` with what SLURM said.
+The token is part of the job's name.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from an_cli.errors import AnError
+from an_cli.files import cannot_write, read_json, sync_folder, write_atomic, write_json
+from an_cli.store import Holder, Life, RunFolder, Store, holder_life, this_process
+
+SBATCH_GONE_S = 75.0  # after so long no sbatch of a lost submitter can still be at work (see `scheduler.Commands`)
+_TOKEN = re.compile(r"\.([0-9a-f]{12})$")
+
+
+@dataclass(frozen=True)
+class Intent:
+    """The folder of one array."""
+
+    folder: Path
+
+    @property
+    def token(self) -> str:
+        """Names the folder, and ends the job's name."""
+        return self.folder.name
+
+    @property
+    def script(self) -> Path:
+        """What sbatch is given."""
+        return self.folder / "job.sh"
+
+    @property
+    def tasks(self) -> Path:
+        """Run folders, a line per element of the array, separated by tabs."""
+        return self.folder / "tasks"
+
+    @property
+    def called(self) -> Path:
+        """Exists once sbatch may have been called."""
+        return self.folder / "called"
+
+    def announce(self, study: str, about: Mapping[str, Any]) -> None:
+        """Make the folder, and say who submits what. On disk when this returns.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True)
+            sync_folder(self.folder.parent)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+        value = {"study": study, "submitter": asdict(this_process()), "created_at": time.time(), **about}
+        write_json(self.folder / "intent.json", value)
+
+    def prepare(self, script: str, tasks: Sequence[Sequence[RunFolder]]) -> None:
+        """Write what the job will read."""
+        lines = ["\t".join(str(run.path) for run in runs) for runs in tasks]
+        write_atomic(self.tasks, "".join(f"{line}\n" for line in lines))
+        write_atomic(self.script, script)
+
+    def call(self) -> None:
+        """From here on the job may exist."""
+        write_atomic(self.called, b"")
+
+    def accept(self, job: str) -> None:
+        """The job exists, under this id."""
+        write_atomic(self.folder / "job", f"{job}\n")
+
+    def refuse(self, what: str) -> None:
+        """The job does not exist, and never will."""
+        write_atomic(self.folder / "refused", f"{what}\n")
+
+
+def new_intent(store: Store) -> Intent:
+    """An intent with a token of its own; nothing is on disk yet."""
+    return Intent(store.jobs / secrets.token_hex(6))
+
+
+def job_name(study: str, token: str) -> str:
+    """The job's name in the queue: what people read, then the token."""
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', study)[:40]}.{token}"
+
+
+def token_of(name: str) -> str:
+    """The token in a job's name; empty when the job is none of ours."""
+    found = _TOKEN.search(name.strip())
+    return found[1] if found else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the disk says of a submission.
+
+    Attributes:
+        job: the array's id; None while it is not known.
+        refused: what SLURM said when it did not take the job.
+        submitting: its submitter, or the sbatch of a submitter that died, may still be at work.
+        called: sbatch may have been called.
+        age_s: seconds since the last of these happened.
+    """
+
+    job: str | None
+    refused: str | None
+    submitting: bool
+    called: bool
+    age_s: float
+
+
+def read_intent(store: Store, token: str) -> Known:
+    """What the disk says of a submission; an intent that is not there was never called."""
+    intent = Intent(store.jobs / token)
+    job, refused = _text(intent.folder / "job"), _text(intent.folder / "refused")
+    called = intent.called.exists()
+    settled = job is not None or refused is not None
+    latest = intent.folder / ("job" if job else "called" if called else "intent.json")
+    age_s = _age_s(latest)
+    return Known(
+        job=job,
+        refused=refused,
+        submitting=not settled and _at_work(intent, called, age_s),
+        called=called,
+        age_s=age_s,
+    )
+
+
+def _at_work(intent: Intent, called: bool, age_s: float) -> bool:
+    try:
+        value = read_json(intent.folder / "intent.json")
+        submitter = Holder(**value["submitter"])
+    except (AnError, TypeError, KeyError):
+        return age_s < SBATCH_GONE_S
+    life = holder_life(submitter, age_s)
+    if life is Life.DEAD and submitter.host == this_process().host and submitter.boot == this_process().boot:
+        return called and _named_in_a_process(intent.token)
+    if life is Life.DEAD:
+        return called and age_s < SBATCH_GONE_S
+    # It lives as far as is known; a submitter on a machine that cannot be seen is given up after the same time.
+    return life is Life.ALIVE or age_s < SBATCH_GONE_S
+
+
+def _named_in_a_process(token: str) -> bool:
+    """Whether a process of this machine has the token on its command line: an sbatch that outlived its submitter."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and token.encode() in _command_line(entry) and b"sbatch" in _command_line(entry):
+            return True
+    return False
+
+
+def _command_line(entry: Path) -> bytes:
+    try:
+        return (entry / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text().strip() or None
+    except OSError:
+        return None
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return max(0.0, time.time() - path.stat().st_mtime)
+    except OSError:
+        return float("inf")

@@ -1,0 +1,202 @@
+"""What is known of one run under SLURM, from all sources together. Pure but for reading the run's folder.
+
+The queue, the accounts, the run's own records and its heartbeat are four witnesses. A run is over when its result is
+there, or a scheduler says so; never because somebody is silent. What is not known is UNKNOWN, and stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from an_cli.launch.slurm.intent import Known
+from an_cli.launch.slurm.observe import Observation, Row
+from an_cli.launch.slurm.states import NEVER_REASONS, Cause, Stage, is_held, meaning
+from an_cli.store import Holder, Life, RunFolder, Submission, life, read_holder
+
+ABSENT_S = 15.0  # a job must be missing for so long, in at least two looks, before anybody asks whether it is gone
+VISIBLE_S = 60.0  # a result may take so long to be seen on a shared disk
+
+
+class Standing(StrEnum):
+    """Where a run stands under the scheduler."""
+
+    NEW = "new"  # no submission stands for it
+    SUBMITTING = "submitting"
+    QUEUED = "queued"
+    HELD = "held"
+    RUNNING = "running"
+    FINISHED = "finished"
+    ENDED = "ended"  # its job is over and there is no result
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A run's standing, why, and where."""
+
+    standing: Standing
+    cause: Cause | None = None
+    detail: str = ""
+    job: str = ""
+    node: str = ""
+    in_doubt: bool = False  # more looks will tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the disk says of a submitted run.
+
+    Attributes:
+        submission: that stands for it.
+        known: its intent.
+        finished: the result is there.
+        life: of the newest claim's holder.
+        holder: of the newest claim.
+        error: first line of `error.txt`.
+    """
+
+    submission: Submission
+    known: Known
+    finished: bool
+    life: Life
+    holder: Holder | None
+    error: str
+
+
+def gather(run: RunFolder, submission: Submission, known: Known) -> Evidence:
+    """Read a run's folder."""
+    return Evidence(
+        submission=submission,
+        known=known,
+        finished=run.result.exists(),
+        life=life(run),
+        holder=read_holder(run),
+        error=_first_line(run),
+    )
+
+
+def judge(
+    evidence: Evidence, seen: Observation, *, now: float, since_s: float, gone: Mapping[str, bool] | None = None
+) -> Verdict:
+    """The standing of a submitted run.
+
+    Args:
+        evidence: what the disk says.
+        seen: what the scheduler says.
+        now: seconds since the epoch.
+        since_s: for how long it has looked as it does: missing from the queue, or over without a result.
+        gone: array id -> whether the controller, asked for it by id, says that there is no such job.
+    """
+    if evidence.finished:
+        return Verdict(standing=Standing.FINISHED)
+    key = (evidence.submission.token, evidence.submission.task)
+    if seen.queue is None:
+        return _without_queue(evidence, seen)
+    row = seen.queue.get(key)
+    if row is not None:
+        return _by_row(evidence, row, since_s)
+    if evidence.known.job is None:
+        return _not_accepted(evidence, seen, now, since_s)
+    account = (seen.accounts or {}).get(key)
+    if account is not None and meaning(account.state).stage is Stage.OVER:
+        return _by_row(evidence, account, since_s)
+    return _missing(evidence, seen, account, now, since_s, gone or {})
+
+
+def _without_queue(evidence: Evidence, seen: Observation) -> Verdict:
+    job = _job(evidence)
+    if evidence.life is Life.ALIVE:
+        return Verdict(standing=Standing.RUNNING, detail="by its heartbeat", job=job)
+    if evidence.known.submitting:
+        return Verdict(standing=Standing.SUBMITTING, job=job)
+    if evidence.known.refused is not None:
+        return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail=evidence.known.refused)
+    return Verdict(standing=Standing.UNKNOWN, detail=seen.trouble or "SLURM was not asked", job=job)
+
+
+def _by_row(evidence: Evidence, row: Row, since_s: float) -> Verdict:
+    said = meaning(row.state)
+    match said.stage:
+        case Stage.WAITING if is_held(row.state, row.reason):
+            detail = f"{row.reason}; release it with: scontrol release {row.job}"
+            return Verdict(standing=Standing.HELD, detail=detail, job=row.job)
+        case Stage.WAITING:
+            hopeless = any(reason in row.reason for reason in NEVER_REASONS)
+            detail = f"{row.reason}: it will never start; scancel {row.job}" if hopeless else row.reason
+            return Verdict(standing=Standing.QUEUED, detail=detail, job=row.job)
+        case Stage.ACTIVE:
+            return Verdict(standing=Standing.RUNNING, detail=row.state.lower(), job=row.job, node=row.node)
+        case Stage.UNKNOWN:
+            return Verdict(standing=Standing.UNKNOWN, detail=f"SLURM says {row.state!r}", job=row.job, node=row.node)
+        case Stage.OVER:
+            assert said.cause is not None
+            return _over(evidence, row, said.cause, since_s)
+
+
+def _over(evidence: Evidence, row: Row, said: Cause, since_s: float) -> Verdict:
+    """SLURM knows that the job ended; the run knows how, where SLURM only saw an exit status."""
+    mine = evidence.holder is not None and evidence.holder.job == row.job
+    left = evidence.holder.left if evidence.holder is not None and mine else ""
+    if not mine and evidence.life is Life.ALIVE and said in (Cause.COMPLETED, Cause.CRASH):
+        return Verdict(standing=Standing.RUNNING, detail="another process holds it", job=row.job, node=row.node)
+    cause, detail = said, row.state
+    if said in (Cause.CRASH, Cause.COMPLETED):
+        if left == "failed":
+            cause, detail = Cause.CRASH, evidence.error
+        elif left.startswith("stopped"):
+            cause, detail = Cause.TIME_LIMIT, f"{left}, and not requeued"
+        elif said is Cause.CRASH and mine:
+            cause, detail = Cause.KILLED, f"ended without a word (exit {row.exit or 'unknown'})"
+        elif said is Cause.COMPLETED and since_s < VISIBLE_S:
+            return Verdict(standing=Standing.UNKNOWN, detail="its job is over; waiting to see its result", job=row.job)
+    return Verdict(standing=Standing.ENDED, cause=cause, detail=detail, job=row.job, node=row.node)
+
+
+def _not_accepted(evidence: Evidence, seen: Observation, now: float, since_s: float) -> Verdict:
+    """No id is on record and the queue does not have the token."""
+    known = evidence.known
+    if known.refused is not None:
+        return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail=known.refused)
+    if known.submitting:
+        return Verdict(standing=Standing.SUBMITTING)
+    if not known.called:
+        return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail="its submitter ended before sbatch")
+    if (seen.accounts or {}).get((evidence.submission.token, evidence.submission.task)) is not None:
+        return Verdict(standing=Standing.UNKNOWN, detail="in the accounts, and not in the queue")
+    if seen.at < now - known.age_s or since_s < ABSENT_S:
+        detail = "its submitter ended during sbatch; looking for its job"
+        return Verdict(standing=Standing.UNKNOWN, detail=detail, in_doubt=True)
+    return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail="its submitter ended, and no job came of it")
+
+
+def _missing(
+    evidence: Evidence, seen: Observation, account: Row | None, now: float, since_s: float, gone: Mapping[str, bool]
+) -> Verdict:
+    """The job was accepted, and the queue does not have it; the accounts do not say that it is over."""
+    job = _job(evidence)
+    if seen.at <= now - evidence.known.age_s + 1.0:
+        return Verdict(standing=Standing.QUEUED, detail="just submitted", job=job)
+    if evidence.life is Life.ALIVE:
+        return Verdict(standing=Standing.RUNNING, detail="by its heartbeat", job=job)
+    holder = evidence.holder
+    if holder is not None and holder.left and holder.job == job and since_s >= ABSENT_S:
+        cause = Cause.CRASH if holder.left == "failed" else Cause.PREEMPTED
+        return Verdict(standing=Standing.ENDED, cause=cause, detail=evidence.error or holder.left, job=job)
+    if since_s >= ABSENT_S and gone.get(evidence.known.job or "", False) and evidence.life is Life.DEAD:
+        detail = f"neither squeue nor scontrol knows it{f'; sacct says {account.state}' if account else ''}"
+        return Verdict(standing=Standing.ENDED, cause=Cause.LOST, detail=detail, job=job)
+    detail = f"not in the queue; {seen.trouble or 'not known to be over'}"
+    return Verdict(standing=Standing.UNKNOWN, detail=detail, job=job, in_doubt=True)
+
+
+def _job(evidence: Evidence) -> str:
+    return f"{evidence.known.job}_{evidence.submission.task}" if evidence.known.job else ""
+
+
+def _first_line(run: RunFolder) -> str:
+    try:
+        return run.error.read_text(errors="replace").strip().partition("\n")[0]
+    except OSError:
+        return ""

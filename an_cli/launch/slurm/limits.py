@@ -1,0 +1,58 @@
+"""What this cluster allows, asked once per command from `scontrol show config`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from an_cli.launch.slurm.scheduler import Scheduler
+
+DEFAULT_MAX_ARRAY = 1001  # SLURM's own
+_LINE = re.compile(r"^(\w+)\s*=\s*(.*?)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A cluster's settings.
+
+    Attributes:
+        max_array: elements that an array may have: MaxArraySize is a cap on the index, which starts at 0 here.
+        accounting: whether sacct has anything to say.
+        requeue: whether a job may be requeued.
+        told: whether the cluster has said all this; else these are SLURM's defaults.
+    """
+
+    name: str
+    version: str
+    max_array: int
+    accounting: bool
+    requeue: bool
+    kill_wait_s: int
+    preempt_mode: str
+    told: bool
+
+
+def ask_cluster(scheduler: Scheduler) -> Cluster:
+    """The settings of the cluster; SLURM's defaults where it gives no answer."""
+    said = scheduler("scontrol", "show", "config")
+    return read_config(said.out if said.status == 0 else "")
+
+
+def read_config(text: str) -> Cluster:
+    """Read what `scontrol show config` prints; what is missing or odd becomes SLURM's default."""
+    found = {match[1]: match[2] for match in _LINE.finditer(text)}
+    return Cluster(
+        name=found.get("ClusterName", ""),
+        version=found.get("SLURM_VERSION", ""),
+        max_array=max(1, _number(found.get("MaxArraySize", ""), DEFAULT_MAX_ARRAY)),
+        accounting=not found.get("AccountingStorageType", "").endswith("none") if found else True,
+        requeue=_number(found.get("JobRequeue", ""), 1) != 0,
+        kill_wait_s=_number(found.get("KillWait", ""), 30),
+        preempt_mode=found.get("PreemptMode", ""),
+        told=bool(found),
+    )
+
+
+def _number(text: str, default: int) -> int:
+    match = re.match(r"\d+", text)
+    return int(match[0]) if match else default

@@ -1,0 +1,219 @@
+"""What the scheduler says of this user's jobs: at most two calls, shared by all an-cli processes of the user.
+
+An answer that cannot be read is no answer. A job that an answer leaves out is not over: the observation only remembers
+since when it is missing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from an_cli.errors import AnError
+from an_cli.files import write_atomic
+from an_cli.launch.slurm.intent import token_of
+from an_cli.launch.slurm.scheduler import Scheduler
+from an_cli.store import Store
+
+FRESH_S = 5.0
+_QUEUE = "%F|%K|%j|%T|%N|%S|%r"
+_ACCOUNTS = "JobID,JobName,State,ExitCode,Submit,NodeList"
+_SUBMIT_SLACK_S = 86400  # sacct is asked from a day before the oldest job in question
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One job, or element of an array, as squeue or sacct prints it."""
+
+    job: str
+    state: str
+    node: str = ""
+    reason: str = ""
+    exit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What was seen, and when.
+
+    Attributes:
+        at: time of the look.
+        queue: (token, element) -> row of squeue; None when squeue gave no answer.
+        accounts: the same of sacct; None when it gave none, or was not asked.
+        trouble: why something is missing.
+    """
+
+    at: float
+    queue: Mapping[tuple[str, int], Row] | None
+    accounts: Mapping[tuple[str, int], Row] | None
+    trouble: str = ""
+
+
+@dataclass
+class Observer:
+    """Looks at the scheduler, seldom enough.
+
+    Args:
+        scheduler: how SLURM is spoken to.
+        cache: folder that all an-cli processes of the user share; None looks each time.
+        clock: seconds since the epoch.
+    """
+
+    scheduler: Scheduler
+    cache: Path | None = field(default_factory=lambda: cache_folder())
+    clock: Callable[[], float] = time.time
+
+    def look(self, since: float, *, accounts: bool, fresh_s: float = FRESH_S) -> Observation:
+        """The newest observation, at most `fresh_s` seconds old; its calls are made by one process at a time.
+
+        Args:
+            since: when the oldest job in question was submitted.
+            accounts: whether sacct is asked too.
+            fresh_s: age up to which another process's look will do.
+        """
+        if self.cache is None:
+            return self._ask(since, accounts)
+        path = self.cache / "observation.json"
+        with _locked(self.cache / "lock"):
+            found = _read(path, since, accounts)
+            if found is not None and 0 <= self.clock() - found.at < fresh_s:
+                return found
+            seen = self._ask(since, accounts)
+            _write(path, seen, since)
+            return seen
+
+    def _ask(self, since: float, accounts: bool) -> Observation:
+        troubles = []
+        said = self.scheduler(
+            "squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--format={_QUEUE}"
+        )
+        queue = read_queue(said.out) if said.status == 0 else None
+        troubles += [f"squeue: {said.trouble}"] if said.trouble else []
+        known = None
+        if accounts:
+            start = datetime.fromtimestamp(max(0.0, since - _SUBMIT_SLACK_S)).strftime("%Y-%m-%dT%H:%M:%S")
+            said = self.scheduler(
+                "sacct",
+                "--noheader",
+                "--parsable2",
+                "--allocations",
+                f"--user={os.getuid()}",
+                f"--starttime={start}",
+                f"--format={_ACCOUNTS}",
+            )
+            known = read_accounts(said.out) if said.status == 0 else None
+            troubles += [f"sacct: {said.trouble}"] if said.trouble else []
+        return Observation(at=self.clock(), queue=queue, accounts=known, trouble="; ".join(troubles))
+
+
+def read_queue(text: str) -> dict[tuple[str, int], Row]:
+    """Rows of squeue that carry one of our tokens; lines that do not read as rows are passed over."""
+    rows = {}
+    for line in text.splitlines():
+        fields = line.strip().split("|", 6)
+        if len(fields) != 7:
+            continue
+        array, task, name, state, node, _, reason = fields
+        token = token_of(name)
+        if token and array.isdigit() and task.isdigit():
+            rows[token, int(task)] = Row(job=f"{array}_{task}", state=state, node=node, reason=reason)
+    return rows
+
+
+def read_accounts(text: str) -> dict[tuple[str, int], Row]:
+    """Rows of sacct that carry one of our tokens; of several about one job the latest submitted counts."""
+    rows: dict[tuple[str, int], tuple[str, Row]] = {}
+    for line in text.splitlines():
+        fields = line.strip().split("|")
+        if len(fields) != 6:
+            continue
+        job, name, state, status, submitted, node = fields
+        array, _, task = job.partition("_")
+        token = token_of(name)
+        if not (token and array.isdigit() and task.isdigit()):
+            continue
+        before = rows.get((token, int(task)))
+        if before is None or before[0] <= submitted:
+            rows[token, int(task)] = submitted, Row(job=job, state=state, node=node, exit=status)
+    return {key: row for key, (_, row) in rows.items()}
+
+
+def cache_folder() -> Path:
+    """Where all an-cli processes of this user on this machine keep what they saw."""
+    told = os.environ.get("AN_CLI_CACHE")
+    top = Path(told) if told else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "an-cli"
+    return top / f"slurm-{os.uname().nodename}"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process at a time; where the cache cannot be used, each looks for itself."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Of this machine's processes: the folder's name says which machine.
+            fcntl.flock(held.enter_context(path.open("w")), fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, seen: Observation, since: float) -> None:
+    value = {
+        "at": seen.at,
+        "since": since,
+        "queue": _flat(seen.queue),
+        "accounts": _flat(seen.accounts),
+        "trouble": seen.trouble,
+    }
+    try:
+        write_atomic(path, json.dumps(value))
+    except (AnError, OSError):
+        return
+
+
+def _flat(rows: Mapping[tuple[str, int], Row] | None) -> list[list[Any]] | None:
+    if rows is None:
+        return None
+    return [[token, task, row.job, row.state, row.node, row.reason, row.exit] for (token, task), row in rows.items()]
+
+
+def _read(path: Path, since: float, accounts: bool) -> Observation | None:
+    try:
+        value = json.loads(path.read_bytes())
+        if accounts and (value["since"] > since or (value["accounts"] is None and "sacct" not in value["trouble"])):
+            return None
+        return Observation(
+            at=float(value["at"]),
+            queue=_rows(value["queue"]),
+            accounts=_rows(value["accounts"]),
+            trouble=str(value["trouble"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _rows(flat: list[list[Any]] | None) -> dict[tuple[str, int], Row] | None:
+    if flat is None:
+        return None
+    return {
+        (token, task): Row(job=job, state=state, node=node, reason=reason, exit=status)
+        for token, task, job, state, node, reason, status in flat
+    }
+
+
+def submitted_since(store: Store, tokens: list[str], clock: Callable[[], float] = time.time) -> float:
+    """When the oldest of some submissions was made."""
+    times = []
+    for token in tokens:
+        try:
+            times.append((store.jobs / token).stat().st_ctime)
+        except OSError:
+            continue
+    return min(times, default=clock())

@@ -1,0 +1,52 @@
+"""What a verdict asks for: nothing, another submission, or its owner's attention. Pure but for the run's progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from an_cli.launch.slurm.budget import spent
+from an_cli.launch.slurm.judge import Standing
+from an_cli.launch.slurm.states import Cause
+from an_cli.launch.slurm.submit import Wish
+from an_cli.launch.slurm.watcher import View
+from an_cli.store import End, RunFolder, read_progress
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What is owed to a run: a wish to submit it, or why it is left alone."""
+
+    wish: Wish | None = None
+    left_alone: str = ""
+
+
+def owed(run: RunFolder, view: View, *, forgive: bool = False, resubmit_cancelled: bool = True) -> Owed:
+    """Decide about one run.
+
+    Args:
+        run: which.
+        view: how it stands.
+        forgive: give a run that ended too often a new budget.
+        resubmit_cancelled: whether a cancelled job is submitted again: by a new command, not by one that follows.
+    """
+    verdict, submission = view.verdict, view.submission
+    if verdict.standing is Standing.NEW:
+        return Owed(Wish(run=run, number=submission.number + 1 if submission else 1, after=()))
+    if verdict.standing is not Standing.ENDED or submission is None:
+        return Owed()
+    assert verdict.cause is not None
+    if verdict.cause is Cause.CANCELLED and not resubmit_cancelled:
+        return Owed(left_alone="cancelled; the same command submits it again")
+    progress = read_progress(run)
+    end = End(
+        cause=str(verdict.cause),
+        detail=verdict.detail[:500],
+        step=progress.step if progress else 0,
+        job=verdict.job,
+        node=verdict.node,
+    )
+    after = (*submission.after, end)
+    reason = spent(after)
+    if reason and not forgive:
+        return Owed(left_alone=reason)
+    return Owed(Wish(run=run, number=submission.number + 1, after=() if reason else after))

@@ -1,0 +1,132 @@
+"""The text of a job, made by submitit.
+
+submitit is transport here, and less of it than it offers: its executor pickles a function, renames the pickle after
+sbatch has answered (a submitter that dies in between leaves a job that cannot start), and its job process ignores
+SIGTERM, so that a preempted job starts again from nothing. So its sbatch text is taken, with all its options, and the
+command in it is our own worker, which is given run folders and handles signals itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import submitit
+
+from an_cli.config import LaunchConfig
+from an_cli.errors import LaunchError
+from an_cli.launch.slurm.intent import Intent
+
+WARNING = "USR2"
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class _Text(submitit.SlurmExecutor):
+    """Only makes the text; submits nothing."""
+
+    def text(self, command: str, elements: int) -> str:
+        self.parameters["map_count"] = elements
+        return self._make_submission_file_text(command, "")
+
+
+def make_script(
+    intent: Intent,
+    launch: LaunchConfig,
+    *,
+    name: str,
+    elements: int,
+    at_once: int,
+    threads: int,
+    code: Path,
+    commit: str | None,
+    dependency: str | None = None,
+    exclude: Sequence[str] = (),
+) -> str:
+    """The sbatch script of an array.
+
+    Args:
+        intent: its folder.
+        launch: what to ask the cluster for.
+        name: the job's name.
+        elements: jobs in the array.
+        at_once: how many of them may run at a time.
+        threads: of each cell.
+        code: frozen copy that the worker runs from.
+        commit: what the copy was made from.
+        dependency: as sbatch takes it.
+        exclude: nodes to stay away from, beside those of `launch`.
+
+    Raises:
+        LaunchError: submitit refuses a setting.
+    """
+    stay_away = ",".join([*([launch.exclude] if launch.exclude else []), *exclude]) or None
+    parameters = {**_asked(launch), "exclude": stay_away, "job_name": name, "array_parallelism": at_once, "dependency": dependency}
+    # The first task of a job is the job: signals reach it without a shell or an srun in between.
+    additional: dict[str, Any] = {
+        "output": str(intent.folder / "%A_%a.out"),
+        "chdir": str(intent.folder),
+        "signal": f"B:{WARNING}@{launch.warn_s}",
+        "requeue": True,
+        **dict(_option(option) for option in launch.sbatch),
+    }
+    if dependency:
+        additional["kill-on-invalid-dep"] = "yes"
+    try:
+        made = _Text(folder=intent.folder)
+        made.update_parameters(
+            **{key: value for key, value in parameters.items() if value is not None},
+            wckey=launch.wckey,
+            setup=[*launch.setup, *_environment(intent, threads, code, commit)],
+            additional_parameters=additional,
+            stderr_to_stdout=True,
+            use_srun=False,
+        )
+        return made.text(_command(intent, launch), elements)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise LaunchError(f"submitit refuses: {error}", where="launch") from error
+
+
+def _asked(launch: LaunchConfig) -> dict[str, Any]:
+    return {
+        "partition": launch.partition,
+        "account": launch.account,
+        "qos": launch.qos,
+        "constraint": launch.constraint,
+        "time": launch.time_min,
+        "nodes": launch.nodes,
+        "gpus_per_node": launch.gpus_per_node or None,
+        "cpus_per_task": launch.cpus_per_task,
+        "mem": launch.mem,
+    }
+
+
+def _option(text: str) -> tuple[str, str | bool]:
+    key, equals, value = text.lstrip("-").partition("=")
+    return key, value if equals else True
+
+
+def _environment(intent: Intent, threads: int, code: Path, commit: str | None) -> list[str]:
+    values: Mapping[str, str] = {
+        **dict.fromkeys(_THREADS, str(threads)),
+        "AN_CLI_TOKEN": intent.token,
+        "AN_CLI_COMMIT": commit or "",
+        "PYTHONDONTWRITEBYTECODE": "1",  # the copy stays as it was made
+    }
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    return [
+        *lines,
+        f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}}",
+        f"cd {shlex.quote(str(intent.folder))}",
+        'echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}" > job.$$ && mv -f job.$$ job',
+        "IFS=$'\\t' read -r -a RUNS < <(sed -n \"$((SLURM_ARRAY_TASK_ID + 1))p\" tasks)",
+    ]
+
+
+def _command(intent: Intent, launch: LaunchConfig) -> str:
+    prefix = f"{launch.command_prefix} " if launch.command_prefix else ""
+    worker = shlex.join([os.fspath(sys.executable), "-u", "-P", "-m", "an_cli.worker", "job"])
+    return f'exec {prefix}{worker} "${{RUNS[@]}}"'

@@ -1,0 +1,217 @@
+"""Handing runs to SLURM, each exactly once.
+
+The order matters: the intent with its token is on disk, then the submission records that only one contender can take,
+then what the job reads, then the mark that sbatch may have been called, then sbatch. A submitter that dies at any of
+these points leaves a run that is either free again or found by its token.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from an_cli.config import LaunchConfig, plain
+from an_cli.errors import LaunchError
+from an_cli.launch.slurm.budget import bad_nodes
+from an_cli.launch.slurm.intent import Intent, job_name, new_intent, token_of
+from an_cli.launch.slurm.scheduler import Said, Scheduler
+from an_cli.launch.slurm.script import make_script
+from an_cli.store import End, RunFolder, Store, Submission, commit, take_submission
+
+LOOKS_S = (0.5, 2.0, 5.0)  # pauses before each look for a job that sbatch may have made without saying so
+_LIMITS = ("submit limit", "MaxSubmit", "MaxJobCount", "job limit", "AssocGrp", "QOSMax", "temporarily unable")
+_UNCLEAR = ("unable to contact", "timed out", "no answer in time", "connection", "communication", "zero bytes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A run to be submitted.
+
+    Attributes:
+        number: of the submission that it would be.
+        after: how its earlier submissions ended.
+    """
+
+    run: RunFolder
+    number: int
+    after: tuple[End, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What all jobs of one command have in common."""
+
+    store: Store
+    study: str
+    launch: LaunchConfig
+    code: Path
+    threads: int
+    max_array: int
+
+
+@dataclass
+class Outcome:
+    """What became of a submission.
+
+    Attributes:
+        submitted: runs that now have a job.
+        refused: what SLURM said, for runs that have none.
+        doubtful: runs whose job SLURM may or may not have made; the next look decides.
+        calls: of sbatch.
+    """
+
+    submitted: list[RunFolder] = field(default_factory=list)
+    refused: dict[RunFolder, str] = field(default_factory=dict)
+    doubtful: list[RunFolder] = field(default_factory=list)
+    calls: int = 0
+
+
+def submit(
+    wishes: Sequence[Wish],
+    terms: Terms,
+    scheduler: Scheduler,
+    *,
+    dependency: str | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Outcome:
+    """Submit runs in arrays, in the order given; those that another submitter takes meanwhile are left to it.
+
+    Args:
+        wishes: what to submit.
+        terms: how.
+        scheduler: how SLURM is spoken to.
+        dependency: as sbatch takes it.
+        pause: waits so many seconds.
+
+    Raises:
+        StoreError: the store cannot be written; nothing is submitted then that the store does not know.
+        LaunchError: a setting that sbatch cannot take.
+    """
+    tasks = [list(wishes[start : start + terms.launch.pack]) for start in range(0, len(wishes), terms.launch.pack)]
+    queue = [tasks[start : start + terms.max_array] for start in range(0, len(tasks), terms.max_array)]
+    shares = max(1, len(queue))
+    outcome = Outcome()
+    while queue:
+        chunk = queue.pop(0)
+        at_once = max(1, terms.launch.array_parallelism // shares)
+        said = _submit_array(chunk, terms, scheduler, outcome, at_once, dependency, pause)
+        if said is None:
+            continue
+        if len(chunk) > 1 and _has(said, _LIMITS):  # a smaller array may still fit under the limit
+            again = [[_next(wish) for wish in task] for task in chunk]
+            queue[:0] = [again[: len(again) // 2], again[len(again) // 2 :]]
+            continue
+        rest = [wish for chunk in (chunk, *queue) for task in chunk for wish in task]
+        outcome.refused.update({wish.run: said for wish in rest})
+        break  # what is refused once is refused again; the same command continues with the rest
+    return outcome
+
+
+def _next(wish: Wish) -> Wish:
+    return Wish(run=wish.run, number=wish.number + 1, after=wish.after)
+
+
+def _submit_array(
+    chunk: Sequence[Sequence[Wish]],
+    terms: Terms,
+    scheduler: Scheduler,
+    outcome: Outcome,
+    at_once: int,
+    dependency: str | None,
+    pause: Callable[[float], None],
+) -> str | None:
+    """One array; returns what SLURM said when it refused it."""
+    intent = new_intent(terms.store)
+    intent.announce(terms.study, {"launch": plain(terms.launch), "code": str(terms.code)})
+    won = _take(chunk, intent.token)
+    if not won:
+        intent.refuse("every run was taken by another submitter")
+        return None
+    runs = [run for task in won for run in task]
+    name = job_name(terms.study, intent.token)
+    script = make_script(
+        intent,
+        terms.launch,
+        name=name,
+        elements=len(won),
+        at_once=min(at_once, len(won)),
+        threads=terms.threads,
+        code=terms.code,
+        commit=commit(),
+        dependency=dependency,
+        exclude=bad_nodes([end for task in chunk for wish in task for end in wish.after]),
+    )
+    intent.prepare(script, won)
+    intent.call()
+    outcome.calls += 1
+    said = scheduler("sbatch", "--parsable", str(intent.script))
+    job = read_job(said)
+    job = job or _find(scheduler, intent.token, name, pause, unclear=said.status == 0 or _has(said.trouble, _UNCLEAR))
+    if job:
+        intent.accept(job)
+        outcome.submitted += runs
+        return None
+    if said.status == 0 or _has(said.trouble, _UNCLEAR):
+        outcome.doubtful += runs
+        return None
+    intent.refuse(said.trouble)
+    return said.trouble
+
+
+def _take(chunk: Sequence[Sequence[Wish]], token: str) -> list[list[RunFolder]]:
+    """Take the submissions of a chunk: the runs of each element that are ours, without elements that have none."""
+    won: list[list[RunFolder]] = []
+    for task in chunk:
+        mine = [
+            wish.run
+            for wish in task
+            if take_submission(
+                wish.run, Submission(number=wish.number, token=token, task=len(won), after=wish.after)
+            )
+        ]
+        if mine:
+            won.append(mine)
+    return won
+
+
+def read_job(said: Said) -> str | None:
+    """The id in what `sbatch --parsable` printed: the last line that is one, whatever banners stand around it."""
+    if said.status != 0:
+        return None
+    lines = [line.strip().partition(";")[0] for line in said.out.splitlines()]
+    return next((line for line in reversed(lines) if line.isdigit()), None)
+
+
+def _find(
+    scheduler: Scheduler, token: str, name: str, pause: Callable[[float], None], *, unclear: bool
+) -> str | None:
+    """Look for a job that was made although sbatch did not say so: once, and longer when what it said is unclear."""
+    for wait_s in LOOKS_S if unclear else LOOKS_S[:1]:
+        pause(wait_s)
+        said = scheduler("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%F|%j")
+        for line in said.out.splitlines() if said.status == 0 else ():
+            job, _, found = line.strip().partition("|")
+            if job.isdigit() and token_of(found) == token:
+                return job
+    return None
+
+
+def _has(text: str, words: Sequence[str]) -> bool:
+    return any(word.lower() in text.lower() for word in words)
+
+
+def check_taken(outcome: Outcome) -> None:
+    """Raise when SLURM took no job at all.
+
+    Raises:
+        LaunchError: with what it said.
+    """
+    if outcome.refused and not outcome.submitted and not outcome.doubtful:
+        said = next(iter(outcome.refused.values()))
+        raise LaunchError(
+            f"SLURM takes no job: {said}",
+            where="sbatch",
+            now="change what launch asks for (partition, account, time_min, ...); an-cli doctor says what there is",
+        )

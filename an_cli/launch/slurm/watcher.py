@@ -1,0 +1,104 @@
+"""Judging runs, look after look. Reads the disk and the scheduler; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from an_cli.errors import StoreError
+from an_cli.launch.slurm.intent import read_intent
+from an_cli.launch.slurm.judge import Evidence, Standing, Verdict, gather, judge
+from an_cli.launch.slurm.observe import FRESH_S, Observation, Observer, submitted_since
+from an_cli.store import RunFolder, Status, Store, Submission, newest_submission, status_of
+
+_UNASKED = Observation(at=0.0, queue=None, accounts=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What one look at a run gave: the verdict, and the submission that stands for the run."""
+
+    verdict: Verdict
+    submission: Submission | None
+    missing_s: float = 0.0
+
+
+@dataclass
+class Watcher:
+    """Judges runs and remembers since when each has looked as it does.
+
+    Attributes:
+        store: where the runs are.
+        observer: how the scheduler is looked at.
+        accounting: whether the cluster has accounts.
+    """
+
+    store: Store
+    observer: Observer
+    accounting: bool
+    _since: dict[RunFolder, tuple[object, float]] = field(default_factory=dict)
+
+    def look(
+        self, runs: Sequence[RunFolder], *, fresh_s: float = FRESH_S, gone: Mapping[str, bool] | None = None
+    ) -> dict[RunFolder, View]:
+        """One look at all runs: two calls to the scheduler at most, none where no job is in question.
+
+        Args:
+            runs: which.
+            fresh_s: age up to which another process's look will do.
+            gone: array id -> whether the controller does not know it any more.
+        """
+        views = {run: _from_disk(run) for run in runs}
+        asked = [run for run, view in views.items() if view.submission and view.verdict.standing is Standing.NEW]
+        tokens = {view.submission.token for run in asked if (view := views[run]).submission}
+        intents = {token: read_intent(self.store, token) for token in tokens}
+        seen = self._observe(sorted(tokens), fresh_s)
+        now = self.observer.clock()
+        for run in asked:
+            submission = views[run].submission
+            assert submission is not None
+            evidence = gather(run, submission, intents[submission.token])
+            since_s = self._seen_for(run, evidence, seen)
+            verdict = judge(evidence, seen, now=now, since_s=since_s, gone=gone)
+            views[run] = View(verdict=verdict, submission=submission, missing_s=since_s)
+        return views
+
+    def _observe(self, tokens: Sequence[str], fresh_s: float) -> Observation:
+        if not tokens:
+            return _UNASKED
+        since = submitted_since(self.store, tokens, self.observer.clock)
+        return self.observer.look(since, accounts=self.accounting, fresh_s=fresh_s)
+
+    def _seen_for(self, run: RunFolder, evidence: Evidence, seen: Observation) -> float:
+        """For how long the queue has said the same of a run; a look without an answer says nothing."""
+        if seen.queue is None:
+            return 0.0
+        row = seen.queue.get((evidence.submission.token, evidence.submission.task))
+        key = (evidence.submission.token, row.state if row else None)
+        before = self._since.get(run)
+        if before is None or before[0] != key:
+            self._since[run] = (key, seen.at)
+            return 0.0
+        return seen.at - before[1]
+
+
+def _from_disk(run: RunFolder) -> View:
+    """NEW with a submission means: ask the scheduler."""
+    if run.result.exists():
+        return View(verdict=Verdict(standing=Standing.FINISHED), submission=None)
+    try:
+        submission = newest_submission(run)
+    except StoreError as error:
+        return View(verdict=Verdict(standing=Standing.UNKNOWN, detail=str(error)), submission=None)
+    if submission is not None:
+        return View(verdict=Verdict(standing=Standing.NEW), submission=submission)
+    match status_of(run):
+        case Status.FINISHED:
+            verdict = Verdict(standing=Standing.FINISHED)
+        case Status.RUNNING:
+            verdict = Verdict(standing=Standing.RUNNING, detail="another process runs it")
+        case Status.UNKNOWN:
+            verdict = Verdict(standing=Standing.UNKNOWN, detail="its holder cannot be seen from here")
+        case _:
+            verdict = Verdict(standing=Standing.NEW)
+    return View(verdict=verdict, submission=None)

@@ -1,0 +1,102 @@
+"""Which submission to a scheduler stands for a run: numbered records, as claims are.
+
+A submitter takes submission n+1 by an atomic link, which only one contender can do; two commands at once therefore make
+one set of jobs. It carries the token that names the job, and why the submissions before it ended, so that budgets need
+no daemon and no other file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+
+from an_cli.config import read
+from an_cli.errors import StoreError
+from an_cli.files import cannot_write, part_name, read_json, sync_folder
+from an_cli.store.folder import RunFolder
+
+REMEMBERED = 50  # earlier ends that a record carries
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """How one submission of a run ended.
+
+    Attributes:
+        cause: a word of `launch.slurm.states.Cause`.
+        detail: first line of the error, or what the scheduler said.
+        step: how far training was.
+        job: the scheduler's id.
+        node: where it ran.
+    """
+
+    cause: str
+    detail: str
+    step: int
+    job: str
+    node: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A run's place in a job: element `task` of the array whose name carries the token."""
+
+    number: int
+    token: str
+    task: int
+    after: tuple[End, ...]
+
+
+def newest_submission(run: RunFolder) -> Submission | None:
+    """The submission that stands for a run; None when it never was submitted.
+
+    Raises:
+        StoreError: its record is damaged.
+    """
+    number = _newest(run)
+    if not number:
+        return None
+    path = run.submissions / str(number)
+    return read(Submission, {**read_json(path), "number": number}, where=f"{run.id}/{path.name}", error=StoreError)
+
+
+def _newest(run: RunFolder) -> int:
+    try:
+        return max((int(name) for name in os.listdir(run.submissions) if name.isdigit()), default=0)
+    except OSError:
+        return 0
+
+
+def take_submission(run: RunFolder, wanted: Submission) -> bool:
+    """Make a submission the one that stands for a run, on disk when this returns.
+
+    Returns:
+        False when another submitter was faster.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    part = part_name(run.submissions / "submission")
+    value = asdict(wanted) | {"after": [asdict(end) for end in wanted.after[-REMEMBERED:]]}
+    try:
+        run.submissions.mkdir(parents=True, exist_ok=True)
+        with part.open("w") as file:
+            json.dump(value, file)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(part, run.submissions / str(wanted.number))
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink(missing_ok=True)
+        if _newest(run) != wanted.number:
+            return False
+        sync_folder(run.submissions)
+        for name in os.listdir(run.submissions):
+            if name.isdigit() and int(name) < wanted.number:
+                (run.submissions / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(run.submissions / "submission", error) from error
+    return True

@@ -1,0 +1,197 @@
+"""The runs of one job of a scheduler: a process each, told to save before the job ends, requeued when there is more.
+
+The job's process is this one, without a shell or a launcher in between, and it only waits: what it is told it hands on,
+so that each run saves at its own safe point. SLURM requeues a job that it preempts, or whose node it lost; a job that
+stops because its time is nearly up requeues itself. Nothing else has to be alive.
+
+Exit status: 0 all runs finished (or another attempt holds them), 1 some failed, 75 told to stop with work left,
+otherwise 128 + signal.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from an_cli.store import Holder, RunFolder, newest_submission, read_progress, this_process
+from an_cli.train import StopFlag, read_launch
+from an_cli.worker.run import BUSY, run_here
+from an_cli.worker.serve import redirect
+
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+_WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # sent ahead of an end; SIGTERM is the end, or somebody's scancel
+_AGAIN_MOST = 2  # times a run that a signal killed is started again within one job
+log = logging.getLogger("an_cli.worker")
+
+
+@dataclass(frozen=True)
+class Job:
+    """This job, as its environment tells it."""
+
+    token: str
+    name: str
+    restart: int
+
+    @staticmethod
+    def here() -> Job:
+        """Read it from the environment."""
+        array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+        name = f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
+        restart = os.environ.get("SLURM_RESTART_COUNT", "0")
+        return Job(os.environ.get("AN_CLI_TOKEN", ""), name, int(restart) if restart.isdigit() else 0)
+
+    def holder(self, run: RunFolder) -> Holder | None:
+        """Who takes a run's claim; None when a newer submission stands for the run, and this job is superseded."""
+        submission = newest_submission(run)
+        if submission is None or submission.token != self.token:
+            return None
+        return this_process(job=self.name, submission=submission.number, restart=self.restart)
+
+    def ends_at(self) -> float | None:
+        """When the job's time is up, on this process's monotonic clock; None where nobody says."""
+        told = os.environ.get("SLURM_JOB_END_TIME", "")
+        left = float(told) - time.time() if told.isdigit() else self._ask_left_s()
+        return None if left is None else time.monotonic() + left
+
+    def _ask_left_s(self) -> float | None:
+        """SLURM before 23.02 does not set the variable. The time left is asked, so that clocks need not agree."""
+        said = _call("squeue", "--noheader", "--format=%L", f"--jobs={self.name}")
+        return seconds(said) if said else None
+
+    def requeue(self) -> bool:
+        """Ask to be started again; True when SLURM agreed."""
+        if not self.name:
+            return False
+        said = _call("scontrol", "requeue", self.name)
+        log.info("job %s %s", self.name, "is requeued" if said is not None else "could not be requeued")
+        return said is not None
+
+
+def seconds(text: str) -> float | None:
+    """Seconds of a time as SLURM writes it: `[days-][hours:]minutes:seconds`."""
+    days, dash, clock = text.strip().rpartition("-")
+    parts = clock.split(":")
+    if not all(part.isdigit() for part in parts) or len(parts) > 3 or (dash and not days.isdigit()):
+        return None
+    total = 0
+    for part in parts:
+        total = 60 * total + int(part)
+    return float(total + (86400 * int(days) if dash else 0))
+
+
+def _call(*words: str) -> str | None:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.warning("%s: %s", words[0], error)
+        return None
+    if done.returncode != 0:
+        log.warning("%s: %s", " ".join(words), " ".join(done.stderr.split()))
+        return None
+    return done.stdout.strip()
+
+
+def run_job(folders: list[Path]) -> int:
+    """Make one attempt at each run of this job; returns the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    return _Crew(Job.here(), [RunFolder(folder.resolve()) for folder in folders]).run()
+
+
+@dataclass
+class _Crew:
+    """The processes of a job's runs."""
+
+    job: Job
+    runs: list[RunFolder]
+    told: int | None = None
+    _steps_before: int = 0
+    _children: dict[int, RunFolder] = field(default_factory=dict)
+    _ends: dict[str, int] = field(default_factory=dict)
+    _again: dict[str, int] = field(default_factory=dict)
+
+    def run(self) -> int:
+        for number in STOPS:
+            signal.signal(number, self._hand_on)
+        deadline = self.job.ends_at()
+        self._steps_before = self._steps()
+        for run in self.runs:
+            self._start(run, deadline)
+        while self._children:
+            try:
+                pid, status = os.wait()
+            except InterruptedError:
+                continue
+            run = self._children.pop(pid)
+            self._ended(run, os.waitstatus_to_exitcode(status), deadline)
+        return self._status()
+
+    def _hand_on(self, number: int, frame: object) -> None:
+        if self.told is None or number not in _WARNINGS:
+            self.told = number
+        for pid in list(self._children):
+            os.kill(pid, signal.SIGUSR1)
+
+    def _steps(self) -> int:
+        """Steps that all runs have made, and one for each that is finished."""
+        reached = [read_progress(run) for run in self.runs]
+        return sum(found.step for found in reached if found) + sum(run.result.exists() for run in self.runs)
+
+    def _start(self, run: RunFolder, deadline: float | None) -> None:
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, set(STOPS))
+        pid = os.fork()
+        if pid == 0:
+            self._become(run, deadline, held)
+        self._children[pid] = run
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+    def _become(self, run: RunFolder, deadline: float | None, held: set[signal.Signals] | set[int]) -> None:
+        status = 1
+        try:
+            stop = StopFlag(insists=False).install()
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+            redirect(run.log)
+            status = self._attempt(run, stop, deadline)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _attempt(self, run: RunFolder, stop: StopFlag, deadline: float | None) -> int:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr, force=True)
+        if run.result.exists():
+            return 0
+        holder = self.job.holder(run)
+        if holder is None:
+            log.info("job %s is superseded by a newer submission", self.job.name)
+            return BUSY
+        if deadline is not None:
+            stop.end_at(deadline, float(read_launch(run).warn_s))
+        return run_here(run.path, stop, holder)
+
+    def _ended(self, run: RunFolder, status: int, deadline: float | None) -> None:
+        log.info("run %s: exit %d", run.id, status)
+        self._ends[run.id] = status
+        tries = self._again.get(run.id, 0)
+        if status < 0 and self.told is None and tries < _AGAIN_MOST:
+            self._again[run.id] = tries + 1
+            self._start(run, deadline)
+
+    def _status(self) -> int:
+        unfinished = [status for status in self._ends.values() if status > 128]
+        ours = self.told is None or self.told in _WARNINGS  # not SIGTERM: SLURM knows what it wants then
+        # A job whose time is too short for a single step would go on for ever: that is for its owner to see.
+        if unfinished and ours and self._steps() > self._steps_before and self.job.requeue():
+            return BUSY
+        if unfinished:
+            return 128 + self.told if self.told else BUSY
+        return 1 if any(status not in (0, BUSY) for status in self._ends.values()) else 0
