@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli.options import HERE, AsJson, StorePath
+from an_cli.cli.options import HERE, AsJson, Place, StorePath
 
 OPEN = 4  # more rounds of seeds to come
 
@@ -33,6 +33,12 @@ def ablate(
             help="Archive and run again: what other code than the installed one finished, or a row, by its label.",
         ),
     ] = None,
+    on: Annotated[
+        Place, typer.Option("--on", help="Where: this machine, or the SLURM cluster whose login node this is.")
+    ] = Place.LOCAL,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Leave once every job is submitted; the same command comes back to them.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run; start nothing.")] = False,
     until_resolved: Annotated[
         bool,
@@ -53,8 +59,10 @@ def ablate(
     from an_cli.cli.asked import ask_study, open_store
     from an_cli.launch import find_reruns
 
+    if detach and on is Place.LOCAL:
+        raise typer.BadParameter("runs on this machine end with their command; add --on slurm", param_hint="--detach")
     study, overrides = _name_and_overrides(words or [], name)
-    asked, opened = ask_study(study, overrides), open_store(store)
+    asked, opened = ask_study(study, [*on.words, *overrides]), open_store(store)
     rule = None
     if until_resolved:
         from an_cli.cli.rounds import begin, round_of
@@ -67,9 +75,14 @@ def ablate(
     if dry_run:
         print_dry_run(asked, opened, reruns, json=json)
         return
-    command = ["an-cli", "ablate", *([study] if name else []), *(overrides if name else words or [])]
+    command = ["an-cli", "ablate", *([study] if name else []), *(overrides if name else words or []), *on.options]
     command += ["--until-resolved"] if until_resolved else []
-    status = ablate_study(asked, opened, reruns, command=command, json=json)
+    if on is Place.SLURM:
+        from an_cli.cli.on_slurm import ablate_on_slurm
+
+        status = ablate_on_slurm(asked, opened, reruns, command=command, json=json, detach=detach)
+    else:
+        status = ablate_study(asked, opened, reruns, command=command, json=json)
     if rule is not None and status in (0, PARTIAL):
         from an_cli.cli.rounds import tell
 

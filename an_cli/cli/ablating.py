@@ -65,10 +65,19 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
     _tell_other_code(wanted, store, command)
     if wanted.to_follow:
         end = _launch(asked, wanted, reruns, store)
-        _tell_failures(asked.plan, end)
+        tell_failures(asked.plan, end)
         if end.stopping:
             say(_stopped(end, command))
             return INTERRUPTED
+    return print_table(asked, store, json=json)
+
+
+def print_table(asked: Asked, store: Store, *, json: bool) -> int:
+    """Print and write a study's table as it stands.
+
+    Returns:
+        Exit status: 0, 1 when no cell is finished, 3 when some are.
+    """
     from an_cli.cli.tables import asked_table, write_table  # numerical libraries, which a dry run does not need
     from an_cli.report import render
 
@@ -109,7 +118,7 @@ def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], sto
         )
 
 
-def _tell_failures(plan: Plan, end: Snapshot) -> None:
+def tell_failures(plan: Plan, end: Snapshot) -> None:
     labels = {cell.id: cell.label for cell in plan.cells}
     for state in end.runs:
         if state.phase is Phase.FAILED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,3 +18,20 @@ StorePath = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HERE = Path()
+
+
+class Place(StrEnum):
+    """Where runs are started."""
+
+    LOCAL = "local"
+    SLURM = "slurm"
+
+    @property
+    def words(self) -> list[str]:
+        """The launch group of a place, which a word on the command line may replace."""
+        return [f"launch={self}"] if self is Place.SLURM else []
+
+    @property
+    def options(self) -> list[str]:
+        """What names the place on a command line."""
+        return ["--on", str(self)] if self is Place.SLURM else []

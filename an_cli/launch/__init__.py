@@ -10,7 +10,7 @@ from an_cli.launch.reconcile import Action, Reconciliation, reconcile
 from an_cli.launch.rerun import find_reruns, made_by_other_code, set_aside_all
 
 __all__ = [
-    "Action", "Costs", "Door", "Phase", "Reconciliation", "RunState", "Share", "Snapshot", "check_data", "cost_key",
-    "find_costs", "find_reruns", "made_by_other_code", "prepare_run", "prepare_study", "reconcile", "refusal",
-    "run_cells", "run_foreground", "set_aside_all", "settle", "share_cores",
+    "Action", "Costs", "Door", "Here", "Launcher", "Phase", "Reconciliation", "RunState", "Share", "Snapshot",
+    "check_data", "cost_key", "find_costs", "find_reruns", "made_by_other_code", "prepare_run", "prepare_study",
+    "reconcile", "refusal", "run_cells", "run_foreground", "set_aside_all", "settle", "share_cores",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from an_cli.store import Holder, RunFolder, newest_submission, read_progress, this_process
 from an_cli.train import StopFlag, read_launch
-from an_cli.worker.run import BUSY, run_here
+from an_cli.worker.run import BUSY, Account, run_here
 from an_cli.worker.serve import redirect
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
@@ -46,12 +46,10 @@ class Job:
         restart = os.environ.get("SLURM_RESTART_COUNT", "0")
         return Job(os.environ.get("AN_CLI_TOKEN", ""), name, int(restart) if restart.isdigit() else 0)
 
-    def holder(self, run: RunFolder) -> Holder | None:
-        """Who takes a run's claim; None when a newer submission stands for the run, and this job is superseded."""
+    def submission(self, run: RunFolder) -> int | None:
+        """Which submission of a run this job is; None when a newer one stands for the run: this job is superseded."""
         submission = newest_submission(run)
-        if submission is None or submission.token != self.token:
-            return None
-        return this_process(job=self.name, submission=submission.number, restart=self.restart)
+        return submission.number if submission and submission.token == self.token else None
 
     def ends_at(self) -> float | None:
         """When the job's time is up, on this process's monotonic clock; None where nobody says."""
@@ -127,8 +125,9 @@ class _Crew:
                 pid, status = os.wait()
             except InterruptedError:
                 continue
-            run = self._children.pop(pid)
-            self._ended(run, os.waitstatus_to_exitcode(status), deadline)
+            if pid in self._children:  # the shell that became this process may have left it a child
+                run = self._children.pop(pid)
+                self._ended(run, os.waitstatus_to_exitcode(status), deadline)
         return self._status()
 
     def _hand_on(self, number: int, frame: object) -> None:
@@ -153,10 +152,10 @@ class _Crew:
     def _become(self, run: RunFolder, deadline: float | None, held: set[signal.Signals] | set[int]) -> None:
         status = 1
         try:
-            stop = StopFlag(insists=False).install()
+            early = StopFlag(insists=False).install()
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
             redirect(run.log)
-            status = self._attempt(run, stop, deadline)
+            status = self._attempt(run, early, deadline)
         except BaseException:
             import traceback
 
@@ -166,17 +165,27 @@ class _Crew:
             sys.stderr.flush()
             os._exit(status)
 
-    def _attempt(self, run: RunFolder, stop: StopFlag, deadline: float | None) -> int:
+    def _attempt(self, run: RunFolder, early: StopFlag, deadline: float | None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr, force=True)
         if run.result.exists():
             return 0
-        holder = self.job.holder(run)
-        if holder is None:
+        number = self.job.submission(run)
+        if number is None:
             log.info("job %s is superseded by a newer submission", self.job.name)
             return BUSY
-        if deadline is not None:
-            stop.end_at(deadline, float(read_launch(run).warn_s))
-        return run_here(run.path, stop, holder)
+        reserve_s = float(read_launch(run).warn_s)
+
+        def make_stop() -> StopFlag:
+            stop = StopFlag(insists=False).install()
+            stop.received = early.received
+            if deadline is not None:
+                stop.end_at(deadline, reserve_s)
+            return stop
+
+        def holder() -> Holder:
+            return this_process(job=self.job.name, submission=number, restart=self.job.restart)
+
+        return run_here(run.path, Account(make_stop=make_stop, holder=holder))
 
     def _ended(self, run: RunFolder, status: int, deadline: float | None) -> None:
         log.info("run %s: exit %d", run.id, status)

@@ -145,9 +145,7 @@ class OnSlurm:
         forgive = self.forgive and self._first
         return owed(run, view, forgive=forgive, resubmit_cancelled=self._first).wish
 
-    def _by_dependency(
-        self, wishes: Sequence[Wish], views: Mapping[RunFolder, View]
-    ) -> dict[str, list[Wish]]:
+    def _by_dependency(self, wishes: Sequence[Wish], views: Mapping[RunFolder, View]) -> dict[str, list[Wish]]:
         """Wishes by what sbatch is told to wait for; one whose need has no job yet waits for a later look."""
         groups: dict[str, list[Wish]] = {}
         for wish in wishes:
@@ -169,9 +167,7 @@ class OnSlurm:
         return not (doubt or waiting) or time.monotonic() - begun > DOUBT_S
 
     def _snapshot(self, views: Mapping[RunFolder, View], stops: Stops) -> Snapshot:
-        return Snapshot(
-            runs=tuple(self._state(run, view) for run, view in views.items()), stopping=bool(stops.count)
-        )
+        return Snapshot(runs=tuple(self._state(run, view) for run, view in views.items()), stopping=bool(stops.count))
 
     def _state(self, run: RunFolder, view: View) -> RunState:
         verdict = view.verdict

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -208,7 +208,7 @@ def _rows(flat: list[list[Any]] | None) -> dict[tuple[str, int], Row] | None:
     }
 
 
-def submitted_since(store: Store, tokens: list[str], clock: Callable[[], float] = time.time) -> float:
+def submitted_since(store: Store, tokens: Iterable[str], clock: Callable[[], float] = time.time) -> float:
     """When the oldest of some submissions was made."""
     times = []
     for token in tokens:

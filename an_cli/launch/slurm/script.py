@@ -64,7 +64,13 @@ def make_script(
         LaunchError: submitit refuses a setting.
     """
     stay_away = ",".join([*([launch.exclude] if launch.exclude else []), *exclude]) or None
-    parameters = {**_asked(launch), "exclude": stay_away, "job_name": name, "array_parallelism": at_once, "dependency": dependency}
+    parameters = {
+        **_asked(launch),
+        "exclude": stay_away,
+        "job_name": name,
+        "array_parallelism": at_once,
+        "dependency": dependency,
+    }
     # The first task of a job is the job: signals reach it without a shell or an srun in between.
     additional: dict[str, Any] = {
         "output": str(intent.folder / "%A_%a.out"),

@@ -15,7 +15,7 @@ from pathlib import Path
 from an_cli.config import LaunchConfig, plain
 from an_cli.errors import LaunchError
 from an_cli.launch.slurm.budget import bad_nodes
-from an_cli.launch.slurm.intent import Intent, job_name, new_intent, token_of
+from an_cli.launch.slurm.intent import job_name, new_intent, token_of
 from an_cli.launch.slurm.scheduler import Said, Scheduler
 from an_cli.launch.slurm.script import make_script
 from an_cli.store import End, RunFolder, Store, Submission, commit, take_submission
@@ -167,9 +167,7 @@ def _take(chunk: Sequence[Sequence[Wish]], token: str) -> list[list[RunFolder]]:
         mine = [
             wish.run
             for wish in task
-            if take_submission(
-                wish.run, Submission(number=wish.number, token=token, task=len(won), after=wish.after)
-            )
+            if take_submission(wish.run, Submission(number=wish.number, token=token, task=len(won), after=wish.after))
         ]
         if mine:
             won.append(mine)
@@ -184,9 +182,7 @@ def read_job(said: Said) -> str | None:
     return next((line for line in reversed(lines) if line.isdigit()), None)
 
 
-def _find(
-    scheduler: Scheduler, token: str, name: str, pause: Callable[[float], None], *, unclear: bool
-) -> str | None:
+def _find(scheduler: Scheduler, token: str, name: str, pause: Callable[[float], None], *, unclear: bool) -> str | None:
     """Look for a job that was made although sbatch did not say so: once, and longer when what it said is unclear."""
     for wait_s in LOOKS_S if unclear else LOOKS_S[:1]:
         pause(wait_s)

@@ -1,0 +1,106 @@
+"""What the verbs do about SLURM: judge, submit, follow, tabulate."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from an_cli.cli.ablating import PARTIAL, print_table, tell_failures
+from an_cli.cli.asked import Asked, say
+from an_cli.console.live import watching
+from an_cli.launch import Phase, Snapshot, check_data, find_costs, prepare_run, set_aside_all, settle
+from an_cli.launch.slurm.cluster import OnSlurm
+from an_cli.launch.slurm.judge import Standing
+from an_cli.launch.slurm.start import longest_first, make_cluster
+from an_cli.plan import Cell
+from an_cli.store import Store
+
+
+def ablate_on_slurm(
+    asked: Asked,
+    store: Store,
+    reruns: Mapping[str, int],
+    *,
+    command: Sequence[str],
+    json: bool,
+    detach: bool,
+    forgive: bool = False,
+) -> int:
+    """Bring a study to its end on a cluster, or hand it over and leave.
+
+    Args:
+        asked: the study.
+        store: where its runs are.
+        reruns: finished cells to set aside and run again.
+        command: the words that come back to it, for messages.
+        json: print the table as JSON.
+        detach: leave once everything is submitted.
+        forgive: submit what ended too often as well.
+
+    Returns:
+        Exit status: 0, 1 when no cell is finished, 3 when some are or SLURM did not take all, 130 when told to leave.
+    """
+    launch = settle(asked.launch)
+    check_data(asked.plan.cells, launch)
+    if aside := set_aside_all(reruns, asked.plan.cells, store):
+        say(f"set aside: {len(aside)}, each in archive/ of its run")
+    cells = longest_first(asked.plan.cells, find_costs(asked.plan.cells, store))
+    cluster = make_cluster(cells, launch, store, study=asked.plan.study, detach=detach, forgive=forgive, tell=say)
+    views = cluster.watcher.look([store.run(cell.id) for cell in cells])
+    standings = {cell.id: views[store.run(cell.id)].verdict.standing for cell in cells}
+    say(f"{asked.plan.study}: {sentence(list(standings.values()))}")
+    for cell in cells:
+        if standings[cell.id] in (Standing.NEW, Standing.ENDED):
+            prepare_run(cell.config, cell.choices, launch, store)
+        store.link(asked.plan.study, cell.label, store.run(cell.id))
+    end = _follow(cluster, cells, store)
+    return _tell(asked, store, cluster, end, command, json=json, detach=detach)
+
+
+def _follow(cluster: OnSlurm, cells: Sequence[Cell], store: Store) -> Snapshot:
+    labels = {cell.id: cell.label for cell in cells}
+    if not cluster.detach:
+        say("following; Ctrl-C leaves, and the jobs go on")
+    with watching(labels, len(cells)) as watch:
+        return cluster.launch([store.run(cell.id) for cell in cells], watch)
+
+
+def _tell(
+    asked: Asked, store: Store, cluster: OnSlurm, end: Snapshot, command: Sequence[str], *, json: bool, detach: bool
+) -> int:
+    words = shlex.join(command)
+    outcome = cluster.outcome
+    if outcome.submitted:
+        say(f"submitted {len(outcome.submitted)} cells in {outcome.calls} calls of sbatch")
+    for run, what in outcome.refused.items():
+        say(f"not submitted: {run.id}: {what}")
+    tell_failures(asked.plan, end)
+    if end.count(Phase.FAILED):
+        say(f"left alone: {end.count(Phase.FAILED)}; once the cause is gone: {words.replace(' ablate ', ' retry ', 1)}")
+    going = end.count(Phase.QUEUED, Phase.RUNNING, Phase.ELSEWHERE)
+    if going:
+        say(f"{going} of {len(end.runs)} cells go on without this command. Come back to them with: {words}")
+        if not detach:
+            return 130
+        return PARTIAL if outcome.refused else 0
+    return print_table(asked, store, json=json)
+
+
+_SAID = {
+    Standing.FINISHED: "finished",
+    Standing.RUNNING: "running",
+    Standing.QUEUED: "queued",
+    Standing.HELD: "held",
+    Standing.SUBMITTING: "being submitted",
+    Standing.UNKNOWN: "unknown",
+    Standing.ENDED: "ended without a result",
+    Standing.NEW: "to submit",
+}
+
+
+def sentence(standings: Sequence[Standing]) -> str:
+    """For example "20 cells: 3 finished, 2 running, 15 to submit"."""
+    counts = Counter(standings)
+    parts = [f"{counts[standing]} {words}" for standing, words in _SAID.items() if counts[standing]]
+    return f"{len(standings)} {'cell' if len(standings) == 1 else 'cells'}: {', '.join(parts)}"

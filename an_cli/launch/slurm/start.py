@@ -1,0 +1,78 @@
+"""From a study's cells to a cluster that is ready to be launched on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from an_cli.config import LaunchConfig
+from an_cli.launch.costs import Costs
+from an_cli.launch.frozen import freeze
+from an_cli.launch.slurm.cluster import OnSlurm
+from an_cli.launch.slurm.limits import ask_cluster
+from an_cli.launch.slurm.observe import Observer
+from an_cli.launch.slurm.scheduler import Commands, Scheduler, check_commands
+from an_cli.launch.slurm.submit import Terms
+from an_cli.launch.slurm.watcher import Watcher
+from an_cli.plan import Cell
+from an_cli.store import Store
+
+
+def make_cluster(
+    cells: Sequence[Cell],
+    launch: LaunchConfig,
+    store: Store,
+    *,
+    study: str,
+    detach: bool = False,
+    forgive: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
+    scheduler: Scheduler | None = None,
+) -> OnSlurm:
+    """Freeze the code, ask the cluster for its limits, and make the launcher.
+
+    Args:
+        cells: of the study.
+        launch: settled.
+        store: where their runs are.
+        study: its name, which people read in the queue.
+        detach: leave once everything is submitted.
+        forgive: submit what ended too often as well.
+        tell: says something to the user.
+        scheduler: how SLURM is spoken to; None takes this machine's commands.
+
+    Raises:
+        LaunchError: this machine has no SLURM.
+        StoreError: the store cannot be written.
+    """
+    if scheduler is None:
+        check_commands()
+        scheduler = Commands()
+    cluster = ask_cluster(scheduler)
+    asked = max((cell.config.recipe.cpu_threads or 0 for cell in cells), default=0)
+    terms = Terms(
+        store=store,
+        study=study,
+        launch=launch,
+        code=freeze(store),
+        threads=asked or max(1, launch.cpus_per_task // launch.pack),
+        max_array=cluster.max_array,
+    )
+    return OnSlurm(
+        watcher=Watcher(store, Observer(scheduler), cluster.accounting),
+        terms=terms,
+        scheduler=scheduler,
+        detach=detach,
+        forgive=forgive,
+        needs={store.run(cell.id): [store.run(need) for need in cell.depends_on] for cell in cells},
+        tell=tell,
+    )
+
+
+def longest_first(cells: Sequence[Cell], costs: Mapping[str, Costs]) -> list[Cell]:
+    """Cells by the work that they are, most first, so that none starts when all others have ended."""
+
+    def work(cell: Cell) -> float:
+        samples = (cell.config.data.train_samples or 1) * cell.config.recipe.epochs
+        return -float(costs[cell.id].macs * samples) if cell.id in costs else 0.0
+
+    return sorted(cells, key=work)
