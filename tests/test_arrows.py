@@ -111,7 +111,11 @@ def _targets(path: Path, node: ast.AST) -> list[str]:
         return [_existing(f"{source}.{alias.name}") or source for alias in node.names]
     if isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__") and node.args:
         first = node.args[0]
-        # A computed name could hide any arrow; only literals can be read off the tree.
+        # A computed name could hide any arrow; only literals can be read off the tree, and a room's own modules.
+        own_room = ".".join(["an_cli", *path.relative_to(PACKAGE).parts[:-1], ""])
+        if isinstance(first, ast.JoinedStr) and isinstance(first.values[0], ast.Constant):
+            assert str(first.values[0].value) == own_room, f"{path}:{node.lineno}: computes a name beyond its room"
+            return []
         assert isinstance(first, ast.Constant), f"{path}:{node.lineno}: imports a module by a computed name"
         return [str(first.value)]
     return []

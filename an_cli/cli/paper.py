@@ -21,7 +21,7 @@ def audit(json: AsJson = False) -> None:
     from an_cli.cli.asked import print_json
     from an_cli.plan import read_counts, read_ledger
     from an_cli.plan.ledger import TABLES
-    from an_cli.report import audit as check
+    from an_cli.report.audit import audit as check
 
     found = check({name: read_ledger(name) for name in TABLES}, read_counts())
     if json:

@@ -1,21 +1,51 @@
-"""Records become a table: statistics, comparability, text. The frame for notebooks is `an_cli.report.frame`."""
+"""Records become a table: statistics, comparability, text. The frame for notebooks is `an_cli.report.frame`.
 
-from an_cli.report.audit import Finding, audit
-from an_cli.report.bits import Bits
-from an_cli.report.build import Cost, build_table, make_table
-from an_cli.report.comparison import Comparison, Covers
-from an_cli.report.decide import Decision, Evidence, Rule, State, decide
-from an_cli.report.gains import decision
-from an_cli.report.latex import spelled_characters
-from an_cli.report.machine import json_value
-from an_cli.report.output import FILES, render, write
-from an_cli.report.quoted import published_table
-from an_cli.report.spec import Epoch, Measure, Spec, load_spec
-from an_cli.report.table import Column, Direction, Mark, RowStatus, Source, Table, TableCell, TableRow
+Names are looked up when they are first asked for: a command that only words a number must not wait for scipy.
+(`__init__.pyi` says the same to type checkers.)
+"""
 
-__all__ = [
-    "Bits", "Column", "Comparison", "Cost", "Covers", "Decision", "Direction", "Epoch", "Evidence", "FILES", "Finding",
-    "Mark", "Measure", "RowStatus", "Rule", "Source", "Spec", "State", "Table", "TableCell", "TableRow", "audit",
-    "build_table", "decide", "decision", "json_value", "load_spec", "make_table", "published_table", "render",
-    "spelled_characters", "write",
-]  # fmt: skip
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Bits": "bits",
+    "Column": "table",
+    "Comparison": "comparison",
+    "Cost": "build",
+    "Covers": "comparison",
+    "Decision": "decide",
+    "Direction": "table",
+    "Epoch": "spec",
+    "Evidence": "decide",
+    "FILES": "output",
+    "Finding": "audit",
+    "Mark": "table",
+    "Measure": "spec",
+    "RowStatus": "table",
+    "Rule": "decide",
+    "Source": "table",
+    "Spec": "spec",
+    "State": "decide",
+    "Table": "table",
+    "TableCell": "table",
+    "TableRow": "table",
+    "build_table": "build",
+    "decision": "gains",
+    "json_value": "machine",
+    "load_spec": "spec",
+    "make_table": "build",
+    "published_table": "quoted",
+    "render": "output",
+    "spelled_characters": "latex",
+    "write": "output",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"an_cli.report.{_HOMES[name]}"), name)

@@ -1,0 +1,32 @@
+"""What `an_cli.report` offers, for type checkers; at run time each name is looked up when it is first asked for."""
+
+from an_cli.report.audit import Finding as Finding
+from an_cli.report.bits import Bits as Bits
+from an_cli.report.build import Cost as Cost
+from an_cli.report.build import build_table as build_table
+from an_cli.report.build import make_table as make_table
+from an_cli.report.comparison import Comparison as Comparison
+from an_cli.report.comparison import Covers as Covers
+from an_cli.report.decide import Decision as Decision
+from an_cli.report.decide import Evidence as Evidence
+from an_cli.report.decide import Rule as Rule
+from an_cli.report.decide import State as State
+from an_cli.report.gains import decision as decision
+from an_cli.report.latex import spelled_characters as spelled_characters
+from an_cli.report.machine import json_value as json_value
+from an_cli.report.output import FILES as FILES
+from an_cli.report.output import render as render
+from an_cli.report.output import write as write
+from an_cli.report.quoted import published_table as published_table
+from an_cli.report.spec import Epoch as Epoch
+from an_cli.report.spec import Measure as Measure
+from an_cli.report.spec import Spec as Spec
+from an_cli.report.spec import load_spec as load_spec
+from an_cli.report.table import Column as Column
+from an_cli.report.table import Direction as Direction
+from an_cli.report.table import Mark as Mark
+from an_cli.report.table import RowStatus as RowStatus
+from an_cli.report.table import Source as Source
+from an_cli.report.table import Table as Table
+from an_cli.report.table import TableCell as TableCell
+from an_cli.report.table import TableRow as TableRow
