@@ -36,13 +36,14 @@ def wrong(correct: Correct, plane: str) -> Wrong:
     return np.bitwise_xor(np.unpackbits(packed, count=correct.samples), np.uint8(1))
 
 
-def disagreement(correct: Correct, result: Result) -> str:
+def disagreement(correct: Correct, record: RunRecord, result: Result) -> str:
     """How the bits of a run contradict its numbers; empty where they agree.
 
     The two files are written apart, so a number that a disk or a hand has changed shows here.
     """
-    if correct.fingerprint != result.data_fingerprint:
-        return "correct.bin and result.json name different evaluation data"
+    evaluated = {attempt.eval_fingerprint for attempt in record.attempts}
+    if evaluated and correct.fingerprint not in evaluated:
+        return "correct.bin is of other evaluation data than its attempts"
     for which, evaluation in (("last", result.last), ("best", result.best)):
         if evaluation.samples != correct.samples:
             return f"correct.bin holds {correct.samples} samples, result.json {evaluation.samples}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from an_cli.config import leaves, plain
 from an_cli.plan import Plan, PlanRow
 from an_cli.report import comparability
 from an_cli.report.best import best_marks
@@ -13,6 +12,7 @@ from an_cli.report.bits import Bits, read_bits
 from an_cli.report.comparison import Comparison
 from an_cli.report.decide import Rule
 from an_cli.report.gains import Gain, Known, gains, know, reference_of
+from an_cli.report.leaves import config_leaves
 from an_cli.report.notes import general_notes
 from an_cli.report.outcome import Outcome, seeds_text
 from an_cli.report.published import beside_paper
@@ -142,8 +142,9 @@ def _trained(
 
 
 def _config(row: PlanRow, known: Known) -> Mapping[str, object]:
-    found = leaves(plain(known.cells[row.cells[0]].config)) if row.cells else {}
-    return {key: value for key, value in found.items() if key != "seed"}
+    if not row.cells:
+        return {}
+    return {key: value for key, value in config_leaves(known.cells[row.cells[0]].config) if key != "seed"}
 
 
 def _count(row: PlanRow, outcome: Outcome, costs: Mapping[str, Cost], measure: Measure) -> TableCell:
@@ -195,8 +196,8 @@ def _bracket(row: PlanRow, measure: Measure, known: Known, gain: Gain) -> float 
             return None
         found = difference(outcome.errors(measure, epoch), other.errors(measure, epoch))
         return found.sample.mean if found else None
-    if any(one.gain_of == row.label for one in known.rows.values()):
-        return None  # it stands beside the others
+    if row.label in known.beside:
+        return None
     compared: Comparison | None = gain.compared.get(measure)
     return None if compared is None else -compared.value
 

@@ -6,13 +6,12 @@ config values, the evaluation data, the code and the device.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
-from an_cli.config import leaves, plain
-from an_cli.config.overrides import parse
 from an_cli.plan import Cell
+from an_cli.report.leaves import part_leaves
 from an_cli.report.outcome import Outcome
 from an_cli.store import Attempt, RunRecord
 
@@ -66,9 +65,8 @@ def guard(row: Side, reference: Side, waive: Iterable[str]) -> Guard:
         waive: keys whose undeclared difference is let through; like a declared key, one covers those below it.
     """
     wanted, waived = (*row.differs, *reference.differs), tuple(waive)
-    facts = run_facts(row.outcome, reference.outcome)
-    everything = [*config_discords(row.cell, reference.cell), *facts]
-    undeclared = [*unset_keys(row, reference), *facts]
+    facts, config = run_facts(row.outcome, reference.outcome), config_discords(row.cell, reference.cell)
+    everything, undeclared = [*config, *facts], [*unset_keys(config, (*row.set, *reference.set)), *facts]
     rest = [discord for discord in undeclared if not _covers(wanted, discord)]
     return Guard(
         declared=tuple(discord for discord in everything if _covers(wanted, discord)),
@@ -93,37 +91,39 @@ def same_data(outcomes: Iterable[Outcome]) -> bool:
     return len(found) <= 1
 
 
-def unset_keys(row: Side, reference: Side) -> list[Discord]:
-    """Config keys that differ although neither row sets them.
+def unset_keys(discords: Iterable[Discord], words: Iterable[str]) -> list[Discord]:
+    """Of the config keys that differ those that neither row sets.
 
     A row that names another file of a group (`norm=bn`) sets that group's keys; keys of other groups that follow
     unseen (a recipe depends on the model) are not set.
+
+    Args:
+        discords: keys that differ between two rows.
+        words: overrides of both.
     """
-    keys = {_key(word) for side in (row, reference) for word in side.set}
-    return [
-        discord
-        for discord in config_discords(row.cell, reference.cell)
-        if not _covers(tuple(keys), discord) and _DERIVED.get(discord.key) not in keys
-    ]
-
-
-@lru_cache(maxsize=4096)
-def _key(word: str) -> str:
-    return parse(word).key
+    keys = tuple({word.lstrip("+~").partition("=")[0].partition("@")[0] for word in words})
+    return [discord for discord in discords if not _covers(keys, discord) and _DERIVED.get(discord.key) not in keys]
 
 
 def config_discords(row: Cell, reference: Cell) -> list[Discord]:
     """All config keys but the seed whose values differ."""
-    here, there = _leaves(row), _leaves(reference)
-    keys = [key for key in {**here, **there} if key != "seed" and here.get(key, _ABSENT) != there.get(key, _ABSENT)]
-    return [Discord(key=key, here=_text(here.get(key, _ABSENT)), there=_text(there.get(key, _ABSENT))) for key in keys]
+    here, there = row.config, reference.config
+    found = []
+    for name in (field.name for field in dataclasses.fields(here)):
+        if name != "seed" and getattr(here, name) != getattr(there, name):
+            found += _part_discords(name, getattr(here, name), getattr(there, name))
+    return found
 
 
-def _leaves(cell: Cell) -> Mapping[str, object]:
-    return leaves(plain(cell.config))
+def _part_discords(name: str, here: Hashable, there: Hashable) -> list[Discord]:
+    ours, theirs = (dict(part_leaves(part, name)) if part is not None else {} for part in (here, there))
+    keys = [key for key in {**ours, **theirs} if ours.get(key, _ABSENT) != theirs.get(key, _ABSENT)]
+    return [Discord(key=key, here=_text(ours.get(key, _ABSENT)), there=_text(theirs.get(key, _ABSENT))) for key in keys]
 
 
 def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_text, value))}]"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -39,19 +39,21 @@ def compare(
     shared = [seed for seed in here if seed in there and (seeds is None or seed in seeds)]
     if not shared:
         return _unpaired([*here.values()], [*there.values()]) if seeds is None else None
-    stacked = [_stack(one, shared, f"{epoch.value}.{_PLANES[measure]}") for one in (row, reference)]
-    if stacked[0] is not None and stacked[1] is not None and stacked[0].shape == stacked[1].shape:
-        test = inference.several_seeds if len(shared) > 1 else inference.one_seed
-        return test(stacked[0], stacked[1])
+    stacked = _stacks(row, reference, shared, f"{epoch.value}.{_PLANES[measure]}")
+    if stacked is not None:
+        return (inference.several_seeds if len(shared) > 1 else inference.one_seed)(*stacked)
     differences = np.array([here[seed] - there[seed] for seed in shared])
     return inference.seeds_alone(differences) if len(shared) > 1 else _untested(float(differences[0]))
 
 
-def _stack(outcome: Outcome, seeds: Iterable[int], plane: str) -> Wrong | None:
-    """Shape: [seeds, samples]; None where a run has no per-sample record."""
-    correct = [outcome.finished[seed].correct for seed in seeds]
+def _stacks(row: Outcome, reference: Outcome, seeds: Sequence[int], plane: str) -> tuple[Wrong, Wrong] | None:
+    """Shape: [seeds, samples] each; None where a run has no per-sample record, or one of other evaluation data."""
+    correct = [outcome.finished[seed].correct for outcome in (row, reference) for seed in seeds]
     known = [one for one in correct if one is not None]
-    return np.stack([wrong(one, plane) for one in known]) if len(known) == len(correct) else None
+    if len(known) < len(correct) or len({(one.fingerprint, one.samples) for one in known}) > 1:
+        return None
+    stacked = np.stack([wrong(one, plane) for one in known])
+    return stacked[: len(seeds)], stacked[len(seeds) :]
 
 
 def _unpaired(row: list[float], reference: list[float]) -> Comparison:

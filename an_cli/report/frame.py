@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Hashable, Iterable
-from enum import StrEnum
-from functools import cache, lru_cache
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from an_cli.config import CellConfig
 from an_cli.errors import StoreError
+from an_cli.report.leaves import config_leaves
 from an_cli.store import Result, RunRecord, Store, read_run, read_run_and_count
 
 _EVALUATION = ("epoch", "loss", "top1_error_pct", "top5_error_pct")
@@ -98,7 +95,7 @@ def _row(record: RunRecord, n_epochs: int) -> dict[str, Any]:
     if record.result is not None:
         _add_result(row, record.result)
     if record.config is not None:
-        row.update(_leaves(record.config))
+        row.update(config_leaves(record.config))
     return row
 
 
@@ -106,33 +103,3 @@ def _add_result(row: dict[str, Any], result: Result) -> None:
     for which, evaluation in (("last", result.last), ("best", result.best)):
         row.update((f"{which}_{field}", getattr(evaluation, field)) for field in _EVALUATION)
     row.update((field, getattr(result, field)) for field in _RESULT)
-
-
-def _leaves(config: CellConfig) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for name in _names(CellConfig):
-        part = getattr(config, name)
-        found.update(_part_leaves(part, name) if _is_part(part) else {name: part})
-    return found
-
-
-@lru_cache(maxsize=4096)
-def _part_leaves(part: Hashable, prefix: str) -> dict[str, object]:
-    """Leaves of one part of a config: thousands of runs share a few models, recipes and data sets."""
-    found: dict[str, object] = {}
-    for name in _names(type(part)):
-        item, key = getattr(part, name), f"{prefix}.{name}"
-        if _is_part(item):
-            found.update(_part_leaves(item, key))
-        else:
-            found[key] = item.value if isinstance(item, StrEnum) else item
-    return found
-
-
-def _is_part(value: object) -> bool:
-    return hasattr(type(value), "__dataclass_fields__")
-
-
-@cache
-def _names(shape: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(shape))

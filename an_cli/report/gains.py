@@ -33,6 +33,7 @@ class Known:
     outcomes: Mapping[str, Outcome]  # of trained rows
     spec: Spec
     rule: Rule | None
+    beside: frozenset[str]  # rows whose gain stands beside other rows
 
     def side(self, row: PlanRow) -> Side:
         """A trained row as the comparability guard sees it."""
@@ -53,6 +54,7 @@ def know(
         outcomes={row.label: outcome_of(row, cells, records, bits) for row in plan.rows if row.kind != "literature"},
         spec=spec,
         rule=rule,
+        beside=frozenset(row.gain_of for row in plan.rows if row.gain_of),
     )
 
 
@@ -115,7 +117,7 @@ def _refusal(row: PlanRow, label: str, hidden: bool, known: Known) -> str:
     if not comparability.same_data([known.outcomes[row.label], known.outcomes[label]]):
         return f"no difference: not evaluated on the same data as {label!r}"
     if hidden:
-        return f"no difference: it and {label!r} differ in what the study does not declare (differs:) or waive"
+        return f"no difference: see what it does not share with {label!r}; declare it (differs:) or --waive it"
     return ""
 
 

@@ -133,11 +133,11 @@ def two_way(d_sn: NDArray[np.int8]) -> Variance:
         d_sn: row wrong minus reference wrong. Shape: [seeds >= 2, samples >= 2].
     """
     seeds, samples = d_sn.shape
-    total = d_sn.sum(axis=0, dtype=np.int64)
-    mean = float(total.mean()) / seeds
-    ms_seed = samples * float(d_sn.mean(axis=1).var(ddof=1))
-    ms_sample = float(total.var(ddof=1)) / seeds
-    squares = float(np.count_nonzero(d_sn)) - seeds * samples * mean**2
+    by_sample, by_seed = d_sn.sum(axis=0, dtype=np.int64), d_sn.sum(axis=1, dtype=np.int64)
+    total = int(by_seed.sum())
+    ms_seed = (seeds * int(by_seed @ by_seed) - total**2) / (seeds * samples * (seeds - 1))
+    ms_sample = (samples * int(by_sample @ by_sample) - total**2) / (seeds * samples * (samples - 1))
+    squares = int(np.count_nonzero(d_sn)) - total**2 / (seeds * samples)
     rest = squares - (seeds - 1) * ms_seed - (samples - 1) * ms_sample
     ms_rest = max(0.0, rest) / ((seeds - 1) * (samples - 1))
     scale = POINTS**2 / (seeds * samples)
@@ -193,7 +193,10 @@ def p_value(value: float, found: Variance) -> float:
 
 def _crossing(size: float, found: Variance) -> float:
     """Where the half width, which falls with alpha, equals a size: by false position (Illinois) on log alpha."""
-    low, high = math.log(1e-300), math.log(1 - 1e-12)
+    # Either part alone gives a narrower interval, and so the smaller alpha.
+    parts = [2 * special.stdtr(found.freedom, -size / math.sqrt(found.seeds))] if found.seeds else []
+    parts += [2 * special.ndtr(-size / math.sqrt(found.samples))]
+    low, high = math.log(max(1e-300, 0.999 * max(parts))), math.log(1 - 1e-12)
     above, below = half_width(found, math.exp(low)) - size, half_width(found, math.exp(high)) - size
     if above <= 0:
         return 0.0

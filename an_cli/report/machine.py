@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,16 +17,18 @@ _ERRORS = (Measure.TOP1, Measure.TOP5)
 
 def json_value(table: Table) -> dict[str, Any]:
     """The table as plain values; `an-cli report STUDY --json` prints it."""
+    shared = _shared([row.config for row in table.rows if row.config])
     return {
         "study": table.study,
         "caption": table.caption,
         "epoch": table.epoch.value,
         "columns": [column.measure.value for column in table.columns],
-        "rows": [_row(row) for row in table.rows],
+        "rows": [_row(row, shared) for row in table.rows],
         "footnotes": [{"mark": mark, "text": text} for text, mark in table.footnotes.items()],
         "notes": list(table.notes),
         "alpha": table.alpha,
         "looks": table.looks,
+        "config": shared,
         "provenance": {run_id: asdict(source) for run_id, source in table.sources.items()},
     }
 
@@ -35,7 +38,15 @@ def as_json(table: Table) -> str:
     return json.dumps(json_value(table), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def _row(row: TableRow) -> dict[str, Any]:
+def _shared(configs: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """The settings that all rows have in common, so that a row says only its own."""
+    shared = dict(configs[0]) if configs else {}
+    for config in configs[1:]:
+        shared = {key: value for key, value in shared.items() if key in config and config[key] == value}
+    return shared
+
+
+def _row(row: TableRow, shared: Mapping[str, object]) -> dict[str, Any]:
     return {
         "label": row.label,
         "kind": row.kind,
@@ -67,7 +78,7 @@ def _row(row: TableRow) -> dict[str, Any]:
         "notes": list(row.notes),
         "note": row.remark,
         "title": row.title or row.label,
-        "config": dict(row.config),
+        "config": {key: value for key, value in row.config.items() if key not in shared},
         **{measure.value: _measured(row.cell(measure)) for measure in PRECISIONS if measure in row.cells},
     }
 

@@ -138,7 +138,7 @@ def outcome_of(
 def _contradiction(record: RunRecord | None, correct: Correct | None) -> tuple[str, bool] | None:
     if record is None or record.result is None or correct is None:
         return None
-    said = disagreement(correct, record.result)
+    said = disagreement(correct, record, record.result)
     return (f"unreadable: {said}", True) if said else None
 
 

@@ -33,7 +33,7 @@ def test_runs_made_otherwise_are_named(field: str, word: str) -> None:
     gain = found.cells[Measure.GAIN]
     assert gain.value is None
     assert gain.marks == (Mark.NOT_COMPARABLE,)
-    assert "differ in what the study does not declare" in gain.notes[0]
+    assert "does not share with" in gain.notes[0]
 
 
 @pytest.mark.parametrize(("field", "word"), [("code_tree", "code"), ("device", "device")])

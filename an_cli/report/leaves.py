@@ -1,0 +1,43 @@
+"""A config as dotted keys, fast: thousands of runs share a few models, recipes and data sets."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterator
+from enum import StrEnum
+from functools import cache, lru_cache
+
+from an_cli.config import CellConfig
+
+
+def config_leaves(config: CellConfig) -> Iterator[tuple[str, object]]:
+    """(dotted key, value) of every setting; enums as their words, lists as tuples."""
+    for name in _names(CellConfig):
+        part = getattr(config, name)
+        if _is_part(part):
+            yield from part_leaves(part, name)
+        else:
+            yield name, part
+
+
+@lru_cache(maxsize=4096)
+def part_leaves(part: Hashable, prefix: str) -> tuple[tuple[str, object], ...]:
+    """Leaves of one part of a config."""
+    found: list[tuple[str, object]] = []
+    shape: type = type(part)
+    for name in _names(shape):
+        item, key = getattr(part, name), f"{prefix}.{name}"
+        if _is_part(item):
+            found += part_leaves(item, key)
+        else:
+            found.append((key, item.value if isinstance(item, StrEnum) else item))
+    return tuple(found)
+
+
+def _is_part(value: object) -> bool:
+    return hasattr(type(value), "__dataclass_fields__")
+
+
+@cache
+def _names(shape: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(shape))
