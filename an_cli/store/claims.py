@@ -203,12 +203,16 @@ def _remove_older(run: RunFolder, number: int) -> None:
 
 def life(run: RunFolder) -> Life:
     """Whether the holder of the newest claim lives."""
-    path = run.claims / str(newest_claim(run))
+    number = newest_claim(run)
+    if not number:
+        return Life.DEAD
     try:
-        holder = Holder(**json.loads(path.read_text()))
-        silent_s = time.time() - path.stat().st_mtime
-    except (OSError, ValueError, TypeError, RecursionError):
-        return Life.UNKNOWN if newest_claim(run) else Life.DEAD
+        silent_s = time.time() - (run.claims / str(number)).stat().st_mtime
+    except OSError:
+        return Life.UNKNOWN
+    holder = read_holder(run)
+    if holder is None:  # torn by a power cut, or of another version: no process can be looked for, silence decides
+        return Life.DEAD if silent_s > SILENT_S else Life.UNKNOWN
     return holder_life(holder, silent_s)
 
 

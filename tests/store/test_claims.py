@@ -204,3 +204,16 @@ def test_a_folder_that_cannot_be_written_is_said(run: RunFolder) -> None:
     run.claims.write_text("a file where a folder should be")
     with pytest.raises(StoreError, match="cannot write claim"):
         take(run)
+
+
+def test_a_claim_that_cannot_be_read_is_given_up_once_it_has_been_silent(run: RunFolder) -> None:
+    run.claims.mkdir()
+    torn = run.claims / "1"
+    torn.write_bytes(b"")  # a power cut may leave the name without the bytes
+    assert life(run) is Life.UNKNOWN
+    assert take(run) is None
+    os.utime(torn, (time.time() - SILENT_S - 5,) * 2)
+    assert life(run) is Life.DEAD
+    claim = take(run)
+    assert claim is not None
+    assert claim.number == 2
