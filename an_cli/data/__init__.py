@@ -6,7 +6,7 @@ from an_cli.data.draws import Purpose, torch_seed
 from an_cli.data.mixup import Mixed, mixup
 from an_cli.data.normalize import normalize
 from an_cli.data.order import eval_shard, steps_per_epoch
-from an_cli.data.sources import make_data
+from an_cli.data.sources import make_data, make_eval_data
 
 __all__ = [
     "Batch",
@@ -17,6 +17,7 @@ __all__ = [
     "eval_shard",
     "make_data",
     "make_eval_batches",
+    "make_eval_data",
     "make_train_batches",
     "mixup",
     "normalize",

@@ -7,7 +7,8 @@ not needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from io import BytesIO
 from math import ceil, exp, floor, log, sqrt
 from pathlib import Path
 
@@ -36,14 +37,17 @@ _RESAMPLING = {
 }
 
 
-def decode(path: Path, sample: int, view: View, *, mode: str) -> NDArray[np.uint8]:
+def decode(
+    file: Path | BytesIO, sample: int, view: View, *, mode: str, where: Callable[[], str] | None = None
+) -> NDArray[np.uint8]:
     """One image as the view shows it.
 
     Args:
-        path: the file.
+        file: the file, or its bytes.
         sample: its id, which keys its random crop.
         view: what to show.
         mode: PIL's "RGB" or "L".
+        where: names the image in an error; the path where none is given.
 
     Returns:
         Shape (c, image_size, image_size).
@@ -52,11 +56,13 @@ def decode(path: Path, sample: int, view: View, *, mode: str) -> NDArray[np.uint
         DataError: the file is missing, truncated, or no image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             shown = _training(image, sample, view, mode) if _crops(view) else _evaluation(image, view, mode)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise DataError(
-            f"an image cannot be read: {error}", where=str(path), now="copy the file again from its source"
+            f"an image cannot be read: {error}",
+            where=where() if where else str(file),
+            now="copy the file again from its source",
         ) from error
     pixels = np.asarray(shown, dtype=np.uint8)
     return pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)

@@ -1,4 +1,4 @@
-"""Image folders in ImageNet's layout: ROOT/FOLDER/{train,val}/CLASS/*.JPEG.
+"""Images in ImageNet's layout, ROOT/FOLDER/{train,val}/CLASS/*.JPEG, or in the shards made from it.
 
 Samples are in order of class name, then file name. A fingerprint covers names and sizes, not pixels: reading 1.3
 million files to hash them would take as long as an epoch.
@@ -6,11 +6,6 @@ million files to hash them would take as long as an epoch.
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,52 +14,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from an_cli.config.schema import Augment, DataConfig
-from an_cli.data.dataset import DataPair, View
+from an_cli.data.dataset import DataPair, DataSet, View
 from an_cli.data.decode import decode
+from an_cli.data.listing import LAYOUT, Listing, class_folders, list_split, refuse_unknown_classes, scan
+from an_cli.data.shards import ShardSet, has_shards, read_index
 from an_cli.errors import ConfigError, DataError
 
-SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff")
-_LAYOUT = "train/CLASS/*.JPEG and val/CLASS/*.JPEG"
-_SCAN_THREADS = 16  # on a network file system a scan waits, it does not compute
 _MODES = {1: "L", 3: "RGB"}
 
 
-@dataclass(frozen=True)
-class _ClassFiles:
-    name: str
-    files: tuple[str, ...]
-    sizes: tuple[int, ...]
-
-
 class FolderSet:
-    """The image files of one split.
-
-    All names lie in one block of bytes: a list of a million strings would be copied, page by page, into every loader
-    worker as their reference counts change.
-    """
+    """The image files of one split."""
 
     augments = frozenset({Augment.NONE, Augment.RESIZED_CROP})
     on_disk = True
 
-    def __init__(self, split: Path, scanned: list[_ClassFiles], classes: tuple[str, ...], mode: str) -> None:
-        self.classes = classes
-        self.fingerprint = _fingerprint(scanned, classes)
-        label_of = {name: label for label, name in enumerate(classes)}
-        labels = np.array([label_of[part.name] for part in scanned], dtype=np.int64)
-        self.labels: NDArray[np.int64] = np.repeat(labels, [len(part.files) for part in scanned])
-        names = [os.fsencode(name) for part in scanned for name in part.files]
-        self._names = b"".join(names)
-        self._ends = np.cumsum([len(name) for name in names], dtype=np.int64)
-        self._split, self._mode = split, mode
+    def __init__(self, split: Path, listing: Listing, mode: str) -> None:
+        self.classes, self.labels, self.fingerprint = listing.classes, listing.labels, listing.fingerprint
+        self._split, self._listing, self._mode = split, listing, mode
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self._listing)
 
     def path(self, sample: int) -> Path:
         """File of one sample."""
-        start = int(self._ends[sample - 1]) if sample else 0
-        name = os.fsdecode(self._names[start : int(self._ends[sample])])
-        return self._split / self.classes[int(self.labels[sample])] / name
+        return self._split / self._listing.name(sample)
 
     def read(self, samples: NDArray[np.int64], view: View) -> Tensor:
         """Decoded, cropped and resized images. Shape (len(samples), c, image_size, image_size), uint8.
@@ -77,7 +51,7 @@ class FolderSet:
 
 
 def image_folder(config: DataConfig, data_root: Path | None) -> DataPair:
-    """Scan both splits and check them against the config.
+    """Find both splits and check them against the config. Where shards lie, they are read: they hold the same images.
 
     Args:
         config: `folder` is looked up in `data_root`; `classes` and the sample counts are expectations.
@@ -89,27 +63,55 @@ def image_folder(config: DataConfig, data_root: Path | None) -> DataPair:
     """
     mode = _check_shape(config)
     root = _root(config, data_root)
-    train, evaluation = _scan(root / "train"), _scan(root / "val")
-    classes = tuple(part.name for part in train)
-    if len(classes) != config.classes:
-        raise DataError(
-            f"{len(classes)} class folders, the config says {config.classes}",
-            where=str(root / "train"),
-            now=f"complete the folder, or set data.classes={len(classes)}",
-        )
-    unknown = sorted({part.name for part in evaluation} - set(classes))
-    if unknown:
-        raise DataError(
-            f"class {unknown[0]!r} of val is not in train ({len(unknown)} such)",
-            where=str(root / "val"),
-            now="give both splits the same class folders",
-        )
-    pair = DataPair(
-        train=FolderSet(root / "train", train, classes, mode), eval=FolderSet(root / "val", evaluation, classes, mode)
-    )
+    if has_shards(root):
+        index = read_index(root)
+        _check_classes(index["train"].listing.classes, config, root)
+        pair = DataPair(train=ShardSet(root, index["train"], mode), eval=ShardSet(root, index["val"], mode))
+    else:
+        train, evaluation = list_folder(root, config)
+        pair = DataPair(train=FolderSet(root / "train", train, mode), eval=FolderSet(root / "val", evaluation, mode))
     _check_count(len(pair.train), config.train_samples, root / "train", "train_samples")
     _check_count(len(pair.eval), config.eval_samples, root / "val", "eval_samples")
     return pair
+
+
+def evaluation_images(config: DataConfig, data_root: Path | None) -> DataSet:
+    """The evaluation split alone: of train only the class folders are looked at, and where there is no train, val's.
+
+    Raises:
+        ConfigError, DataError: see `image_folder`.
+    """
+    mode = _check_shape(config)
+    root = _root(config, data_root)
+    found: DataSet
+    if has_shards(root):
+        split = read_index(root)["val"]
+        _check_classes(split.listing.classes, config, root)
+        found = ShardSet(root, split, mode)
+    else:
+        named = root / ("train" if (root / "train").is_dir() else "val")
+        classes = class_folders(named)
+        _check_classes(classes, config, named)
+        scanned = scan(root / "val")
+        refuse_unknown_classes(scanned, classes, root / "val")
+        found = FolderSet(root / "val", list_split(scanned, classes), mode)
+    _check_count(len(found), config.eval_samples, root / "val", "eval_samples")
+    return found
+
+
+def list_folder(root: Path, config: DataConfig | None = None) -> tuple[Listing, Listing]:
+    """Lists of train and val of a folder.
+
+    Raises:
+        DataError: a folder, a class or files are missing, or (with a config) another number of classes.
+    """
+    train = scan(root / "train")
+    classes = tuple(part.name for part in train)
+    if config is not None:
+        _check_classes(classes, config, root / "train")
+    evaluation = scan(root / "val")
+    refuse_unknown_classes(evaluation, classes, root / "val")
+    return list_split(train, classes), list_split(evaluation, classes)
 
 
 def _check_shape(config: DataConfig) -> str:
@@ -141,52 +143,18 @@ def _root(config: DataConfig, data_root: Path | None) -> Path:
         raise DataError(
             f"{root} is not a folder",
             where="launch.data_root",
-            now=f"set it to the folder that holds {config.folder}/, with {_LAYOUT} inside",
+            now=f"set it to the folder that holds {config.folder}/, with {LAYOUT} inside",
         )
     return root
 
 
-def _scan(split: Path) -> list[_ClassFiles]:
-    """Class folders of a split in order of name, with their image files in order of name."""
-    if not split.is_dir():
-        raise DataError(f"no folder {split.name}/", where=str(split), now=f"expected {_LAYOUT}")
-    with os.scandir(split) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    if not names:
+def _check_classes(found: tuple[str, ...], config: DataConfig, where: Path) -> None:
+    if len(found) != config.classes:
         raise DataError(
-            "no class folders", where=str(split), now=f"sort the images into one folder per class: expected {_LAYOUT}"
+            f"{len(found)} class folders, the config says {config.classes}",
+            where=str(where),
+            now=f"complete the folder, or set data.classes={len(found)}",
         )
-    with ThreadPoolExecutor(_SCAN_THREADS) as pool:
-        scanned = list(pool.map(lambda name: _scan_class(split / name), names))
-    empty = [part.name for part in scanned if not part.files]
-    if empty:
-        raise DataError(
-            f"class {empty[0]!r} holds no image ({len(empty)} such)",
-            where=str(split / empty[0]),
-            now=f"complete the copy, or remove the folder; read are {' '.join(SUFFIXES)}",
-        )
-    return scanned
-
-
-def _scan_class(folder: Path) -> _ClassFiles:
-    found = sorted(_images_of(folder))
-    return _ClassFiles(folder.name, tuple(name for name, _ in found), tuple(size for _, size in found))
-
-
-def _images_of(folder: Path) -> Iterator[tuple[str, int]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".") and entry.is_file():
-                yield entry.name, entry.stat().st_size
-
-
-def _fingerprint(scanned: list[_ClassFiles], classes: tuple[str, ...]) -> str:
-    """SHA-256 over the class names and every (relative path, size), as hex. NUL ends a name: no path holds one."""
-    digest = hashlib.sha256(b"".join(os.fsencode(name) + b"\0" for name in classes) + b"\0")
-    for part in scanned:
-        lines = (f"{part.name}/{name}\0{size}\n" for name, size in zip(part.files, part.sizes, strict=True))
-        digest.update(os.fsencode("".join(lines)))
-    return digest.hexdigest()
 
 
 def _check_count(found: int, expected: int | None, split: Path, key: str) -> None:

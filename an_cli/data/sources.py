@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from an_cli.config.schema import DataConfig, DataSource
-from an_cli.data.dataset import DataPair
+from an_cli.data.dataset import DataPair, DataSet
 
 
 def make_data(config: DataConfig, *, data_root: Path | None) -> DataPair:
@@ -32,3 +32,16 @@ def make_data(config: DataConfig, *, data_root: Path | None) -> DataPair:
             from an_cli.data.image_folder import image_folder
 
             return image_folder(config, data_root)
+
+
+def make_eval_data(config: DataConfig, *, data_root: Path | None) -> DataSet:
+    """The evaluation set of a config alone: image files of training need not be there.
+
+    Raises:
+        ConfigError, DataError: see `make_data`.
+    """
+    if config.source is DataSource.IMAGE_FOLDER:
+        from an_cli.data.image_folder import evaluation_images
+
+        return evaluation_images(config, data_root)
+    return make_data(config, data_root=data_root).eval

@@ -1,0 +1,156 @@
+"""Which images a data set of files holds, in which order: class name first, then file name.
+
+The list is all that a fingerprint covers, so the same images have one fingerprint, as files in folders or in shards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from an_cli.errors import DataError
+
+SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff")
+LAYOUT = "train/CLASS/*.JPEG and val/CLASS/*.JPEG"
+_SCAN_THREADS = 16  # on a network file system a scan waits, it does not compute
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """The images of one split.
+
+    All names lie in one block of bytes: a list of a million strings would be copied, page by page, into every loader
+    worker as their reference counts change.
+
+    Attributes:
+        classes: class names; a label is an index into them.
+        counts: images of each class. Shape (classes,).
+        names: file names without their folder, one after the other.
+        ends: where each name ends. Shape (n,).
+        sizes: of the files, in bytes. Shape (n,).
+    """
+
+    classes: tuple[str, ...]
+    counts: NDArray[np.int64]
+    names: bytes
+    ends: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Class of each image. Shape (n,)."""
+        return np.repeat(np.arange(len(self.classes), dtype=np.int64), self.counts)
+
+    def name(self, sample: int) -> str:
+        """CLASS/FILE of one image."""
+        start = int(self.ends[sample - 1]) if sample else 0
+        return f"{self.classes[int(self.labels[sample])]}/{os.fsdecode(self.names[start : int(self.ends[sample])])}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the class names and every (CLASS/FILE, size), as hex. NUL ends a name: no path holds one."""
+        digest = hashlib.sha256(b"".join(os.fsencode(name) + b"\0" for name in self.classes) + b"\0")
+        ends = np.concatenate([[0], self.ends]).tolist()
+        files = zip(ends, ends[1:], self.sizes.tolist(), strict=False)
+        for folder, count in zip(self.classes, self.counts.tolist(), strict=True):
+            start = os.fsencode(folder) + b"/"
+            lines = (start + self.names[begin:end] + b"\0%d\n" % size for begin, end, size in islice(files, count))
+            digest.update(b"".join(lines))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class ClassFiles:
+    """One class folder: its image files in order of name, and their sizes."""
+
+    name: str
+    files: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+
+def list_split(scanned: list[ClassFiles], classes: tuple[str, ...]) -> Listing:
+    """The list of a scanned split; a class that it lacks has no images."""
+    parts = {part.name: part for part in scanned}
+    names = [os.fsencode(name) for part in scanned for name in part.files]
+    return Listing(
+        classes=classes,
+        counts=np.array([len(parts[name].files) if name in parts else 0 for name in classes], dtype=np.int64),
+        names=b"".join(names),
+        ends=np.cumsum([len(name) for name in names], dtype=np.int64),
+        sizes=np.array([size for part in scanned for size in part.sizes], dtype=np.int64),
+    )
+
+
+def scan(split: Path) -> list[ClassFiles]:
+    """Class folders of a split in order of name, with their image files in order of name.
+
+    Raises:
+        DataError: no such folder, no class in it, or a class without images.
+    """
+    names = class_folders(split)
+    with ThreadPoolExecutor(_SCAN_THREADS) as pool:
+        scanned = list(pool.map(lambda name: _scan_class(split / name), names))
+    empty = [part.name for part in scanned if not part.files]
+    if empty:
+        raise DataError(
+            f"class {empty[0]!r} holds no image ({len(empty)} such)",
+            where=str(split / empty[0]),
+            now=f"complete the copy, or remove the folder; read are {' '.join(SUFFIXES)}",
+        )
+    return scanned
+
+
+def class_folders(split: Path) -> tuple[str, ...]:
+    """Names of the class folders of a split, sorted.
+
+    Raises:
+        DataError: no such folder, or no class in it.
+    """
+    if not split.is_dir():
+        raise DataError(f"no folder {split.name}/", where=str(split), now=f"expected {LAYOUT}")
+    with os.scandir(split) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    if not names:
+        raise DataError(
+            "no class folders", where=str(split), now=f"sort the images into one folder per class: expected {LAYOUT}"
+        )
+    return tuple(names)
+
+
+def refuse_unknown_classes(evaluation: list[ClassFiles], classes: tuple[str, ...], split: Path) -> None:
+    """Make sure that every class of the evaluation split is one of training.
+
+    Raises:
+        DataError: one is not.
+    """
+    unknown = sorted({part.name for part in evaluation} - set(classes))
+    if unknown:
+        raise DataError(
+            f"class {unknown[0]!r} of val is not in train ({len(unknown)} such)",
+            where=str(split),
+            now="give both splits the same class folders",
+        )
+
+
+def _scan_class(folder: Path) -> ClassFiles:
+    found = sorted(_images_of(folder))
+    return ClassFiles(folder.name, tuple(name for name, _ in found), tuple(size for _, size in found))
+
+
+def _images_of(folder: Path) -> Iterator[tuple[str, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".") and entry.is_file():
+                yield entry.name, entry.stat().st_size
