@@ -1,0 +1,246 @@
+"""Attentive normalization in other people's networks: torchvision's and timm's."""
+
+from __future__ import annotations
+
+import copy
+import io
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from an_cli.errors import ConfigError
+from an_cli.norm import AttentiveNorm2d, NormSite, convert, every_norm, norm_sites
+
+timm = pytest.importorskip("timm", reason="timm is not installed")
+torchvision = pytest.importorskip("torchvision")
+
+NETWORKS = {
+    "torchvision resnet50": (lambda: torchvision.models.resnet50(num_classes=10), 16, "layer1.0.bn2"),
+    "torchvision mobilenet_v2": (lambda: torchvision.models.mobilenet_v2(num_classes=10), 17, "features.1.conv.0.1"),
+    "timm efficientnet_b0": (lambda: timm.create_model("efficientnet_b0", num_classes=10), 16, "blocks.0.0.bn1"),
+}
+
+
+def _network(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    network: nn.Module = NETWORKS[name][0]()
+    return network
+
+
+def _images(n: int = 4, side: int = 32) -> Tensor:
+    return torch.randn(n, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+
+def _small() -> nn.Module:
+    """Stem and two bottlenecks."""
+    torch.manual_seed(0)
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1, self.bn1 = nn.Conv2d(8, 4, 1), nn.BatchNorm2d(4)
+            self.conv2, self.bn2 = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4, eps=1e-4, momentum=0.2)
+            self.conv3, self.bn3 = nn.Conv2d(4, 8, 1), nn.BatchNorm2d(8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu())).relu()
+            return x + self.bn3(self.conv3(y))
+
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), Block(), Block())
+    for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
+        for tensor in (norm.weight, norm.bias, norm.running_mean):
+            nn.init.normal_(tensor)
+    return network
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_second_norm_of_every_bottleneck_becomes_attentive_and_the_network_trains(name: str) -> None:
+    network = _network(name)
+    done = convert(network, 5)
+    _, count, first = NETWORKS[name]
+    layers = {n: m for n, m in network.named_modules() if isinstance(m, AttentiveNorm2d)}
+    assert len(done.replaced) == len(layers) == count
+    assert done.replaced[0].name == first
+    assert done.replaced[0].kept == ("running_mean", "running_var", "num_batches_tracked")
+    network(_images()).square().mean().backward()
+    grads = [p.grad for layer in layers.values() for p in layer.parameters()]
+    assert all(grad is not None and bool(grad.isfinite().all()) for grad in grads)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_state_dict_goes_round_and_gives_the_same_bits(name: str) -> None:
+    network, other = _network(name), _network(name)
+    convert(network, 5)
+    convert(other, 5)
+    buffer = io.BytesIO()
+    torch.save(network.state_dict(), buffer)
+    buffer.seek(0)
+    other.load_state_dict(torch.load(buffer, weights_only=True))
+    assert torch.equal(network.eval()(_images(2)), other.eval()(_images(2)))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_with_softmax_and_the_old_affine_parameters_the_network_starts_where_it_was(name: str) -> None:
+    network = _network(name).eval().double()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias)
+            nn.init.uniform_(module.running_mean, -0.1, 0.1)
+    before = network(_images(2).double())
+    done = convert(network, 5, keep_affine=True, gate="softmax")
+    assert done.replaced[0].kept[-2:] == ("weight", "bias")
+    torch.testing.assert_close(network(_images(2).double()), before, rtol=1e-8, atol=1e-8)
+
+
+def test_with_hsigmoid_the_scale_starts_near_where_it_was_and_not_at_k_halves_of_it() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 64, 1), nn.BatchNorm2d(64))
+    x = _images(32)
+    before = network(x)
+    convert(network, 20, where=every_norm, keep_affine=True)
+    ratio = (network(x) / before).mean((1, 2, 3))
+    assert ratio.mean().item() == pytest.approx(1, abs=0.02)
+    assert ratio.std().item() < 0.2
+
+
+def test_components_that_start_equal_separate_in_training() -> None:
+    network = _small()
+    convert(network, 3, keep_affine=True)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        network(_images(8, 8)).square().mean().backward()
+        optimizer.step()
+    gamma = network.get_parameter("2.bn2.mixture.gamma")
+    assert (gamma - gamma.mean(0)).abs().max() > 1e-4
+
+
+def test_a_new_layer_takes_over_place_mode_and_statistics() -> None:
+    network = _small().double()
+    network[2].bn2.eval()
+    old = copy.deepcopy(network[2].bn2)
+    convert(network, lambda site: 2 * site.channels)
+    new, other = network[2].bn2, network[3].bn2
+    assert (new.components, new.training, other.training) == (8, False, True)
+    assert new.standardizer.eps == 1e-4
+    assert new.standardizer.momentum == 0.2
+    assert {t.dtype for t in (*new.parameters(), new.standardizer.running_var)} == {torch.float64}
+    assert torch.equal(new.standardizer.running_mean, old.running_mean)
+
+
+def test_norms_are_chosen_by_name_by_class_and_by_a_function() -> None:
+    assert [one.name for one in convert(_small(), 2).replaced] == ["2.bn2", "3.bn2"]
+    assert [one.name for one in convert(_small(), 2, where="3.*").replaced] == ["3.bn1", "3.bn2", "3.bn3"]
+    assert len(convert(_small(), 2, where=nn.BatchNorm2d).replaced) == len(norm_sites(_small())) == 7
+    stem: list[NormSite] = [site for site in norm_sites(_small()) if site.name == "1"]
+    assert stem[0].before is not None
+    assert [one.name for one in convert(_small(), 2, where=lambda site: site.channels == 8).replaced] == [
+        "1", "2.bn3", "3.bn3",
+    ]  # fmt: skip
+
+
+def test_a_group_norm_becomes_attentive_over_its_groups_with_head_a1() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 1), nn.GroupNorm(4, 8))
+    nn.init.normal_(network[1].weight)
+    before = network(_images())
+    done = convert(network, 4, where=every_norm, keep_affine=True, gate="softmax")
+    assert done.replaced[0].kept == ("weight", "bias")
+    assert network[1].standardizer.groups == 4
+    assert type(network[1].attention.head).__name__ == "A1"
+    torch.testing.assert_close(network(_images()), before, rtol=1e-4, atol=1e-4)
+
+
+def test_a_norm_that_is_used_twice_stays_one_layer() -> None:
+    shared = nn.BatchNorm2d(3)
+    network = nn.Sequential(shared, nn.ReLU(), shared)
+    convert(network, 2, where=every_norm)
+    assert network[0] is network[2]
+    assert isinstance(network[0], AttentiveNorm2d)
+
+
+def test_the_activation_inside_timms_norm_is_kept() -> None:
+    network = _network("timm efficientnet_b0")
+    convert(network, 5)
+    norm = network.get_submodule("blocks.0.0.bn1")
+    assert [type(part).__name__ for part in norm] == ["AttentiveNorm2d", "Identity", "SiLU"]
+
+
+class _Doing(nn.BatchNorm2d):
+    def __init__(self) -> None:
+        super().__init__(3)
+        self.extra = nn.Linear(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("network", "where", "message"),
+    [
+        (nn.Sequential(nn.Linear(3, 3)), every_norm, "has no BatchNorm2d or GroupNorm"),
+        (nn.Sequential(nn.BatchNorm2d(3)), "bn*", r"none of 1 norms was chosen \(0\)"),
+        (nn.Sequential(nn.BatchNorm2d(3, momentum=None)), every_norm, "momentum=0.1"),
+        (nn.Sequential(nn.BatchNorm2d(3), _Doing()), every_norm, "it holds extra"),
+    ],
+)
+def test_what_cannot_be_converted_is_named_and_the_network_is_as_it_was(
+    network: nn.Module, where: str, message: str
+) -> None:
+    before = list(network.modules())
+    with pytest.raises(ConfigError, match=message):
+        convert(network, 2, where=where)
+    assert list(network.modules()) == before
+
+
+def test_it_runs_under_autocast() -> None:
+    network = _small()
+    convert(network, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = network(_images(4, 8))
+    out.float().sum().backward()
+    assert bool(out.isfinite().all())
+    assert network.get_parameter("2.bn2.mixture.gamma").grad is not None
+
+
+def test_the_network_around_it_takes_synchronized_norms() -> None:
+    network = _small()
+    convert(network, 2)
+    before = copy.deepcopy(network).eval()(_images(4, 8))
+    synced = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    assert isinstance(synced[2].bn1, nn.SyncBatchNorm)
+    assert isinstance(synced[2].bn2, AttentiveNorm2d)
+    torch.testing.assert_close(synced.eval()(_images(4, 8)), before)
+    assert convert(synced, 2, where=nn.SyncBatchNorm).replaced[0].was == "SyncBatchNorm"
+
+
+# Deprecations inside PyTorch's own tracers are not ours.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+class TestTracing:
+    @pytest.mark.parametrize("name", NETWORKS)
+    def test_it_exports(self, name: str) -> None:
+        network = _network(name).eval()
+        convert(network, 5)
+        program = torch.export.export(network, (_images(2),))
+        torch.testing.assert_close(program.module()(_images(2)), network(_images(2)), rtol=1e-4, atol=1e-5)
+
+    def test_it_compiles_to_one_graph(self) -> None:
+        network = _small()
+        convert(network, 2)
+        compiled = torch.compile(copy.deepcopy(network), backend="aot_eager", fullgraph=True)
+        torch.testing.assert_close(compiled(_images(4, 8)), network(_images(4, 8)))
+
+    def test_it_exports_to_onnx_with_the_same_outputs(self, tmp_path: Path) -> None:
+        onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+        pytest.importorskip("onnxscript", reason="onnxscript, which torch.onnx.export needs, is not installed")
+        from onnx.reference import ReferenceEvaluator
+
+        network = _small().eval()
+        convert(network, 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(network, (_images(2, 8),), tmp_path / "network.onnx", verbose=False)
+        session = ReferenceEvaluator(onnx.load(tmp_path / "network.onnx"))
+        out = session.run(None, {session.input_names[0]: _images(2, 8).numpy()})[0]
+        torch.testing.assert_close(torch.from_numpy(out), network(_images(2, 8)), rtol=1e-4, atol=1e-5)
