@@ -66,9 +66,10 @@ def convert(
     starts as the paper's does.
 
     With `keep_affine` every component starts at the old gamma and beta, divided by the sum of lambda that is expected
-    at the start: 1 for softmax, K/2 for sigmoid and hsigmoid. The outputs then equal those of the network before; except
-    with sigmoid and hsigmoid for the factor sum(lambda) / (K/2), which is near 1 and differs by sample. The components
-    separate in training, because their weights lambda differ. Without it the mixture starts as the paper's does.
+    at the start: 1 for softmax, K/2 for sigmoid and hsigmoid. The outputs then equal those of the network before, but
+    for the factor sum(lambda) / (K/2) of sigmoid and hsigmoid, which is near 1 and differs by sample.
+    The components separate in training, because their weights lambda differ. Without it the mixture starts as the
+    paper's does.
 
     Make the optimizer after this call: the new layers have new parameters. Statistics are those of one process, as in
     the paper, also where a SyncBatchNorm was. `SyncBatchNorm.convert_sync_batchnorm` after this call reaches the rest
