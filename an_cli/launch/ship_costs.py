@@ -11,7 +11,7 @@ from an_cli.launch.costs import SHIPPED, ask_costs, cost_key
 from an_cli.launch.door import Door
 from an_cli.plan import Cell, load_study, make_plan
 
-STUDIES = ("table1", "demo")
+STUDIES = ("table1", "table2", "table3", "demo", "table2_small", "table3_small")
 
 
 def count_shipped(door: Door) -> dict[str, dict[str, object]]:
