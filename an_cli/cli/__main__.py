@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from an_cli.cli import bash
 from an_cli.cli.app import app
 from an_cli.errors import AnError
 
@@ -39,6 +40,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _call(words: list[str]) -> int:
     try:
+        if bash.completing():
+            bash.complete(lambda: app(words, prog_name="an-cli"))
         app(words, prog_name="an-cli")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from an_cli.cli.completing import studies_and_overrides
 from an_cli.cli.options import HERE, AsJson, Place, StorePath
 
 OPEN = 4  # more rounds of seeds to come
@@ -19,6 +20,7 @@ def ablate(
             metavar="[STUDY] [KEY=VALUE]...",
             help="A file in sweeps/, without .yaml, and overrides of its base; launch.KEY=VALUE says how to run it.",
             show_default=False,
+            autocompletion=studies_and_overrides,
         ),
     ] = None,
     name: Annotated[

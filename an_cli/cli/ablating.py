@@ -69,6 +69,8 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
         if end.stopping:
             say(_stopped(end, command))
             return INTERRUPTED
+        if cancelled := end.count(Phase.INTERRUPTED):
+            say(f"cancelled: {cancelled}. Continue with: {shlex.join(command)}")
     return print_table(asked, store, json=json)
 
 

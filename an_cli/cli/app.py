@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli import ablate, dashboard, figure, paper, plan, report, run, show, status
+from an_cli.cli import ablate, cancel, dashboard, figure, logs, paper, plan, report, run, show, status
 
 app = typer.Typer(
     name="an-cli",
@@ -40,6 +40,8 @@ _VERBS = (
     ablate.ablate,
     run.run,
     status.status,
+    logs.logs,
+    cancel.cancel,
     show.show,
     report.report,
     figure.figure,

@@ -48,3 +48,15 @@ def find_run(store: Store, word: str) -> RunFolder:
     raise StoreError(
         f"no run {word!r}", where=str(store.root), now=nearest(word, [*known, *ids]) + "; or: an-cli show model"
     )
+
+
+def runs_of(store: Store, word: str | None) -> list[RunFolder]:
+    """The runs of a study that was launched here, or the one run that a word names; all of the store for None.
+
+    Raises:
+        StoreError: neither.
+    """
+    if word is None:
+        return [store.run(run_id) for run_id in store.run_ids()]
+    own = [run_id for link, run_id in links(store).items() if link.startswith(f"{word}/")]
+    return [store.run(run_id) for run_id in dict.fromkeys(own)] or [find_run(store, word)]

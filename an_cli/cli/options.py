@@ -8,11 +8,16 @@ from typing import Annotated
 
 import typer
 
+from an_cli.cli.completing import overrides, studies
+
 STUDY_HELP = "Name of a file in sweeps/, without .yaml."
 WORDS_HELP = "Overrides of the base of every row: model=resnet101 recipe.epochs=10 seed=0,1."
 
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help=STUDY_HELP, show_default=False)]
-Words = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=WORDS_HELP, show_default=False)]
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help=STUDY_HELP, show_default=False, autocompletion=studies)]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help=WORDS_HELP, show_default=False, autocompletion=overrides),
+]
 StorePath = Annotated[
     Path, typer.Option("--store", metavar="DIR", envvar="AN_CLI_STORE", help="Folder that holds runs/ and studies/.")
 ]

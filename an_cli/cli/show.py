@@ -6,13 +6,18 @@ from typing import Annotated
 
 import typer
 
+from an_cli.cli.completing import runs
 from an_cli.cli.options import HERE, AsJson, StorePath
 
 
 def show(
     target: Annotated[
         str,
-        typer.Argument(metavar="RUN|model", help="A run's id, the beginning of it, or STUDY/LABEL; or the word model."),
+        typer.Argument(
+            metavar="RUN|model",
+            help="A run's id, the beginning of it, or STUDY/LABEL; or the word model.",
+            autocompletion=runs,
+        ),
     ],
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="With model: what to compose.")

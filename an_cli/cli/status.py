@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from an_cli.cli.completing import studies
 from an_cli.cli.options import HERE, STUDY_HELP, AsJson, StorePath, Words
 
 
 def status(
     study: Annotated[
-        str | None, typer.Argument(metavar="[STUDY]", help=f"{STUDY_HELP} Without it: all runs of the store.")
+        str | None,
+        typer.Argument(
+            metavar="[STUDY]", help=f"{STUDY_HELP} Without it: all runs of the store.", autocompletion=studies
+        ),
     ] = None,
     words: Words = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", "-w", help="Print again whenever it changes, until nothing runs; --json: a line each."),
+    ] = False,
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
@@ -29,10 +37,22 @@ def status(
     else:
         cells = ask_study(study, words or []).plan.cells
         labels, ids = {cell.id: cell.label for cell in cells}, [cell.id for cell in cells]
+    from an_cli.console.texts import status_text
+
+    if watch:
+        from an_cli.cli.following import watch as stay
+
+        stay(lambda: status_values(opened, labels, ids), json_line if json else status_text)
+        return
     values = status_values(opened, labels, ids)
     if json:
         print_json({"cells": values})
-        return
-    from an_cli.console.texts import status_text
+    else:
+        print(status_text(values), end="")
 
-    print(status_text(values), end="")
+
+def json_line(cells: list[dict[str, Any]]) -> str:
+    """A line that a program can read as it comes."""
+    from json import dumps
+
+    return dumps({"cells": cells}) + "\n"

@@ -22,6 +22,7 @@ from an_cli.launch.warm import Event, WarmWorker
 from an_cli.store import Progress, RunFolder, Status, read_progress, status_of
 
 BUSY = 75  # exit status of a run that another attempt holds
+CANCELLED = "cancelled"
 RESTARTS = 2  # of the worker, without a run ended in between
 TICK_S = 0.5
 _STOPPED = {128 + number for number in Signals}  # exit statuses of runs that saved because a signal told them to
@@ -154,6 +155,9 @@ class _Crew:
     def _fill(self) -> None:
         while self._queue and len(self._running) < self._at_once:
             run = self._queue.popleft()
+            if run.stop.exists():
+                self._set(run, Phase.INTERRUPTED, CANCELLED)
+                continue
             status = status_of(run)
             if status in (Status.FINISHED, Status.RUNNING, Status.UNKNOWN):
                 self._settle(run, status)
@@ -188,6 +192,8 @@ class _Crew:
             self._set(run, Phase.FINISHED)
         elif status == BUSY and not self._stopping:
             self._settle(run, status_of(run))
+        elif run.stop.exists():
+            self._set(run, Phase.INTERRUPTED, CANCELLED)
         elif status < 0 or status in _STOPPED:
             number = -status if status < 0 else status - 128
             cause = cause_of(number, memory_ran_out=self._memory_ran_out())

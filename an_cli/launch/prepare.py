@@ -16,7 +16,7 @@ from an_cli.errors import DataError, StoreError
 from an_cli.files import write_json
 from an_cli.launch.reconcile import Action, Reconciliation
 from an_cli.plan import Cell
-from an_cli.store import RunFolder, Store
+from an_cli.store import RunFolder, Store, forget_stop
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -111,6 +111,7 @@ def prepare_run(config: CellConfig, choices: Mapping[str, str], launch: LaunchCo
         StoreError: the store cannot be written.
     """
     run = store.prepare(config, choices)
+    forget_stop(run)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(run.job, {"launch": plain(launch), "on": "local", "submitted_at": now})
     return run

@@ -1,6 +1,19 @@
 """Run folders: their names, life cycle and records; reading them back."""
 
-from an_cli.store.claims import Claim, Holder, Life, holder_life, life, newest_claim, read_holder, take, this_process
+from an_cli.store.claims import (
+    Claim,
+    Holder,
+    Life,
+    ask_to_stop,
+    forget_stop,
+    holder_life,
+    is_here,
+    life,
+    newest_claim,
+    read_holder,
+    take,
+    this_process,
+)
 from an_cli.store.code_tree import code_tree, commit
 from an_cli.store.correct import PLANES, Correct
 from an_cli.store.folder import RunFolder, Store
@@ -20,8 +33,8 @@ from an_cli.store.writing import RunWriter, set_aside
 
 __all__ = [
     "Attempt", "Claim", "Correct", "End", "Evaluation", "Holder", "Life", "PLANES", "Progress", "Result",
-    "RunFolder", "RunRecord", "RunWriter", "Status", "Store", "Submission", "code_tree", "commit", "holder_life",
-    "life", "newest_claim", "newest_submission", "read_config", "read_correct", "read_holder", "read_progress",
-    "read_result", "read_run",
-    "read_run_and_count", "read_runs", "set_aside", "status_of", "take", "take_submission", "this_process",
+    "RunFolder", "RunRecord", "RunWriter", "Status", "Store", "Submission", "ask_to_stop", "code_tree", "commit",
+    "forget_stop", "holder_life", "is_here", "life", "newest_claim", "newest_submission", "read_config",
+    "read_correct", "read_holder", "read_progress", "read_result", "read_run", "read_run_and_count", "read_runs",
+    "set_aside", "status_of", "take", "take_submission", "this_process",
 ]  # fmt: skip

@@ -233,3 +233,28 @@ def holder_life(holder: Holder, silent_s: float) -> Life:
     if silent_s < 3 * HEARTBEAT_S:
         return Life.ALIVE
     return Life.DEAD if silent_s > SILENT_S else Life.UNKNOWN
+
+
+def is_here(holder: Holder) -> bool:
+    """Whether a holder is a process that this machine sees, and lives."""
+    seen = (holder.host, holder.boot, holder.namespace) == _machine()
+    return seen and not holder.left and _started(holder.pid) == holder.started
+
+
+def ask_to_stop(run: RunFolder) -> None:
+    """Ask whoever runs, or would run, this folder to stop: launchers start it no more, its attempt looks at each beat.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    try:
+        run.claims.mkdir(parents=True, exist_ok=True)
+        run.stop.touch()
+    except OSError as error:
+        raise cannot_write(run.stop, error) from error
+
+
+def forget_stop(run: RunFolder) -> None:
+    """Take the wish back: the run is to be started."""
+    with suppress(OSError):
+        run.stop.unlink()

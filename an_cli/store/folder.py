@@ -44,6 +44,11 @@ class RunFolder:
         return self.path / "claims"
 
     @property
+    def stop(self) -> Path:
+        """There while somebody wants the run to stop, until it is launched again."""
+        return self.claims / "stop"
+
+    @property
     def submissions(self) -> Path:
         """The newest submission to a scheduler, numbered: its token, and why the ones before it ended."""
         return self.path / "submissions"

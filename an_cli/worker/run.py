@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from an_cli.store.claims import HEARTBEAT_S
 from an_cli.train import Interrupted, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
 
 BUSY = 75
+_OVER = (Status.FINISHED, Status.IMPORTED)
 LOST = 76  # another rank is gone; who started the ranks knows why
 WORD_S = 2.0  # how long the leader waits for another rank's word before it takes it for killed
 log = logging.getLogger("an_cli.worker")
@@ -66,7 +68,7 @@ def run_rank(run: RunFolder, account: Account = OWN) -> int:
     stop = account.make_stop()
     try:
         world = join()
-        claim = take(run, account.holder()) if world.leads and status_of(run) is not Status.FINISHED else None
+        claim = take(run, account.holder()) if world.leads and status_of(run) not in _OVER else None
     except AnError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -153,3 +155,6 @@ def _beat(claim: Claim, done: threading.Event) -> None:
             claim.beat()
         except AnError:
             return  # fenced: the loop notices at its next write
+        if claim.run.stop.exists():  # asked for on another machine, whose signals do not reach this one
+            os.kill(os.getpid(), signal.SIGTERM)
+            return

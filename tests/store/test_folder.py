@@ -120,7 +120,7 @@ def _documented() -> dict[str, list[str]]:
 
 def test_the_docs_list_exactly_the_files_of_a_run_folder() -> None:
     run = RunFolder(Path("runs") / "id")
-    files = {getattr(run, name).name for name in _names(RunFolder) if name != "id"}
+    files = {str(getattr(run, name).relative_to(run.path)) for name in _names(RunFolder) if name != "id"}
     assert set(_documented()) == files
 
 

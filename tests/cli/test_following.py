@@ -1,0 +1,147 @@
+"""cancel, logs and status --watch, against scripted runs."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from an_cli.cli import following
+from an_cli.store import Store, take
+from tests.cli.conftest import Call
+from tests.cli.test_ablate import script
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "LOOK_S", 0.01)
+    monkeypatch.setattr(following, "WATCH_S", 0.01)
+
+
+def when(ready: object, act: object) -> threading.Thread:
+    """Do something, in a thread, once something is so."""
+
+    def wait() -> None:
+        while not ready():  # type: ignore[operator]
+            time.sleep(0.01)
+        act()  # type: ignore[operator]
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_cancel_lets_runs_save_and_the_same_command_continues_them(call: Call, folder: Path) -> None:
+    from an_cli.launch.cancel import cancel
+
+    script(call, folder, {"hsigmoid": ["wait", "finish"], "softmax": ["wait", "finish"]})
+    store = Store(folder)
+    told: dict[str, str] = {}
+
+    def act() -> None:
+        runs = [store.run(run_id) for run_id in store.run_ids()]
+        told.update((run.id, str(word)) for run, word in cancel(runs).items())
+
+    thread = when(lambda: list(folder.glob("runs/*/waiting")), act)
+    ended = call("ablate", "tiny", "launch.processes=1")
+    thread.join()
+    assert sorted(told.values()) == ["held back", "held back", "stopping"]
+    assert len(list(folder.glob("runs/*/saved"))) == 1
+    assert ended.status == 1
+    assert "cancelled: 3. Continue with: an-cli ablate tiny launch.processes=1" in ended.err
+    again = call("status", "tiny", "--json").json["cells"]
+    assert sorted(cell["status"] for cell in again) == ["interrupted", "waiting", "waiting"]
+    (folder / "runs" / again[1]["id"] / "script.json").write_text('["finish"]')
+    assert call("ablate", "tiny").status == 0
+
+
+def test_cancel_names_runs_by_study_label_and_id(call: Call, folder: Path) -> None:
+    call("ablate", "tiny")
+    run = Store(folder).run(call("status", "tiny", "--json").json["cells"][1]["id"])
+    assert call("cancel", "tiny").out == "nothing to stop\n"
+    run.result.unlink()
+    for word in ("tiny", "tiny/gate=softmax", run.id, run.id[:6]):
+        assert f"{run.id}  held back" in call("cancel", word).out
+    assert {one["told"] for one in call("cancel", "--json").json["runs"]} == {"held back", "nothing to stop"}
+    ended = call("cancel", "nothing")
+    assert ended.status == 1
+    assert "no run 'nothing'" in ended.err
+
+
+def test_cancel_of_a_run_on_another_machine_leaves_word_for_it(call: Call, folder: Path) -> None:
+    call("ablate", "tiny")
+    run = Store(folder).run(call("status", "tiny", "--json").json["cells"][0]["id"])
+    run.result.unlink()
+    holder = {"host": "elsewhere", "boot": "b", "namespace": "n", "pid": 1, "started": "1"}
+    (run.claims / "9").write_text(json.dumps(holder))
+    assert "asked" in call("cancel", run.id).out
+    assert run.stop.exists()
+
+
+def test_cancel_of_a_slurm_job_cancels_the_job(folder: Path, call: Call) -> None:
+    from an_cli.launch.cancel import Told, cancel
+    from an_cli.launch.slurm.scheduler import Said
+    from an_cli.store import Submission, take_submission
+
+    call("ablate", "tiny")
+    run = Store(folder).run(call("status", "tiny", "--json").json["cells"][0]["id"])
+    run.result.unlink()
+    assert take_submission(run, Submission(number=1, token="an-cli-7", task=3, after=()))
+    called: list[tuple[str, ...]] = []
+
+    def scheduler(*words: str) -> Said:
+        called.append(words)
+        return Said(0, "41\n41\n" if words[0] == "squeue" else "")
+
+    assert cancel([run], scheduler) == {run: Told.JOB}
+    assert called[-1] == ("scancel", "41_3")
+
+
+def test_logs_prints_a_log_or_its_end(call: Call, folder: Path) -> None:
+    call("ablate", "tiny")
+    run = Store(folder).run(call("status", "tiny", "--json").json["cells"][1]["id"])
+    assert call("logs", run.id).out == ""
+    run.log.write_text("one\ntwo\nthree")
+    assert call("logs", "tiny/gate=softmax").out == "one\ntwo\nthree"
+    assert call("logs", run.id, "-n", "1").out == "three"
+    assert call("logs", run.id, "--lines", "0").out == ""
+    assert call("logs", run.id, "--json").json == {"id": run.id, "log": str(run.log), "lines": ["one", "two", "three"]}
+    assert call("logs", run.id, "--json", "-f").status == 2
+
+
+def test_logs_follows_a_run_to_its_end(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call("ablate", "tiny")
+    run = Store(folder).run(call("status", "tiny", "--json").json["cells"][1]["id"])
+    run.result.rename(run.path / "kept")
+    run.log.write_text("one\n")
+    claim = take(run)
+    assert claim is not None
+
+    def append() -> None:
+        with run.log.open("a") as file:
+            file.write("two\n")
+
+    def begin_anew() -> None:
+        run.log.write_text("0\n")  # the run was set aside
+        (run.path / "kept").rename(run.result)
+
+    deeds = iter([append, begin_anew])
+    monkeypatch.setattr(following.time, "sleep", lambda seconds: next(deeds)())
+    assert call("logs", run.id, "-f").out == "one\ntwo\n0\n"
+
+
+def test_status_watch_prints_what_changes_until_nothing_runs(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("ablate", "tiny")
+    run = Store(folder).run(call("status", "tiny", "--json").json["cells"][1]["id"])
+    run.result.rename(run.path / "kept")
+    claim = take(run)
+    assert claim is not None
+    monkeypatch.setattr(following.time, "sleep", lambda seconds: (run.path / "kept").rename(run.result))
+    lines = [json.loads(line) for line in call("status", "tiny", "--watch", "--json").out.splitlines()]
+    assert [line["cells"][1]["status"] for line in lines] == ["running", "finished"]
+    assert call("status", "tiny", "--watch").out == call("status", "tiny").out
