@@ -5,6 +5,7 @@ Shape suffixes: n samples, c channels, h height, w width.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -89,3 +90,13 @@ class DataPair:
 
     train: DataSet
     eval: DataSet
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over both sets' fingerprints: what `result.json` records."""
+        return pair_fingerprint(self.train.fingerprint, self.eval.fingerprint)
+
+
+def pair_fingerprint(train: str, evaluation: str) -> str:
+    """16 hex digits over two fingerprints."""
+    return hashlib.sha256(f"{train} {evaluation}".encode()).hexdigest()[:16]

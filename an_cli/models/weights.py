@@ -41,7 +41,7 @@ def load(*, model: str, norm: str, recipe: str = "vanilla", weights: Path) -> nn
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read tensors by name, of a state dict or of a training state that holds one as `state_dict`; no code is run.
+    """Read tensors by name, of a state dict or of a training state that holds one; no code is run.
 
     Raises:
         DataError: the file is missing, damaged, or holds something else.
@@ -51,8 +51,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"cannot be read as weights: {first}", where=str(path), now="give a file of tensors") from error
-    if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
-        found = found["state_dict"]
+    for name in ("state_dict", "model"):  # in a training state of the authors', in one of ours
+        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
+            found = found[name]
     if not isinstance(found, Mapping) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
         raise DataError("holds no tensors by name", where=str(path), now="give a state dict, or a state that holds one")
     return {str(name): tensor for name, tensor in found.items()}

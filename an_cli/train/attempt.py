@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import platform
@@ -89,10 +88,6 @@ def _data_root(launch: LaunchConfig) -> Path:
     return Path(launch.data_root or os.environ.get("AN_CLI_DATA") or "data").expanduser()
 
 
-def _fingerprint(data: DataPair) -> str:
-    return hashlib.sha256(f"{data.train.fingerprint} {data.eval.fingerprint}".encode()).hexdigest()[:16]
-
-
 def _same_data(run: RunFolder, data: DataPair) -> None:
     for earlier in read_run(run).attempts:
         if (earlier.train_fingerprint, earlier.eval_fingerprint) != (data.train.fingerprint, data.eval.fingerprint):
@@ -173,7 +168,7 @@ def _finish(
         attempt=writer.claim.number,
         train_s=round(state.elapsed_s, 3),
         code_tree=code_tree(),
-        data_fingerprint=_fingerprint(data),
+        data_fingerprint=data.fingerprint,
         device=device_name(device),
     )
     checkpoint.prune(writer, generations=1)

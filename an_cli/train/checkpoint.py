@@ -20,14 +20,14 @@ import torch
 from an_cli.errors import StoreError
 from an_cli.store import RunFolder, RunWriter
 
-_NAME = re.compile(r"^(?P<kind>step|best)-(?P<number>\d{9})-(?P<digest>[0-9a-f]{16})\.pt$")
+_NAME = re.compile(r"^(?P<kind>step|best|imported)-(?P<number>\d{9})-(?P<digest>[0-9a-f]{16})\.pt$")
 GENERATIONS = 2
 log = logging.getLogger("an_cli.train")
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint file: its kind, step (or epoch, for the best weights) and digest."""
+    """A checkpoint file: its kind, step (or epoch, for the best weights; 0 for imported ones) and digest."""
 
     path: Path
     kind: str
@@ -40,8 +40,8 @@ def save(writer: RunWriter, kind: str, number: int, state: Mapping[str, Any]) ->
 
     Args:
         writer: the attempt's pen.
-        kind: "step" (a whole training state) or "best" (weights of the best epoch).
-        number: step or epoch.
+        kind: "step" (a whole training state), "best" (weights of the best epoch) or "imported" (trained elsewhere).
+        number: step or epoch; 0 for imported weights.
         state: tensors and plain values only.
 
     Raises:
@@ -96,6 +96,15 @@ def load_newest(run: RunFolder) -> dict[str, Any] | None:
         state = _read(saved)
         if state is not None:
             return state
+    return None
+
+
+def load_weights(run: RunFolder, kind: str) -> tuple[dict[str, Any], int] | None:
+    """The newest whole weights of a kind, by name, and their step or epoch; None when there are none."""
+    for saved in found(run, kind):
+        state = _read(saved)
+        if state is not None:
+            return dict(state["model"]), saved.number
     return None
 
 

@@ -18,6 +18,24 @@ from an_cli.train.device import autocast, weight_dtype
 from an_cli.train.world import ALONE, World
 
 
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What one pass found of every sample, in data-set order.
+
+    Attributes:
+        ranks: how many classes stand before the true one. Shape (n,), int64.
+        losses: cross entropy. Shape (n,), float32 or float64.
+    """
+
+    ranks: torch.Tensor
+    losses: torch.Tensor
+
+    def within(self, k: int) -> np.ndarray:
+        """Whether the true class is among the first k. Shape (n,), bool."""
+        found: np.ndarray = (self.ranks < k).numpy()
+        return found
+
+
 @dataclass(frozen=True)
 class Evaluated:
     """Error rates of one pass, and packed correctness bits of every sample in data-set order."""
@@ -49,26 +67,46 @@ def evaluate(
     Raises:
         TrainingDiverged: a score is not finite.
     """
+    return summarize(score(model, batches, config, device=device, world=world), epoch=epoch)
+
+
+def score(
+    model: nn.Module,
+    batches: Iterator[tuple[torch.Tensor, torch.Tensor]],
+    config: CellConfig,
+    *,
+    device: torch.device,
+    world: World = ALONE,
+) -> Scores:
+    """One pass of a model over an evaluation set; see `evaluate`."""
     training = model.training
     model.eval()
     ranks, losses = _ranks(model, batches, config, device)
     model.train(training)
-    ranks, losses = world.concat(ranks), world.concat(losses)
-    loss = float(losses.double().mean())
+    return Scores(world.concat(ranks), world.concat(losses))
+
+
+def summarize(scores: Scores, *, epoch: int) -> Evaluated:
+    """Error rates and bits of a pass.
+
+    Raises:
+        TrainingDiverged: a score is not finite.
+    """
+    loss = float(scores.losses.double().mean())
     if not np.isfinite(loss):
         raise TrainingDiverged(
             f"the loss over the evaluation set is {loss}",
             where=f"epoch {epoch}",
             now="lower recipe.lr or warm up longer",
         )
-    top1, top5 = (ranks < 1).numpy(), (ranks < 5).numpy()
+    top1, top5 = scores.within(1), scores.within(5)
     return Evaluated(
         Evaluation(
             epoch=epoch,
             loss=loss,
             top1_error_pct=_error_pct(top1),
             top5_error_pct=_error_pct(top5),
-            samples=len(ranks),
+            samples=len(scores.ranks),
         ),
         np.packbits(top1).tobytes(),
         np.packbits(top5).tobytes(),
@@ -93,6 +131,8 @@ def _ranks(
         wide = logits if logits.dtype is torch.float64 else logits.float()
         losses.append(F.cross_entropy(wide, target, reduction="none").cpu())
         ranks.append(rank_of(wide, target).cpu())
+    if not ranks:  # more ranks than batches
+        return torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=weight_dtype(config.recipe.precision))
     return torch.cat(ranks), torch.cat(losses)
 
 
