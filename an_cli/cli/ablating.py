@@ -103,21 +103,22 @@ def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], sto
     check_data(wanted.to_launch, launch)
     find_costs(asked.plan.cells, store)  # a network that cannot be built is said before anything is started
     share = share_cores([cell.config for cell in wanted.to_follow], launch)
+    labels = {cell.id: cell.label for cell in wanted.to_follow}
     again = [cell for cell, action in wanted.actions if action is Action.RERUN]
     aside = set_aside_all(reruns, again, store)
     if again:
         left = f"; {len(again) - len(aside)} left to another process" if len(aside) < len(again) else ""
         say(f"set aside: {len(aside)}, each in archive/ of its run{left}")
-    prepare_study(asked.plan.study, wanted, launch, store)
+    refused = prepare_study(asked.plan.study, wanted, launch, store)
+    for cell_id, error in refused.items():
+        say(f"left alone: {labels[cell_id]}: {error}")
+    followed = [cell for cell in wanted.to_follow if cell.id not in refused]
     if wanted.to_launch:
         threads = "1 thread" if share.threads == 1 else f"{share.threads} threads"
         say(f"{share.at_once} at once, {threads} each; Ctrl-C saves and stops")
-    labels = {cell.id: cell.label for cell in wanted.to_follow}
     door = Door(environment=share.environment)
     with watching(labels, share.at_once) as watch:
-        return run_cells(
-            [store.run(cell.id) for cell in wanted.to_follow], door=door, at_once=share.at_once, watch=watch
-        )
+        return run_cells([store.run(cell.id) for cell in followed], door=door, at_once=share.at_once, watch=watch)
 
 
 def tell_failures(plan: Plan, end: Snapshot) -> None:
@@ -134,6 +135,6 @@ def _stopped(end: Snapshot, command: Sequence[str]) -> str:
 
 def _exit_status(plan: Plan, store: Store) -> int:
     found = list(statuses(plan, store).values())
-    if all(status is Status.FINISHED for status in found):
+    if all(status in (Status.FINISHED, Status.IMPORTED) for status in found):
         return 0
     return PARTIAL if Status.FINISHED in found else FAILED

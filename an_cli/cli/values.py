@@ -12,7 +12,17 @@ from an_cli.console.words import remaining_s
 from an_cli.errors import AnError
 from an_cli.launch import Costs, find_costs, reconcile
 from an_cli.plan import PlanRow
-from an_cli.store import RunFolder, Status, Store, read_progress, read_result, read_run, status_of
+from an_cli.store import (
+    RunFolder,
+    Status,
+    Store,
+    read_config,
+    read_imported,
+    read_progress,
+    read_result,
+    read_run,
+    status_of,
+)
 
 
 def plan_value(asked: Asked, store: Store, *, with_costs: bool) -> dict[str, Any]:
@@ -100,7 +110,22 @@ def _status(run: RunFolder, label: str) -> dict[str, Any]:
         "error": _error(run) if status is Status.FAILED else None,
         "code": None,
     }
-    return {**value, **_finished(run)} if status is Status.FINISHED else value
+    if status is Status.FINISHED:
+        return {**value, **_finished(run)}
+    if status is Status.IMPORTED:
+        return {**value, **_imported(run)}
+    return value if status is Status.MISSING else {**value, **_damaged(run)}
+
+
+def _damaged(run: RunFolder) -> dict[str, Any]:
+    """What is wrong with the cell of a run that is still to be made; nothing where it reads."""
+    if not run.cell.exists():
+        return {"error": "no cell.json: no run, or one whose preparation was cut off and which ablate completes"}
+    try:
+        read_config(run)
+    except AnError as error:
+        return {"status": str(Status.UNREADABLE), "error": str(error)}
+    return {}
 
 
 def _finished(run: RunFolder) -> dict[str, Any]:
@@ -109,6 +134,14 @@ def _finished(run: RunFolder) -> dict[str, Any]:
     except AnError as error:
         return {"status": str(Status.UNREADABLE), "error": str(error)}
     return {"top1_error_pct": result.last.top1_error_pct, "code": code_word(result.code_tree)}
+
+
+def _imported(run: RunFolder) -> dict[str, Any]:
+    try:
+        found = read_imported(run).evaluation
+    except AnError as error:
+        return {"status": str(Status.UNREADABLE), "error": str(error)}
+    return {"top1_error_pct": found.top1_error_pct if found else None}
 
 
 def _error(run: RunFolder) -> str:
@@ -134,6 +167,7 @@ def run_value(run: RunFolder, labels: Iterable[str]) -> dict[str, Any]:
         "choices": dict(record.choices),
         "config": leaves(plain(record.config)) if record.config else None,
         "result": plain(record.result) if record.result else None,
+        "imported": plain(record.imported) if record.imported else None,
         "code": code_of(run, record.status),
         "attempts": [asdict(attempt) for attempt in record.attempts],
         "epochs": [dict(epoch) for epoch in record.epochs],

@@ -93,10 +93,13 @@ def run_text(run: Value) -> str:
     """One run: its state, config, attempts, result and files."""
     head = [f"run {run['id']}: {run['status']}", *(f"  {label}" for label in run["labels"])]
     head += [f"  {clean(run['error'])}"] if run["error"] else []
+    head += [f"  damaged lines of its records, skipped: {run['skipped_lines']}"] if run["skipped_lines"] else []
     return "\n".join([*head, *_result(run), *_config(run), *_attempts(run), *_files(run)]) + "\n"
 
 
 def _result(run: Value) -> list[str]:
+    if run.get("imported") is not None:
+        return _imported(run["imported"])
     if run["result"] is None:
         return []
     lines = ["", "result"]
@@ -108,6 +111,15 @@ def _result(run: Value) -> list[str]:
         )
     cost = f"{params_text(run['result']['params'])} parameters, {macs_text(run['result']['macs'])} MACs"
     return [*lines, f"  {cost}, trained in {duration(run['result']['train_s'])} on {run['result']['device']}"]
+
+
+def _imported(found: Value) -> list[str]:
+    lines = ["", "imported, not trained", f"  {clean(found['file'])}, sha256 {found['sha256']}, {found['imported_at']}"]
+    evaluated = found["evaluation"]
+    if evaluated is None:
+        return [*lines, "  not evaluated yet: an-cli evaluate RUN"]
+    errors = f"top-1 error {evaluated['top1_error_pct']:.2f} %, top-5 error {evaluated['top5_error_pct']:.2f} %"
+    return [*lines, f"  evaluated: {errors}, loss {evaluated['loss']:.4f}"]
 
 
 def _config(run: Value) -> list[str]:

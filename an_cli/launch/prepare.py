@@ -82,7 +82,7 @@ def check_data(cells: Sequence[Cell], launch: LaunchConfig) -> None:
     )
 
 
-def prepare_study(study: str, wanted: Reconciliation, launch: LaunchConfig, store: Store) -> None:
+def prepare_study(study: str, wanted: Reconciliation, launch: LaunchConfig, store: Store) -> dict[str, StoreError]:
     """Write and link the folders of all cells that will be started; link those that are there already.
 
     Args:
@@ -91,17 +91,27 @@ def prepare_study(study: str, wanted: Reconciliation, launch: LaunchConfig, stor
         launch: settled.
         store: where.
 
+    Returns:
+        Cell id -> why its folder cannot be used; such a cell is left alone, the others are not.
+
     Raises:
-        StoreError: the store cannot be written.
+        StoreError: not one folder can be used, as in a store that cannot be written.
     """
     launched = {cell.id for cell in wanted.to_launch}
+    refused: dict[str, StoreError] = {}
     for cell, action in wanted.actions:
-        if cell.id in launched:
-            run = prepare_run(cell.config, cell.choices, launch, store)
-            store.link(study, cell.label, run)
-        elif action in (Action.KEEP, Action.WAIT):
-            with contextlib.suppress(StoreError):  # reading a finished study needs no permission to write
+        try:
+            if cell.id in launched:
+                prepare_run(cell.config, cell.choices, launch, store)
                 store.link(study, cell.label, store.run(cell.id))
+            elif action in (Action.KEEP, Action.LEAVE, Action.WAIT):
+                with contextlib.suppress(StoreError):  # reading a finished study needs no permission to write
+                    store.link(study, cell.label, store.run(cell.id))
+        except StoreError as error:
+            refused[cell.id] = error
+    if refused and len(refused) == len(launched):
+        raise next(iter(refused.values()))
+    return refused
 
 
 def prepare_run(config: CellConfig, choices: Mapping[str, str], launch: LaunchConfig, store: Store) -> RunFolder:
