@@ -32,6 +32,10 @@ def run_cell(words: Sequence[str], store: Store) -> tuple[RunFolder, int]:
     if status_of(run) is Status.FINISHED:
         say(f"{run.id} is finished already")
         return run, 0
+    if status_of(run) is Status.IMPORTED:
+        raise LaunchError(
+            "the weights of this cell were imported", where=run.id, now="to train it, name another store with --store"
+        )
     launch = settle(composed.launch)
     check_data([Cell(config=composed.cell, id=run.id, label=run.id, choices=composed.choices)], launch)
     prepare_run(composed.cell, composed.choices, launch, store)

@@ -143,7 +143,7 @@ class _Crew:
                 self._elsewhere.add(run)
                 self._set(run, Phase.ELSEWHERE)
                 return
-            case Status.FINISHED:
+            case Status.FINISHED | Status.IMPORTED:
                 self._set(run, Phase.FINISHED)
             case Status.FAILED | Status.UNREADABLE:
                 self._set(run, Phase.FAILED, _cause(run))
@@ -159,7 +159,7 @@ class _Crew:
                 self._set(run, Phase.INTERRUPTED, CANCELLED)
                 continue
             status = status_of(run)
-            if status in (Status.FINISHED, Status.RUNNING, Status.UNKNOWN):
+            if status in (Status.FINISHED, Status.IMPORTED, Status.RUNNING, Status.UNKNOWN):
                 self._settle(run, status)
                 continue
             self._worker = self._worker or WarmWorker(self._door)

@@ -20,6 +20,7 @@ class Action(StrEnum):
     RERUN = "rerun"  # what it came to is set aside first
     WAIT = "wait"  # another process runs it
     KEEP = "keep"  # it is finished
+    LEAVE = "leave"  # its weights were imported; training it takes --rerun
 
 
 _ACTIONS = {
@@ -31,9 +32,11 @@ _ACTIONS = {
     Status.RUNNING: Action.WAIT,
     Status.UNKNOWN: Action.WAIT,  # its holder cannot be seen from here, which is no reason to call it dead
     Status.FINISHED: Action.KEEP,
+    Status.IMPORTED: Action.LEAVE,
 }
 _WORDS = {
     Action.KEEP: "finished",
+    Action.LEAVE: "imported (not trained)",
     Action.WAIT: "running elsewhere",
     Action.CONTINUE: "to continue",
     Action.RETRY: "to retry",
@@ -57,7 +60,7 @@ class Reconciliation:
     @property
     def to_follow(self) -> tuple[Cell, ...]:
         """Cells that need a process, ours or another's."""
-        return tuple(cell for cell, action in self.actions if action is not Action.KEEP)
+        return tuple(cell for cell, action in self.actions if action not in (Action.KEEP, Action.LEAVE))
 
     @property
     def sentence(self) -> str:

@@ -9,7 +9,7 @@ from an_cli.plan import Cell, Plan
 from an_cli.store import RunFolder, Status, Store, code_tree, newest_claim, read_result, set_aside, status_of
 
 CHANGED = "changed"
-_DONE = (Status.FINISHED, Status.FAILED, Status.INTERRUPTED, Status.UNREADABLE)
+_DONE = (Status.FINISHED, Status.IMPORTED, Status.FAILED, Status.INTERRUPTED, Status.UNREADABLE)
 
 
 def find_reruns(plan: Plan, store: Store, words: Sequence[str]) -> dict[str, int]:

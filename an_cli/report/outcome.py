@@ -9,7 +9,7 @@ from an_cli.plan import Cell, PlanRow
 from an_cli.report.bits import Bits, disagreement
 from an_cli.report.spec import Epoch, Measure
 from an_cli.report.table import Mark, RowStatus
-from an_cli.store import Correct, Evaluation, Result, RunRecord, Status
+from an_cli.store import Correct, Evaluation, Imported, Result, RunRecord, Status
 
 _LONGEST_CAUSE = 160
 _BROKEN = (Status.FAILED, Status.UNREADABLE)
@@ -149,9 +149,19 @@ def _unusable(record: RunRecord | None, cell: Cell) -> tuple[str, bool] | None:
     if record.status is Status.FINISHED:
         damage = _damage(record, cell)
         return (f"unreadable: {damage}", True) if damage else None
+    if record.imported is not None:
+        return _imported(record.imported), False
     said = _SAID.get(record.status, record.status.value)
     cause = _cause(record.error or "") if record.status in _BROKEN else ""
     return (f"{said}: {cause}" if cause else said), record.status in _BROKEN
+
+
+def _imported(found: Imported) -> str:
+    """Numbers of weights that were trained elsewhere belong in a footnote, never among those of our own runs."""
+    if found.evaluation is None:
+        return "imported, not trained"
+    errors = found.evaluation
+    return f"imported, not trained: errors {errors.top1_error_pct:.2f} % (top-1), {errors.top5_error_pct:.2f} % (top-5)"
 
 
 def _damage(record: RunRecord, cell: Cell) -> str:

@@ -79,6 +79,11 @@ class RunFolder:
         return self.path / "result.json"
 
     @property
+    def imported(self) -> Path:
+        """Whose weights these are, where they were trained elsewhere; such a run has no result."""
+        return self.path / "imported.json"
+
+    @property
     def error(self) -> Path:
         """Why the last attempt failed."""
         return self.path / "error.txt"

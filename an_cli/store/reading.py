@@ -14,7 +14,7 @@ from an_cli.files import JsonDecoder, json_object, read_json, read_json_lines, r
 from an_cli.store.claims import Life, life, newest_claim
 from an_cli.store.correct import Correct, decode
 from an_cli.store.folder import RunFolder, Store
-from an_cli.store.records import Attempt, Progress, Result, RunRecord, Status
+from an_cli.store.records import Attempt, Imported, Progress, Result, RunRecord, Status
 
 _TAIL = 4096  # bytes of a metrics file's end that are read for its newest lines
 
@@ -32,6 +32,8 @@ def status_of(run: RunFolder) -> Status:
         return Status.RUNNING
     if alive is Life.UNKNOWN:
         return Status.UNKNOWN
+    if run.imported.exists():
+        return Status.IMPORTED
     return Status.FAILED if run.error.exists() else Status.INTERRUPTED
 
 
@@ -63,6 +65,15 @@ def read_result(run: RunFolder) -> Result:
         StoreError: `result.json` is missing or damaged.
     """
     return read(Result, read_json(run.result), where=f"{run.id}/result.json", error=StoreError)
+
+
+def read_imported(run: RunFolder) -> Imported:
+    """Where imported weights come from.
+
+    Raises:
+        StoreError: `imported.json` is missing or damaged.
+    """
+    return read(Imported, read_json(run.imported), where=f"{run.id}/imported.json", error=StoreError)
 
 
 def read_correct(run: RunFolder) -> Correct:
@@ -122,7 +133,7 @@ def _count_epochs(raw: bytes) -> tuple[int, int]:
 
 def _head(run: RunFolder) -> RunRecord:
     """Everything but the metrics."""
-    status, config, result, error = status_of(run), None, None, None
+    status, config, result, imported, error = status_of(run), None, None, None, None
     choices: Mapping[str, str] = {}
     attempts: tuple[Attempt, ...] = ()
     lost = 0
@@ -130,6 +141,7 @@ def _head(run: RunFolder) -> RunRecord:
         if status not in (Status.MISSING, Status.UNREADABLE):
             config, choices = _config_and_choices(run)
         result = read_result(run) if status is Status.FINISHED else None
+        imported = read_imported(run) if status is Status.IMPORTED else None
     except AnError as problem:
         status, error = Status.UNREADABLE, str(problem)
     if status is Status.FAILED:
@@ -148,6 +160,7 @@ def _head(run: RunFolder) -> RunRecord:
         result=result,
         error=error,
         skipped_lines=lost,
+        imported=imported,
     )
 
 

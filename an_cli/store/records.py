@@ -19,6 +19,7 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"  # the attempt is gone; the same command continues it
     FAILED = "failed"
     FINISHED = "finished"
+    IMPORTED = "imported"  # weights that were trained elsewhere; no attempt was made here
     UNKNOWN = "unknown"  # its holder cannot be seen from here
     UNREADABLE = "unreadable"  # a damaged record; the message says which
 
@@ -48,6 +49,27 @@ class Result:
     code_tree: str
     data_fingerprint: str
     device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """Weights that were trained elsewhere, in the place of a run: `imported.json`.
+
+    The evaluation is None until `evaluate` was asked for on the run's own data; its epoch says nothing.
+    """
+
+    file: str
+    sha256: str
+    tensors: int
+    params: int
+    macs: int
+    imported_at: str
+    host: str
+    code_tree: str
+    commit: str | None
+    evaluation: Evaluation | None
+    eval_fingerprint: str | None
+    device: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,3 +117,4 @@ class RunRecord:
     result: Result | None
     error: str | None
     skipped_lines: int
+    imported: Imported | None = None

@@ -1,5 +1,5 @@
 // Studies: a card each with how far it is, and the table of the chosen one.
-const STATUSES = ['finished', 'running', 'interrupted', 'waiting', 'unknown', 'failed', 'unreadable', 'missing'];
+const STATUSES = ['finished', 'imported', 'running', 'interrupted', 'waiting', 'unknown', 'failed', 'unreadable', 'missing'];
 
 function drawStudies(page) {
   const { store, state } = page;
