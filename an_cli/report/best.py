@@ -41,7 +41,10 @@ def _of_group(labels: Sequence[str], measure: Measure, known: Known, gains: Mapp
     if len(means) < 2 or not comparable or any(gains[label].refused for label in means):
         return {}
     best = min(means, key=means.__getitem__)
-    tied = [label for label in means if label != best and not _apart(best, label, len(means), measure, known)]
+    apart = {label: _apart(best, label, len(means), measure, known) for label in means if label != best}
+    if None in apart.values():
+        return {}  # nothing is known of some difference
+    tied = [label for label, yes in apart.items() if not yes]
     gain = gains[best].compared.get(measure)
     gated = known.rows[best].baseline or (gain is not None and bool(gain.separated(known.spec.alpha)))
     if gated and not tied:
@@ -54,6 +57,6 @@ def _mean(outcome: Outcome, measure: Measure, known: Known) -> float | None:
     return sum(errors) / len(errors) if errors else None
 
 
-def _apart(best: str, other: str, rows: int, measure: Measure, known: Known) -> bool:
+def _apart(best: str, other: str, rows: int, measure: Measure, known: Known) -> bool | None:
     found = compare(known.outcomes[best], known.outcomes[other], measure, known.spec.epoch)
-    return found is not None and found.p is not None and found.p * rows / 2 <= known.spec.alpha
+    return None if found is None or found.p is None else found.p * rows / 2 <= known.spec.alpha

@@ -32,7 +32,7 @@ class Rule:
     """
 
     most_seeds: int = 24
-    looks: int = 6
+    looks: int = 8
     alpha: float = 0.05
     futility: float = 0.1
 

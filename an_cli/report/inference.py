@@ -27,6 +27,7 @@ from an_cli.report.comparison import Comparison, Covers
 LEVEL = 0.95
 DRAWS = 4_000  # of the bootstrap
 POINTS = 100.0  # error rates are per cent
+_DIGITS = 9  # of an error rate; what lies below is float dust, and dust must not pass for a spread
 
 Wrong = NDArray[np.uint8]  # [seed, sample]: 1 where the network is wrong
 
@@ -54,7 +55,8 @@ def mcnemar_p(only_row: int, only_reference: int) -> float:
     discordant = only_row + only_reference
     if not discordant:
         return 1.0
-    return min(1.0, 2 * float(special.bdtr(min(only_row, only_reference), discordant, 0.5)))
+    fewer = min(only_row, only_reference)
+    return min(1.0, 2 * float(special.betainc(discordant - fewer, fewer + 1, 0.5)))  # more exact than bdtr
 
 
 def bootstrap_interval(only_row: int, only_reference: int, samples: int) -> tuple[float, float]:
@@ -108,9 +110,9 @@ def seeds_alone(differences: NDArray[np.float64]) -> Comparison:
     Args:
         differences: one per seed, in points; at least two.
     """
-    count = differences.size
-    found = Variance(float(differences.var(ddof=1)) / count, 0.0, count - 1)
-    return _from_variance(differences, found, Covers.SEEDS, "paired t over seeds")
+    exact = np.round(differences, _DIGITS)
+    found = Variance(float(exact.var(ddof=1)) / exact.size, 0.0, exact.size - 1)
+    return _from_variance(exact, found, Covers.SEEDS, "paired t over seeds")
 
 
 def unpaired(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Comparison:
@@ -119,7 +121,7 @@ def unpaired(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Compar
     Args:
         row, reference: error rates by seed, in per cent; at least two each.
     """
-    parts = [float(one.var(ddof=1)) / one.size for one in (row, reference)]
+    parts = [float(np.round(one, _DIGITS).var(ddof=1)) / one.size for one in (row, reference)]
     below = sum(part**2 / (one.size - 1) for part, one in zip(parts, (row, reference), strict=True))
     found = Variance(sum(parts), 0.0, sum(parts) ** 2 / below if below else math.inf)
     value = float(row.mean() - reference.mean())

@@ -34,8 +34,24 @@ def json_value(table: Table) -> dict[str, Any]:
 
 
 def as_json(table: Table) -> str:
-    """JSON text that ends in a newline."""
-    return json.dumps(json_value(table), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    """JSON text that ends in a newline; a line for each row, run and footnote."""
+    parts = [f"{_compact(key)}: {_lines(value)}" for key, value in json_value(table).items()]
+    return "{" + ",\n".join(parts) + "}\n"
+
+
+def _lines(value: Any) -> str:
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(map(_compact, value)) + "\n]"
+    if isinstance(value, dict) and value:
+        return "{\n" + ",\n".join(f"{_compact(key)}: {_compact(item)}" for key, item in value.items()) + "\n}"
+    return _compact(value)
+
+
+def _compact(value: Any) -> str:
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 
 def _shared(configs: Sequence[Mapping[str, object]]) -> dict[str, object]:

@@ -76,8 +76,9 @@ def _escaped(text: str) -> str:
 def _char(char: str) -> str:
     if char in _SPECIAL:
         return _SPECIAL[char]
-    if char in _GREEK:
-        return f"$\\{_GREEK[char]}$"
+    letter = unicodedata.normalize("NFD", char)[0]  # Greek without its accents
+    if letter in _GREEK:
+        return f"$\\{_GREEK[letter]}$"
     if _is_kept(char):
         return char
     return "".join(_SPECIAL.get(letter, letter) for letter in _spelling(char))

@@ -172,6 +172,8 @@ _MACS = ((1, "", 0, 1000), (1e3, "k", 1, 1000), (1e6, "M", 1, 100), (1e9, "G", 2
 
 def clean(text: str) -> str:
     """A text on one line, without characters that steer a terminal or the direction of writing."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
     kept = "".join(" " if char.isspace() else char for char in text if char.isspace() or _visible(char))
     return re.sub(r" +", " ", kept).strip()
 
