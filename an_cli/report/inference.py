@@ -111,7 +111,7 @@ def seeds_alone(differences: NDArray[np.float64]) -> Comparison:
         differences: one per seed, in points; at least two.
     """
     exact = np.round(differences, _DIGITS)
-    found = Variance(float(exact.var(ddof=1)) / exact.size, 0.0, exact.size - 1)
+    found = Variance(_variance(exact) / exact.size, 0.0, exact.size - 1)
     return _from_variance(exact, found, Covers.SEEDS, "paired t over seeds")
 
 
@@ -121,11 +121,16 @@ def unpaired(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Compar
     Args:
         row, reference: error rates by seed, in per cent; at least two each.
     """
-    parts = [float(np.round(one, _DIGITS).var(ddof=1)) / one.size for one in (row, reference)]
+    parts = [_variance(np.round(one, _DIGITS)) / one.size for one in (row, reference)]
     below = sum(part**2 / (one.size - 1) for part, one in zip(parts, (row, reference), strict=True))
     found = Variance(sum(parts), 0.0, sum(parts) ** 2 / below if below else math.inf)
     value = float(row.mean() - reference.mean())
     return _tested(value, found, min(row.size, reference.size), Covers.SEEDS, "Welch's t over seeds", None)
+
+
+def _variance(values: NDArray[np.float64]) -> float:
+    """Sample variance, exactly 0 for equal values."""
+    return float(values.var(ddof=1)) if values.max() > values.min() else 0.0
 
 
 def two_way(d_sn: NDArray[np.int8]) -> Variance:

@@ -53,9 +53,10 @@ def summarize(values: Mapping[int, float]) -> Sample:
 
 
 def _sample(found: tuple[float, ...]) -> Sample:
-    mean = math.fsum(found) / len(found) if found else None
+    equal = len(set(found)) == 1
+    mean = found[0] if equal else math.fsum(found) / len(found) if found else None
     std = 0.0 if len(found) > 1 else None
-    if mean is not None and len(set(found)) > 1:
+    if mean is not None and not equal:
         std = math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (len(found) - 1))
     error = std / math.sqrt(len(found)) if std is not None else None
     return Sample(values=found, mean=mean, std=std, standard_error=error)
