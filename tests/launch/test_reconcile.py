@@ -23,6 +23,7 @@ def test_every_status_has_an_action(cells: list[Cell]) -> None:
         "interrupted": Action.CONTINUE,
         "failed": Action.RETRY,
         "finished": Action.KEEP,
+        "imported": Action.LEAVE,
         "unknown": Action.WAIT,
         "unreadable": Action.START,
     }
@@ -30,7 +31,9 @@ def test_every_status_has_an_action(cells: list[Cell]) -> None:
 
 def test_the_sentence_counts_what_is_there_and_what_will_be_done(cells: list[Cell]) -> None:
     wanted = reconcile(cells, {str(status): status for status in Status})
-    assert wanted.sentence == "8 cells: 1 finished, 2 running elsewhere, 1 to continue, 1 to retry, 3 to start"
+    assert wanted.sentence == (
+        "9 cells: 1 finished, 1 imported (not trained), 2 running elsewhere, 1 to continue, 1 to retry, 3 to start"
+    )
 
 
 def test_one_finished_cell_leaves_nothing_to_do(cells: list[Cell]) -> None:
