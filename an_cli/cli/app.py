@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli import ablate, cancel, dashboard, figure, logs, paper, plan, report, run, show, status
+from an_cli.cli import (
+    ablate,
+    cancel,
+    dashboard,
+    data,
+    evaluate,
+    figure,
+    import_weights,
+    logs,
+    paper,
+    plan,
+    report,
+    run,
+    show,
+    status,
+)
 
 app = typer.Typer(
     name="an-cli",
@@ -43,10 +58,13 @@ _VERBS = (
     logs.logs,
     cancel.cancel,
     show.show,
+    evaluate.evaluate,
+    import_weights.import_weights,
     report.report,
     figure.figure,
     dashboard.dashboard,
 )
 for verb in _VERBS:
     app.command()(verb)
+app.add_typer(data.data)
 app.add_typer(paper.paper)

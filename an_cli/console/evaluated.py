@@ -1,0 +1,44 @@
+"""What `evaluate` and `import-weights` found, as text. Each takes the very value that `--json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from an_cli.console.texts import params_text
+from an_cli.console.words import duration
+from an_cli.report.wording import clean
+
+Value = Mapping[str, Any]
+
+
+def evaluated_text(found: Value) -> str:
+    """Errors, where they come from, and whether the record says the same."""
+    ranks = "1 process" if found["ranks"] == 1 else f"{found['ranks']} processes"
+    lines = [
+        f"{clean(found['target'])} ({clean(found['weights'])}), {found['samples']:,} images",
+        f"  top-1 error {found['top1_error_pct']:.2f} %, top-5 error {found['top5_error_pct']:.2f} %, "
+        f"loss {found['loss']:.4f}",
+        f"  in {duration(found['seconds'])} on {clean(found['device'])}, {ranks}",
+    ]
+    recorded = found.get("recorded")
+    if recorded is not None:
+        same = all(recorded[key] == found[key] for key in ("top1_error_pct", "top5_error_pct", "loss"))
+        other = f"top-1 error {recorded['top1_error_pct']:.2f} %, loss {recorded['loss']:.4f}"
+        lines.append("  equal to the run's record, to the last bit" if same else f"  the run's record says {other}")
+    if found["out"]:
+        lines.append(f"  every image: {clean(found['out'])}")
+    return "\n".join(lines) + "\n"
+
+
+def imported_text(found: Value) -> str:
+    """What the file held, and where it went."""
+    lines = [
+        f"{clean(found['file'])}: {found['tensors']} tensors in {found['names']} names, "
+        f"{params_text(found['params'])} parameters, {found['precision']}",
+        f"  sha256 {found['sha256']}",
+    ]
+    lines += [f"  written: {clean(found['out'])}"] if found["out"] else []
+    if found["run"]:
+        lines.append(f"  run {found['run']}: imported, not trained; its errors: an-cli evaluate {found['run']}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,53 @@
+"""What `data` found, as text. Each takes the very value that `--json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from an_cli.report.wording import clean
+
+Value = Mapping[str, Any]
+_SHOWN = 20  # problems that are printed; --json has all
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def size_text(count: float) -> str:
+    """For example "137.5 GiB"."""
+    unit = 0
+    while count >= 1024 and unit + 1 < len(_UNITS):
+        count, unit = count / 1024, unit + 1
+    return f"{count:.1f} {_UNITS[unit]}" if unit else f"{count:.0f} B"
+
+
+def prepared_text(found: Value) -> str:
+    """What was written and what was there already."""
+    lines = [f"{clean(found['target'])}: {found['written']} shards written, {found['kept']} kept"]
+    for split, name in (("train", "train"), ("eval", "val")):
+        part = found[split]
+        lines.append(f"  {name}: {part['samples']:,} images in {part['shards']} shards, {size_text(part['bytes'])}")
+    return "\n".join([*lines, f"  fingerprint: {found['fingerprint']}"]) + "\n"
+
+
+def verified_text(found: Value) -> str:
+    """Counts, fingerprints and problems."""
+    form = "single files" if found["shards"] is None else f"{found['shards']} shards"
+    lines = [f"{clean(found['path'])}: {found['classes']:,} classes, as {form}"]
+    for split, name in (("train", "train"), ("eval", "val")):
+        part = found[split]
+        sizes = f"{part['smallest_class']:,} to {part['largest_class']:,} per class"
+        lines.append(f"  {name}: {part['samples']:,} images, {sizes}, {size_text(part['bytes'])}")
+        lines.append(f"    fingerprint: {part['fingerprint']}")
+        if part["absent_classes"]:
+            absent = ", ".join(map(clean, part["absent_classes"][:3]))
+            lines.append(f"    {len(part['absent_classes'])} classes have no image here: {absent}")
+    lines.append(f"  fingerprint of both: {found['fingerprint']}")
+    return "\n".join([*lines, *_verdict(found)]) + "\n"
+
+
+def _verdict(found: Value) -> list[str]:
+    problems = [clean(text) for text in found["problems"]]
+    if not problems:
+        return ["every image was decoded" if found["decoded"] else "names and sizes only; no image was decoded"]
+    rest = [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+    return [f"{len(problems)} problems", *(f"  {text}" for text in problems[:_SHOWN]), *rest]
