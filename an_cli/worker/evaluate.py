@@ -65,7 +65,9 @@ def _evaluate(request: Request) -> Mapping[str, object] | None:
     config, launch = read(CellConfig, request["config"]), read(LaunchConfig, request["launch"], where="launch")
     world, began = join(), time.monotonic()
     device = pick_device(launch.device, config.recipe.precision, local_rank=world.local_rank)
-    threads = set_up(replace(config.recipe, cpu_threads=request["threads"], deterministic=True))
+    # A GPU would choose its algorithms anew in each process. On a CPU nothing is to be asked for, at 10 s of imports.
+    asked = replace(config.recipe, cpu_threads=request["threads"], deterministic=device.type == "cuda")
+    threads = set_up(asked)
     dataset = make_eval_data(config.data, data_root=Path(launch.data_root or "data"))
     model, weights = _model(request, config)
     model = model.to(device, weight_dtype(config.recipe.precision)).to(memory_format=torch.channels_last)
