@@ -106,7 +106,7 @@ class AttentiveNorm2d(nn.Module):
             gamma_nc, beta_nc = self.mixture(self._attend(x, mu, inverse_sigma))
             scale_nc = gamma_nc * inverse_sigma
             shift_nc = torch.addcmul(beta_nc, x.mean_nc - mu, scale_nc)
-            return recalibrate(x.map_nchw, scale_nc, shift_nc).to(x_nchw.dtype)
+            return recalibrate(x, scale_nc, shift_nc).to(x_nchw.dtype)
 
     def attention_weights(self, x_nchw: Tensor) -> Tensor:
         """Return lambda (N, K) for an input, without the output.

@@ -5,8 +5,9 @@ instance moments, and scale and shift carry the standardization and the mixed af
 reads its feature map once for the moments and once for the output. Both passes work on the *centered* map x - m: a
 folded x * scale + shift cancels in float32 as soon as a mean is large against its standard deviation, here it cannot.
 
-The gradients are written out because autograd's own chain makes more passes over memory: on one CPU thread it took 1.4
-to 3.5 times as long for maps of 14x14 pixels and more (and a little less for 4x4, where memory is not what costs).
+The gradients are written out because autograd's own chain makes more passes over memory, which is what they cost
+(benchmarks/norm_layers.py). To that end the two passes share a secret: `recalibrate` gives m the gradient that the map
+d = x - m holds of it, so that the map's own gradient goes to x unchanged; and both write into memory that they own.
 Shapes: n samples, c channels, h x w pixels.
 """
 
@@ -24,7 +25,10 @@ _PIXELS = (2, 3)
 
 
 class Centered(NamedTuple):
-    """A feature map taken apart: x = map + mean, and the biased variance of each instance's channel."""
+    """A feature map taken apart: x = map + mean, and the biased variance of each instance's channel.
+
+    The map is for `recalibrate` alone, which may write into it: its gradient by itself leaves out the mean.
+    """
 
     map_nchw: Tensor
     mean_nc: Tensor
@@ -45,14 +49,18 @@ def center(x_nchw: Tensor) -> Centered:
 
     Source: Section 3.3.2.
     """
-    d_nchw, m_nc, v_nc = _Center.apply(x_nchw)
+    split = _Center.apply if torch.is_grad_enabled() and x_nchw.requires_grad else _center
+    d_nchw, m_nc, v_nc = split(x_nchw)
     return Centered(d_nchw, m_nc, v_nc, x_nchw.shape[2] * x_nchw.shape[3])
 
 
-def recalibrate(d_nchw: Tensor, scale_nc: Tensor, shift_nc: Tensor) -> Tensor:
-    """Apply one scale and shift per instance and channel: d * scale + shift (Eqn. 9, folded)."""
-    out: Tensor = _Recalibrate.apply(d_nchw, scale_nc, shift_nc)
-    return out
+def recalibrate(x: Centered, scale_nc: Tensor, shift_nc: Tensor) -> Tensor:
+    """Apply one scale and shift per instance and channel: (x - m) * scale + shift (Eqn. 9, folded)."""
+    learning = any(t.requires_grad for t in (x.map_nchw, x.mean_nc, scale_nc, shift_nc))
+    if torch.is_grad_enabled() and learning:
+        out: Tensor = _Recalibrate.apply(x.map_nchw, x.mean_nc, scale_nc, shift_nc)
+        return out
+    return _scale_shift_(x.map_nchw, _map(scale_nc), _map(shift_nc))
 
 
 def statistics_dtype(x: Tensor) -> torch.dtype:
@@ -69,50 +77,78 @@ def full_precision(x: Tensor) -> AbstractContextManager[object]:
 class _Center(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        m = x.mean(_PIXELS, keepdim=True, dtype=statistics_dtype(x))
-        d = x - m
+        d, m, v = _center(x)
         ctx.save_for_backward(d)
         ctx.dtype = x.dtype
-        return d, m.flatten(1), _mean_square(d)
+        return d, m, v
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_d: Tensor, grad_m: Tensor, grad_v: Tensor) -> Tensor:
         (d,) = ctx.saved_tensors
         pixels = d.shape[2] * d.shape[3]
-        constant = _map(grad_m / pixels) - grad_d.mean(_PIXELS, keepdim=True)
-        grad_x = _scale_shift(d, _map(grad_v * (2 / pixels)), constant).add_(grad_d)
-        return grad_x.to(ctx.dtype)
+        slope, constant = _map(grad_v * (2 / pixels)), _map(grad_m / pixels)
+        return _add_scaled_(grad_d, d, slope).add_(constant).to(ctx.dtype)
 
 
 class _Recalibrate(Function):
     @staticmethod
-    def forward(ctx: Any, d: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    def forward(ctx: Any, d: Tensor, m: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         ctx.save_for_backward(d, scale)
         return _scale_shift(d, _map(scale), _map(shift))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         d, scale = ctx.saved_tensors
         product = grad * d
-        grad_scale = product.sum(_PIXELS)
+        grad_scale, grad_shift = _sum(product), _sum(grad)
         # Its memory again: on a CPU fresh pages cost more than the arithmetic.
-        return torch.mul(grad, _map(scale), out=product), grad_scale, grad.sum(_PIXELS)
+        return torch.mul(grad, _map(scale), out=product), -scale * grad_shift, grad_scale, grad_shift
+
+
+def _center(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    pixels = x.shape[2] * x.shape[3]
+    m = _sum(x, statistics_dtype(x)) / pixels
+    d = x - _map(m)
+    return d, m, _sum_of_squares(d) / pixels
 
 
 def _map(values_nc: Tensor) -> Tensor:
     return values_nc[:, :, None, None]
 
 
-def _mean_square(d: Tensor) -> Tensor:
+def _interleaved(x: Tensor) -> bool:
+    """Whether a map lies channels-last in a CPU's memory, where other kernels are the fast ones."""
+    return x.device.type == "cpu" and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+
+
+def _sum(x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Sum over the pixels, (N, C); over one axis, which a CPU does in a third of the time that two take."""
+    rows = x.permute(0, 2, 3, 1).flatten(1, 2) if _interleaved(x) else x.flatten(2)
+    return rows.sum(1 if _interleaved(x) else 2, dtype=dtype)
+
+
+def _sum_of_squares(d: Tensor) -> Tensor:
     # A norm reads d once and stores no d^2, but a CPU's is slow for channels-last (torch.var_mean is for any layout).
-    if d.device.type == "cpu" and not d.is_contiguous():
-        return d.square().mean(_PIXELS)
+    if _interleaved(d):
+        return _sum(d.square())
     norm_nc: Tensor = torch.linalg.vector_norm(d, dim=_PIXELS)
-    return norm_nc.square() / (d.shape[2] * d.shape[3])
+    return norm_nc.square()
+
+
+def _addcmul_is_fast(d: Tensor) -> bool:
+    # One kernel on an accelerator; on a CPU it vectorizes over operands that are broadcast only if channels are inmost.
+    return d.device.type != "cpu" or _interleaved(d)
 
 
 def _scale_shift(d: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    # One kernel on an accelerator; on a CPU addcmul does not vectorize over broadcast operands and is twice as slow.
-    return (d * scale).add_(shift) if d.device.type == "cpu" else torch.addcmul(shift, d, scale)
+    return torch.addcmul(shift, d, scale) if _addcmul_is_fast(d) else (d * scale).add_(shift)
+
+
+def _scale_shift_(d: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    return torch.addcmul(shift, d, scale, out=d) if _addcmul_is_fast(d) else d.mul_(scale).add_(shift)
+
+
+def _add_scaled_(total: Tensor, d: Tensor, scale: Tensor) -> Tensor:
+    return total.addcmul_(d, scale) if _addcmul_is_fast(d) else total.add_(d * scale)

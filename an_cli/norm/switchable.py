@@ -50,7 +50,7 @@ class SwitchableNorm2d(nn.Module):
             mu_nc, var_nc = self._mixed(x)
             scale_nc = (var_nc + self.eps).rsqrt() * self.weight
             shift_nc = torch.addcmul(self.bias, x.mean_nc - mu_nc, scale_nc)
-            return recalibrate(x.map_nchw, scale_nc, shift_nc).to(x_nchw.dtype)
+            return recalibrate(x, scale_nc, shift_nc).to(x_nchw.dtype)
 
     def _mixed(self, x: Centered) -> tuple[Tensor, Tensor]:
         """Mean and variance of each instance's channel, (N, C)."""
