@@ -6,7 +6,7 @@ import re
 
 from an_cli.report.spec import TEXTS, Measure
 from an_cli.report.table import DAGGER, Column, Table, TableRow
-from an_cli.report.tex_text import escape, spelled
+from an_cli.report.tex_text import MIXTURE, escape, spelled
 from an_cli.report.wording import LEFT, Printed, printed
 
 _HEADS = {
@@ -17,7 +17,7 @@ _HEADS = {
     Measure.AP_M50: r"AP$^{m}_{50}$",
     Measure.AP_M75: r"AP$^{m}_{75}$",
 }
-_WIDE = 8  # columns from which a table is set smaller, to fit the page
+_SIZES = ((110, r"\scriptsize"), (72, r"\footnotesize"))  # letters in a row from which a table is set smaller, to fit
 _STACK = r"\rule[-2.6ex]{0pt}{6ex}"  # room for four components above each other
 
 
@@ -32,14 +32,13 @@ def latex(table: Table) -> str:
     """
     marks = table.footnotes
     shape = "".join("l" if column.measure in LEFT else "r" for column in table.columns)
-    tight = ["  \\footnotesize", "  \\setlength{\\tabcolsep}{3pt}"] if len(table.columns) >= _WIDE else []
     lines = [
         rf"% needs \usepackage{{booktabs{',amsmath' if table.stacked_k else ''}}}",
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{escape(table.caption)}}}",
         rf"  \label{{tab:{re.sub(r'[^A-Za-z0-9_-]', '-', table.study)}}}",
-        *tight,
+        *_size(table, marks),
         rf"  \begin{{tabular}}{{{shape}}}",
         r"    \toprule",
         f"    {' & '.join(_head(column) for column in table.columns)} \\\\",
@@ -55,6 +54,22 @@ def spelled_characters(table: Table) -> dict[str, str]:
     words = [row.cell(measure).word for row in table.rows for measure in TEXTS]
     texts = [table.caption, *table.notes, *table.footnotes, *(row.title or row.label for row in table.rows), *words]
     return spelled([*texts, *(column.title for column in table.columns)])
+
+
+def _size(table: Table, marks: dict[str, str]) -> list[str]:
+    """The commands that make a wide table fit."""
+    widths = []
+    for column in table.columns:
+        cells = [printed(table, row, column, marks) for row in table.rows]
+        label = column.measure is Measure.DESIGN and table.stacked_k
+        words = [MIXTURE.sub("K=(00)", cell.word) if label else cell.word for cell in cells]
+        texts = [
+            word + cell.number + cell.spread + cell.interval + cell.bracket
+            for word, cell in zip(words, cells, strict=True)
+        ]
+        widths.append(max([len(column.title), *map(len, texts)]) + 2)
+    size = next((command for least, command in _SIZES if sum(widths) >= least), None)
+    return [f"  {size}", r"  \setlength{\tabcolsep}{3pt}"] if size else []
 
 
 def _head(column: Column) -> str:

@@ -44,7 +44,7 @@ _SPELLED = {"¡": "!", "¿": "?", "¢": "c", "£": "GBP", "¤": "?", "¥": "JPY"
             "‘": "'", "’": "'", "“": "''", "”": "''", "…": "...", "•": "*", "→": "->", "←": "<-"}  # noqa: RUF001  # fmt: skip
 _LETTER_NAME = re.compile(r"(?:SMALL |CAPITAL )?LETTER (?:SMALL |CAPITAL )?(?:[A-Z]+ )*?([A-Z]+)(?: WITH .*)?$")
 _LIGATURE = re.compile(r"(?<=[-?!`'])(?=[-`'])")
-_MIXTURE = re.compile(r"K=\((\d+(?:,\s*\d+)*)\)")  # the paper's K per stage, set in maths
+MIXTURE = re.compile(r"K=\((\d+(?:,\s*\d+)*)\)")  # the paper's K per stage, set in maths
 
 
 def escape(text: str, *, stacked_k: bool = False) -> str:
@@ -58,7 +58,7 @@ def escape(text: str, *, stacked_k: bool = False) -> str:
     """
     parts, end = [], 0
     shown = clean(text)
-    for found in _MIXTURE.finditer(shown):
+    for found in MIXTURE.finditer(shown):
         parts += [_escaped(shown[end : found.start()]), _stacked(found[1]) if stacked_k else f"${found.group()}$"]
         end = found.end()
     return "".join([*parts, _escaped(shown[end:])])

@@ -93,6 +93,18 @@ def test_no_damage_to_one_file_gives_a_wrong_number(
     check(table_of(store), table_of(whole))
 
 
+def test_no_changed_digit_of_a_result_gives_a_wrong_number(whole: Store, tmp_path: Path) -> None:
+    shutil.copytree(whole.root, tmp_path / "store")
+    store, right = Store(tmp_path / "store"), table_of(whole)
+    path = store.run(PLAN.cells[2].id).result
+    raw = path.read_bytes()
+    for index, byte in enumerate(raw):
+        if chr(byte).isdigit():
+            for digit in (b"9", b"1"):
+                path.write_bytes(raw[:index] + digit + raw[index + 1 :])
+                check(table_of(store), right)
+
+
 def hurt(path: Path, how: str, place: float, value: int) -> None:
     """Damage a file: half of it, a changed byte, a changed digit, zeros, nothing."""
     raw = bytearray(path.read_bytes())
