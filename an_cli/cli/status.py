@@ -1,4 +1,4 @@
-"""`an-cli status`: how far runs are, read off the disk."""
+"""`an-cli status`: how far runs are, read off the disk and the scheduler."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def status(
     """Print the state of a study's cells, or of all runs in the store. Nothing is changed."""
     from an_cli.cli.asked import ask_study, open_store, print_json
     from an_cli.cli.find_run import labels_of
+    from an_cli.cli.job_values import with_jobs
     from an_cli.cli.values import status_values
 
     opened = open_store(store)
@@ -39,12 +40,15 @@ def status(
         labels, ids = {cell.id: cell.label for cell in cells}, [cell.id for cell in cells]
     from an_cli.console.texts import status_text
 
+    def look() -> list[dict[str, Any]]:
+        return with_jobs(opened, status_values(opened, labels, ids))
+
     if watch:
         from an_cli.cli.following import watch as stay
 
-        stay(lambda: status_values(opened, labels, ids), json_line if json else status_text)
+        stay(look, json_line if json else status_text)
         return
-    values = status_values(opened, labels, ids)
+    values = look()
     if json:
         print_json({"cells": values})
     else:

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +24,8 @@ from an_cli.launch.slurm.scheduler import Scheduler
 from an_cli.store import Store
 
 FRESH_S = 5.0
+Key = tuple[str, int]  # a token, and an element of its array
+_NO_ACCOUNTS = "accounting storage is disabled"
 _QUEUE = "%F|%K|%j|%T|%N|%S|%r"
 _ACCOUNTS = "JobID,JobName,State,ExitCode,Submit,NodeList"
 _SUBMIT_SLACK_S = 86400  # sacct is asked from a day before the oldest job in question
@@ -52,8 +54,8 @@ class Observation:
     """
 
     at: float
-    queue: Mapping[tuple[str, int], Row] | None
-    accounts: Mapping[tuple[str, int], Row] | None
+    queue: Mapping[Key, Row] | None
+    accounts: Mapping[Key, Row] | None
     trouble: str = ""
 
 
@@ -71,26 +73,27 @@ class Observer:
     cache: Path | None = field(default_factory=lambda: cache_folder())
     clock: Callable[[], float] = time.time
 
-    def look(self, since: float, *, accounts: bool, fresh_s: float = FRESH_S) -> Observation:
+    def look(self, keys: Collection[Key], since: float, *, accounts: bool, fresh_s: float = FRESH_S) -> Observation:
         """The newest observation, at most `fresh_s` seconds old; its calls are made by one process at a time.
 
         Args:
+            keys: the jobs in question; sacct is asked only where squeue leaves one of them out.
             since: when the oldest job in question was submitted.
-            accounts: whether sacct is asked too.
+            accounts: whether there is an sacct to ask.
             fresh_s: age up to which another process's look will do.
         """
         if self.cache is None:
-            return self._ask(since, accounts)
+            return self._ask(keys, since, accounts)
         path = self.cache / "observation.json"
         with _locked(self.cache / "lock"):
-            found = _read(path, since, accounts)
+            found = _read(path, keys, since, accounts)
             if found is not None and 0 <= self.clock() - found.at < fresh_s:
                 return found
-            seen = self._ask(since, accounts)
+            seen = self._ask(keys, since, accounts)
             _write(path, seen, since)
             return seen
 
-    def _ask(self, since: float, accounts: bool) -> Observation:
+    def _ask(self, keys: Collection[Key], since: float, accounts: bool) -> Observation:
         troubles = []
         said = self.scheduler(
             "squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--format={_QUEUE}"
@@ -98,7 +101,7 @@ class Observer:
         queue = read_queue(said.out) if said.status == 0 else None
         troubles += [f"squeue: {said.trouble}"] if said.trouble else []
         known = None
-        if accounts:
+        if accounts and (queue is None or any(key not in queue for key in keys)):
             start = datetime.fromtimestamp(max(0.0, since - _SUBMIT_SLACK_S)).strftime("%Y-%m-%dT%H:%M:%S")
             said = self.scheduler(
                 "sacct",
@@ -110,11 +113,12 @@ class Observer:
                 f"--format={_ACCOUNTS}",
             )
             known = read_accounts(said.out) if said.status == 0 else None
-            troubles += [f"sacct: {said.trouble}"] if said.trouble else []
+            known = {} if _NO_ACCOUNTS in said.trouble.lower() else known
+            troubles += [f"sacct: {said.trouble}"] if said.trouble and known is None else []
         return Observation(at=self.clock(), queue=queue, accounts=known, trouble="; ".join(troubles))
 
 
-def read_queue(text: str) -> dict[tuple[str, int], Row]:
+def read_queue(text: str) -> dict[Key, Row]:
     """Rows of squeue that carry one of our tokens; lines that do not read as rows are passed over."""
     rows = {}
     for line in text.splitlines():
@@ -128,9 +132,9 @@ def read_queue(text: str) -> dict[tuple[str, int], Row]:
     return rows
 
 
-def read_accounts(text: str) -> dict[tuple[str, int], Row]:
+def read_accounts(text: str) -> dict[Key, Row]:
     """Rows of sacct that carry one of our tokens; of several about one job the latest submitted counts."""
-    rows: dict[tuple[str, int], tuple[str, Row]] = {}
+    rows: dict[Key, tuple[str, Row]] = {}
     for line in text.splitlines():
         fields = line.strip().split("|")
         if len(fields) != 6:
@@ -178,28 +182,27 @@ def _write(path: Path, seen: Observation, since: float) -> None:
         return
 
 
-def _flat(rows: Mapping[tuple[str, int], Row] | None) -> list[list[Any]] | None:
+def _flat(rows: Mapping[Key, Row] | None) -> list[list[Any]] | None:
     if rows is None:
         return None
     return [[token, task, row.job, row.state, row.node, row.reason, row.exit] for (token, task), row in rows.items()]
 
 
-def _read(path: Path, since: float, accounts: bool) -> Observation | None:
+def _read(path: Path, keys: Collection[Key], since: float, accounts: bool) -> Observation | None:
+    """What another process saw, unless it lacks what is asked here."""
     try:
         value = json.loads(path.read_bytes())
-        if accounts and (value["since"] > since or (value["accounts"] is None and "sacct" not in value["trouble"])):
+        queue, known = _rows(value["queue"]), _rows(value["accounts"])
+        unasked = known is None and "sacct" not in value["trouble"]
+        in_question = queue is None or any(key not in queue for key in keys)
+        if accounts and in_question and (unasked or value["since"] > since):
             return None
-        return Observation(
-            at=float(value["at"]),
-            queue=_rows(value["queue"]),
-            accounts=_rows(value["accounts"]),
-            trouble=str(value["trouble"]),
-        )
+        return Observation(at=float(value["at"]), queue=queue, accounts=known, trouble=str(value["trouble"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def _rows(flat: list[list[Any]] | None) -> dict[tuple[str, int], Row] | None:
+def _rows(flat: list[list[Any]] | None) -> dict[Key, Row] | None:
     if flat is None:
         return None
     return {

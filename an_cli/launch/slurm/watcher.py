@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from an_cli.errors import StoreError
 from an_cli.launch.slurm.intent import read_intent
 from an_cli.launch.slurm.judge import Evidence, Standing, Verdict, gather, judge
-from an_cli.launch.slurm.observe import FRESH_S, Observation, Observer, submitted_since
+from an_cli.launch.slurm.observe import FRESH_S, Key, Observation, Observer, submitted_since
 from an_cli.store import RunFolder, Status, Store, Submission, newest_submission, status_of
 
 _UNASKED = Observation(at=0.0, queue=None, accounts=None)
@@ -52,7 +52,8 @@ class Watcher:
         asked = [run for run, view in views.items() if view.submission and view.verdict.standing is Standing.NEW]
         tokens = {view.submission.token for run in asked if (view := views[run]).submission}
         intents = {token: read_intent(self.store, token) for token in tokens}
-        seen = self._observe(sorted(tokens), fresh_s)
+        keys = {(found.token, found.task) for run in asked if (found := views[run].submission)}
+        seen = self._observe(keys, fresh_s)
         now = self.observer.clock()
         for run in asked:
             submission = views[run].submission
@@ -63,11 +64,11 @@ class Watcher:
             views[run] = View(verdict=verdict, submission=submission, missing_s=since_s)
         return views
 
-    def _observe(self, tokens: Sequence[str], fresh_s: float) -> Observation:
-        if not tokens:
+    def _observe(self, keys: Collection[Key], fresh_s: float) -> Observation:
+        if not keys:
             return _UNASKED
-        since = submitted_since(self.store, tokens, self.observer.clock)
-        return self.observer.look(since, accounts=self.accounting, fresh_s=fresh_s)
+        since = submitted_since(self.store, {token for token, _ in keys}, self.observer.clock)
+        return self.observer.look(keys, since, accounts=self.accounting, fresh_s=fresh_s)
 
     def _seen_for(self, run: RunFolder, evidence: Evidence, seen: Observation) -> float:
         """For how long the queue has said the same of a run; a look without an answer says nothing."""
