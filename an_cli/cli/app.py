@@ -18,9 +18,11 @@ from an_cli.cli import (
     paper,
     plan,
     report,
+    retry,
     run,
     show,
     status,
+    verify,
 )
 
 app = typer.Typer(
@@ -53,6 +55,7 @@ def start(
 _VERBS = (
     plan.plan,
     ablate.ablate,
+    retry.retry,
     run.run,
     status.status,
     logs.logs,
@@ -60,6 +63,7 @@ _VERBS = (
     show.show,
     evaluate.evaluate,
     import_weights.import_weights,
+    verify.verify,
     report.report,
     figure.figure,
     dashboard.dashboard,

@@ -68,9 +68,9 @@ def status_text(cells: Sequence[Value]) -> str:
     ]
     lines = [f"{cell['label'] or cell['id']}: {clean(cell['error'])}\n" for cell in cells if cell["error"]]
     lines += [f"{_OTHER_NOTE}\n"] if any(cell["code"] == "other" for cell in cells) else []
-    heads, left = ["id", "label", "status", "epoch", "loss", "top-1 (%)", "left"], (0, 1, 2)
+    heads, left = ["id", "label", "status", "epoch", "loss", "top-1 (%)", "left"], [0, 1, 2]
     if any(cell.get("job") for cell in cells):
-        heads, left = [*heads, "job", "node", "reason"], (0, 1, 2, 7, 8, 9)
+        heads, left = [*heads, "job", "node", "reason"], [0, 1, 2, 7, 8, 9]
         for line, cell in zip(body, cells, strict=True):
             line += [clean(str(cell.get(key) or DASH)) for key in ("job", "node", "reason")]
     return align(heads, body, left=left) + "".join(lines)

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from an_cli.errors import LaunchError
-from an_cli.files import cannot_write, part_name, sync_folder
+from an_cli.files import cannot_write, part_name, subfolders, sync_folder
 from an_cli.store import Store
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -80,6 +80,13 @@ def tree_digest(packages: Iterable[Path]) -> str:
 def frozen_digest(place: Path) -> str:
     """The digest of a frozen copy, which is its name as long as no byte has changed."""
     return _digest(dict(_files(place, place)))
+
+
+def damaged_copies(store: Store) -> list[str]:
+    """Names of frozen copies whose bytes are no longer those that named them."""
+    return [
+        name for name in subfolders(store.code) if not name.startswith(".") and frozen_digest(store.code / name) != name
+    ]
 
 
 def _files(folder: Path, top: Path) -> list[tuple[str, bytes]]:

@@ -94,6 +94,11 @@ class RunFolder:
         return self.path / "correct.bin"
 
     @property
+    def digests(self) -> Path:
+        """Digests of the finished run's files."""
+        return self.path / "digests.json"
+
+    @property
     def mixture(self) -> Path:
         """Gamma and beta of every AN layer, and a summary of lambda."""
         return self.path / "mixture.npz"

@@ -12,13 +12,14 @@ from an_cli.files import (
     append_line,
     cannot_write,
     canonical_json,
+    json_text,
     read_json_lines,
     subfolders,
     write_atomic,
-    write_json,
 )
 from an_cli.store.claims import Claim, newest_claim, take
 from an_cli.store.correct import Correct, encode
+from an_cli.store.digests import digest_text
 from an_cli.store.folder import RunFolder
 from an_cli.store.records import Attempt, Result
 
@@ -59,10 +60,11 @@ class RunWriter:
         write_atomic(path, data)
 
     def finish(self, result: Result, correct: Correct) -> None:
-        """Write the bits, then the result: a result means that everything else is there."""
+        """Write the bits, the digests, then the result: a result means that everything else is there."""
         self.file(self.run.correct, encode(correct))
-        self.claim.check()
-        write_json(self.run.result, plain(result))
+        raw = json_text(plain(result)).encode()
+        self.file(self.run.digests, digest_text(self.run, raw).encode())
+        self.file(self.run.result, raw)
 
     def fail(self, message: str) -> None:
         """Record why this attempt failed."""

@@ -2,9 +2,9 @@
 
     python -m tests.checks.slurm_interruptions [KIND ...]
 
-One run per kind, on the cluster of tests/slurm/cluster.sh: preempted by a job in `urgent`, requeued by scontrol, stopped
-before its time limit, its worker killed, its slurmd killed while its processes live on. Each is compared with the same
-run made here without interruption, bit by bit. Prints one JSON object per kind.
+One run per kind, on the cluster of tests/slurm/cluster.sh: preempted by a job in `urgent`, requeued by scontrol,
+stopped before its time limit, its worker or its whole job killed, its slurmd killed while its processes live on. Each
+is compared with the same run made here without interruption, bit by bit. Prints one JSON object per kind.
 """
 
 from __future__ import annotations
@@ -71,8 +71,10 @@ def kill_job(site: Site, run: RunFolder) -> None:
 def lose_node(site: Site, run: RunFolder) -> None:
     node, old = site.live_jobs()[0][2], worker_pid(run)
     cluster("kill", node)
-    wait_until(lambda: len(attempts_of(run)) > 1, "the run to start on another node", 200)
-    assert Path(f"/proc/{old}").exists() or True
+    wait_until(lambda: site.live_jobs() and site.live_jobs()[0][2] not in ("", node), "the job to be elsewhere", 200)
+    assert Path(f"/proc/{old}").exists(), "the old process was to live on"
+    wait_until(lambda: len(attempts_of(run)) > 1, "the run to be taken over", 200)
+    wait_until(lambda: not Path(f"/proc/{old}").exists(), "the old process to find that it is fenced", 60)
     cluster("revive", node)
 
 
