@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from types import TracebackType
 
 from an_cli.cli import bash
 from an_cli.cli.app import app
 from an_cli.errors import AnError
+from an_cli.redact import redact
 
 BROKEN_PIPE = 141  # as a shell reports a process that SIGPIPE ended
 
@@ -29,13 +32,18 @@ def main(words: Sequence[str] | None = None) -> int:
         status = _call(list(sys.argv[1:] if words is None else words))
         sys.stdout.flush()
     except AnError as error:
-        print(f"an-cli: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"an-cli: {redact(' '.join(str(error).split()))}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader has left (`an-cli status | head`); nothing may be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return status
+
+
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A traceback without the secrets that its messages and lines may quote."""
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _call(words: list[str]) -> int:
@@ -47,6 +55,8 @@ def _call(words: list[str]) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
 
+
+sys.excepthook = _show_bug
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,6 +13,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 
 from an_cli.errors import LaunchError
@@ -20,7 +21,7 @@ from an_cli.files import cannot_write, part_name, subfolders, sync_folder
 from an_cli.store import Store
 
 PACKAGE = Path(__file__).resolve().parent.parent
-_LEFT_OUT = {"__pycache__"}
+_NOT_CODE = ("__pycache__", ".git", ".env*", ".netrc", "*.pem", "*.key")  # caches, and where people leave secrets
 
 
 def freeze(store: Store, packages: Iterable[Path] | None = None) -> Path:
@@ -46,7 +47,7 @@ def freeze(store: Store, packages: Iterable[Path] | None = None) -> Path:
     try:
         part.mkdir(parents=True)
         for package in packages:
-            shutil.copytree(package, part / package.name, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+            shutil.copytree(package, part / package.name, ignore=shutil.ignore_patterns(*_NOT_CODE))
         if frozen_digest(part) != tree:
             raise LaunchError("the sources changed while they were copied", where=str(PACKAGE), now="try again")
         _make_durable(part)
@@ -90,8 +91,12 @@ def damaged_copies(store: Store) -> list[str]:
 
 
 def _files(folder: Path, top: Path) -> list[tuple[str, bytes]]:
-    paths = [path for path in folder.rglob("*") if path.is_file() and not _LEFT_OUT & set(path.parts)]
+    paths = [path for path in folder.rglob("*") if path.is_file() and _is_code(path.relative_to(top))]
     return [(str(path.relative_to(top)), hashlib.sha256(path.read_bytes()).digest()) for path in paths]
+
+
+def _is_code(path: Path) -> bool:
+    return not any(fnmatch(part, pattern) for part in path.parts for pattern in _NOT_CODE)
 
 
 def _digest(files: dict[str, bytes]) -> str:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from an_cli.config import CellConfig, LaunchConfig, plain
 from an_cli.config.schema import Device
-from an_cli.errors import DataError, StoreError
+from an_cli.errors import DataError, LaunchError, StoreError
 from an_cli.files import write_json
 from an_cli.launch.reconcile import Action, Reconciliation
 from an_cli.plan import Cell
+from an_cli.redact import holds_secret
 from an_cli.store import RunFolder, Store, forget_stop
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -57,9 +58,25 @@ def _has_gpu() -> bool:
 
 
 def settle(launch: LaunchConfig) -> LaunchConfig:
-    """The launch settings with the data root spelled out, so that a run does not depend on where it is started from."""
+    """The launch settings with the data root spelled out, so that a run does not depend on where it is started from.
+
+    Raises:
+        LaunchError: a setting that holds a secret.
+    """
+    _refuse_secrets(launch)
     root = Path(launch.data_root or os.environ.get("AN_CLI_DATA") or "data").expanduser().resolve()
     return dataclasses.replace(launch, data_root=str(root))
+
+
+def _refuse_secrets(launch: LaunchConfig) -> None:
+    """What launch settings say ends up in files that are read by many: job scripts, run folders, a shared store."""
+    for key, value in plain(launch).items():
+        if any(holds_secret(text) for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)):
+            raise LaunchError(
+                "it holds a secret, and would be written to files",
+                where=f"launch.{key}",
+                now="export it in the shell that submits: jobs inherit the environment",
+            )
 
 
 def check_data(cells: Sequence[Cell], launch: LaunchConfig) -> None:

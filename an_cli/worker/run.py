@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from an_cli.errors import AnError, Fenced
+from an_cli.redact import redact
 from an_cli.store import Claim, Holder, RunFolder, RunWriter, Status, status_of, take, this_process
 from an_cli.store.claims import HEARTBEAT_S
 from an_cli.train import Interrupted, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
@@ -141,7 +142,7 @@ def _failed(writer: RunWriter, message: str, world: World) -> int:
     log.error("%s", message)
     try:
         if world.leads:
-            writer.fail(message + "\n")
+            writer.fail(redact(message) + "\n")
         else:
             world.tell_error(message)
     except (AnError, RuntimeError) as error:
