@@ -32,7 +32,7 @@ from tests.slurm.harness import (
     worker_pid,
 )
 
-EPOCHS = 300
+EPOCHS = 600
 
 
 def preempt(site: Site, run: RunFolder) -> None:
@@ -81,7 +81,7 @@ def lose_node(site: Site, run: RunFolder) -> None:
 KINDS: dict[str, tuple[Callable[[Site, RunFolder], None], tuple[str, ...]]] = {
     "preempted": (preempt, ()),
     "requeued": (requeue, ()),
-    "time_limit": (time_limit, ("launch.time_min=1", "launch.warn_s=25")),
+    "time_limit": (time_limit, ("launch.time_min=2", "launch.warn_s=70")),
     "worker_killed": (kill_worker, ()),
     "job_killed": (kill_job, ()),
     "slurmd_killed": (lose_node, ()),

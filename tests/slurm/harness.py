@@ -33,7 +33,12 @@ LAUNCH = (
     "launch.loader_workers=0",
     "launch.checkpoint_interval_s=1.0",
 )
-FOUR = (("rsd",), ("mean", "norm.attention.squeeze=mean"), ("a1", "norm.attention.head=a1"), ("bn", "norm=bn"))
+FOUR = (
+    ("rsd",),
+    ("mean", "norm.attention.squeeze=mean"),
+    ("a1", "norm.attention.head=a1"),
+    ("softmax", "norm.attention.gate=softmax"),
+)
 
 
 def has_cluster() -> bool:
