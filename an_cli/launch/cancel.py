@@ -10,10 +10,12 @@ from contextlib import suppress
 from enum import StrEnum
 
 from an_cli.errors import StoreError
+from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.launch.slurm.scheduler import Commands, Scheduler
 from an_cli.store import (
     RunFolder,
     Status,
+    Store,
     ask_to_stop,
     is_here,
     newest_submission,
@@ -55,7 +57,7 @@ def _cancel(run: RunFolder, scheduler: Scheduler | None) -> Told:
     if status not in (*_GOING, *_QUEUED):
         return Told.NOTHING
     ask_to_stop(run)
-    job = _job(run, scheduler)
+    job = _job(run) if scheduler is not None else ""
     if job and scheduler is not None and scheduler("scancel", job).status == 0:
         return Told.JOB
     if status in _QUEUED:
@@ -68,12 +70,14 @@ def _cancel(run: RunFolder, scheduler: Scheduler | None) -> Told:
     return Told.ASKED
 
 
-def _job(run: RunFolder, scheduler: Scheduler | None) -> str:
-    """The scheduler's name for a run's job that waits or runs; empty when there is none."""
-    with suppress(StoreError):
+def _job(run: RunFolder) -> str:
+    """The scheduler's name for a run's job; empty when it has none of its own: packed cells are stopped by the word."""
+    with suppress(StoreError, OSError, IndexError):
         submission = newest_submission(run)
-        if submission is not None and scheduler is not None:
-            said = scheduler("squeue", "--noheader", "--format=%F", f"--name={submission.token}")
-            arrays = sorted(set(said.out.split())) if said.status == 0 else []
-            return f"{arrays[-1]}_{submission.task}" if arrays else ""
+        if submission is not None:
+            store = Store(run.path.parent.parent)
+            intent = Intent(store.jobs / submission.token)
+            known = read_intent(store, submission.token)
+            alone = "\t" not in intent.tasks.read_text().splitlines()[submission.task]
+            return f"{known.job}_{submission.task}" if known.job and alone else ""
     return ""

@@ -196,7 +196,7 @@ class _Crew:
             self._start(run, deadline)
 
     def _status(self) -> int:
-        unfinished = [status for status in self._ends.values() if status > 128]
+        unfinished = [self._ends[run.id] for run in self.runs if self._ends[run.id] > 128 and not run.stop.exists()]
         ours = self.told is None or self.told in _WARNINGS  # not SIGTERM: SLURM knows what it wants then
         # A job whose time is too short for a single step would go on for ever: that is for its owner to see.
         if unfinished and ours and self._steps() > self._steps_before and self.job.requeue():
