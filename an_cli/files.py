@@ -104,12 +104,7 @@ def _write_all(descriptor: int, raw: bytes) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write a value as indented JSON, atomically."""
-    write_atomic(path, json_text(value))
-
-
-def json_text(value: object) -> str:
-    """A value as indented JSON."""
-    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    write_atomic(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def append_line(path: Path, value: Mapping[str, object]) -> None:
@@ -208,6 +203,11 @@ def read_yaml(path: Path, error: type[AnError] = ConfigError) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise error(f"{path.name} must hold a mapping with words as keys", where=str(path))
     return cast("dict[str, Any]", value)
+
+
+def json_text(value: object) -> str:
+    """A value as `write_json` writes it."""
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def dump_yaml(value: object) -> str:
