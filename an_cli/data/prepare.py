@@ -50,7 +50,8 @@ def prepare(source: Path, target: Path, *, shards: int | None = None, say: Say =
     Args:
         source: a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG.
         target: made where it is missing; a folder with some of these shards is completed.
-        shards: of the training split, 1 to 256; those of val hold about as many images. None: of 1 GiB each.
+        shards: of the training split, 1 to 256; those of val hold about as many images, in no more shards. None: of
+            1 GiB each.
         say: told about every shard.
 
     Raises:
@@ -61,7 +62,7 @@ def prepare(source: Path, target: Path, *, shards: int | None = None, say: Say =
         raise DataError(f"{shards} shards", where="--shards", now=f"write 1 to {MOST_SHARDS}")
     train, evaluation = list_folder(source)
     count = min(shards or -(-int(train.sizes.sum()) // SHARD_BYTES), MOST_SHARDS, len(train))
-    alike = min(-(-len(evaluation) * count // len(train)), MOST_SHARDS)
+    alike = min(-(-len(evaluation) * count // len(train)), count)
     splits = [_lay_out("train", train, count), _lay_out("val", evaluation, alike)]
     try:
         target.mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,7 @@ def test_two_replicas_give_the_same_weights_in_one_process_and_in_two(
     assert lines == [(line["top1_error_pct"], line["lr"]) for line in read_run(two).epochs]
     for one_line, two_line in zip(read_run(one).epochs, read_run(two).epochs, strict=True):
         assert two_line["loss"] == pytest.approx(one_line["loss"], rel=1e-9)
+        assert two_line["eval_loss"] == pytest.approx(one_line["eval_loss"], rel=1e-9)
 
 
 @pytest.mark.parametrize("rank", [0, 1])
