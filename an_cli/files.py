@@ -10,7 +10,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -55,12 +55,13 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
 
-def write_atomic(path: Path, data: bytes | str) -> None:
+def write_atomic(path: Path, data: bytes | str, *, before_replace: Callable[[], None] = lambda: None) -> None:
     """Replace a file whole, so that a reader sees the old bytes or the new, never a part.
 
     Args:
         path: the file; its folder must exist.
         data: all of its bytes (text is written as UTF-8).
+        before_replace: called when the bytes are on disk and the old file still stands; what it raises leaves it so.
 
     Raises:
         StoreError: no space, no permission or a read-only file system; the old file stands.
@@ -74,12 +75,15 @@ def write_atomic(path: Path, data: bytes | str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        before_replace()
         os.replace(part, path)
         sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):
             part.unlink()
-        raise cannot_write(path, error) from error
+        if isinstance(error, OSError):
+            raise cannot_write(path, error) from error
+        raise
 
 
 def part_name(path: Path) -> Path:
@@ -102,9 +106,10 @@ def _write_all(descriptor: int, raw: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write a value as indented JSON, atomically."""
-    write_atomic(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+def write_json(path: Path, value: object, *, before_replace: Callable[[], None] = lambda: None) -> None:
+    """Write a value as indented JSON, atomically (see `write_atomic`)."""
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    write_atomic(path, text, before_replace=before_replace)
 
 
 def append_line(path: Path, value: Mapping[str, object]) -> None:

@@ -17,6 +17,7 @@ from an_cli.launch import (
     Snapshot,
     check_data,
     find_costs,
+    link_study,
     made_by_other_code,
     prepare_study,
     reconcile,
@@ -71,6 +72,8 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
             return INTERRUPTED
         if cancelled := end.count(Phase.INTERRUPTED):
             say(f"cancelled: {cancelled}. Continue with: {shlex.join(command)}")
+    else:
+        link_study(asked.plan.folder, wanted, store)
     return print_table(asked, store, json=json)
 
 
@@ -86,7 +89,7 @@ def print_table(asked: Asked, store: Store, *, json: bool) -> int:
     table = asked_table(asked, store)
     print(render(table, "json" if json else "terminal"), end="", flush=True)
     write_table(table, store)
-    say(f"runs: {store.runs}; by name: {store.studies / asked.plan.study}")
+    say(f"runs: {store.runs}; by name: {store.studies / asked.plan.folder}")
     return _exit_status(asked.plan, store)
 
 
@@ -109,7 +112,7 @@ def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], sto
     if again:
         left = f"; {len(again) - len(aside)} left to another process" if len(aside) < len(again) else ""
         say(f"set aside: {len(aside)}, each in archive/ of its run{left}")
-    refused = prepare_study(asked.plan.study, wanted, launch, store)
+    refused = prepare_study(asked.plan.folder, wanted, launch, store)
     for cell_id, error in refused.items():
         say(f"left alone: {labels[cell_id]}: {error}")
     followed = [cell for cell in wanted.to_follow if cell.id not in refused]

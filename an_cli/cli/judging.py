@@ -19,7 +19,7 @@ def verify_table(table: Table, store: Store) -> int:
     Raises:
         ReportError: no table was written, or it cannot be read.
     """
-    path = store.reports / f"{table.study}.json"
+    path = store.reports / f"{table.file_name}.json"
     try:
         written = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

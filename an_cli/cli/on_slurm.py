@@ -53,7 +53,7 @@ def ablate_on_slurm(
     for cell in cells:
         if standings[cell.id] in (Standing.NEW, Standing.ENDED):
             prepare_run(cell.config, cell.choices, launch, store)
-        store.link(asked.plan.study, cell.label, store.run(cell.id))
+        store.link(asked.plan.folder, cell.label, store.run(cell.id))
     end = _follow(cluster, cells, store)
     return _tell(asked, store, cluster, end, command, json=json, detach=detach)
 

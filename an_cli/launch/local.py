@@ -190,7 +190,9 @@ class _Crew:
     def _exited(self, run: RunFolder, status: int) -> None:
         if run.result.exists():
             self._set(run, Phase.FINISHED)
-        elif status == BUSY and not self._stopping:
+        elif status == BUSY and self._stopping:
+            self._set(run, Phase.ELSEWHERE)  # another attempt has it, and may well finish it
+        elif status == BUSY:
             self._settle(run, status_of(run))
         elif run.stop.exists():
             self._set(run, Phase.INTERRUPTED, CANCELLED)

@@ -43,7 +43,7 @@ def share_cores(configs: Sequence[CellConfig], launch: LaunchConfig, cores: int 
         launch: `processes` fixes the number at once.
         cores: that this process may use; None asks the system.
     """
-    cores = cores or len(os.sched_getaffinity(0))
+    cores = max(1, (cores or len(os.sched_getaffinity(0))) // launch.ranks)
     asked = max((config.recipe.cpu_threads or 0 for config in configs), default=0)
     if launch.processes is not None:
         return Share(at_once=launch.processes, threads=asked or max(1, cores // launch.processes))
@@ -116,19 +116,25 @@ def prepare_study(study: str, wanted: Reconciliation, launch: LaunchConfig, stor
     """
     launched = {cell.id for cell in wanted.to_launch}
     refused: dict[str, StoreError] = {}
-    for cell, action in wanted.actions:
+    link_study(study, wanted, store)
+    for cell, _ in wanted.actions:
         try:
             if cell.id in launched:
                 prepare_run(cell.config, cell.choices, launch, store)
                 store.link(study, cell.label, store.run(cell.id))
-            elif action in (Action.KEEP, Action.LEAVE, Action.WAIT):
-                with contextlib.suppress(StoreError):  # reading a finished study needs no permission to write
-                    store.link(study, cell.label, store.run(cell.id))
         except StoreError as error:
             refused[cell.id] = error
     if refused and len(refused) == len(launched):
         raise next(iter(refused.values()))
     return refused
+
+
+def link_study(study: str, wanted: Reconciliation, store: Store) -> None:
+    """Link the runs of a study that are there already, made by whatever study needed them first."""
+    for cell, action in wanted.actions:
+        if action in (Action.KEEP, Action.LEAVE, Action.WAIT):
+            with contextlib.suppress(StoreError):  # reading a finished study needs no permission to write
+                store.link(study, cell.label, store.run(cell.id))
 
 
 def prepare_run(config: CellConfig, choices: Mapping[str, str], launch: LaunchConfig, store: Store) -> RunFolder:

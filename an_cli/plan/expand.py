@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,7 +56,19 @@ class Plan:
     lineage: tuple[str, ...]
     rows: tuple[PlanRow, ...]
     cells: tuple[Cell, ...]
-    altered: bool = False  # by the command line: not what the published rows were
+    overrides: tuple[str, ...] = ()  # of the base, from the command line
+
+    @property
+    def altered(self) -> bool:
+        """Whether the command line has changed the base: not what the published rows were."""
+        return bool(self.overrides)
+
+    @property
+    def folder(self) -> str:
+        """Name of its links and files: the study's; with overrides another, so that neither hides the other."""
+        if not self.overrides:
+            return self.study
+        return f"{self.study}+{hashlib.sha256(' '.join(sorted(self.overrides)).encode()).hexdigest()[:6]}"
 
     def cell(self, cell_id: str) -> Cell:
         """The cell of an id."""
@@ -84,6 +97,7 @@ def make_plan(study: Study, composer: Composer | None = None) -> Plan:
     for row in study.rows:
         ids = [] if row.literature else _cells(study, row, composer, runs)
         rows.append(_plan_row(study, row, tuple(ids), ledger, baselines))
+    _refuse_twins(study, rows)
     baseline = next((row.cells[0] for row in rows if row.baseline), next(iter(runs), ""))
     labels = make_labels({run_id: config for run_id, (config, _) in runs.items()}, baseline)
     cells = tuple(
@@ -96,7 +110,7 @@ def make_plan(study: Study, composer: Composer | None = None) -> Plan:
         lineage=study.lineage,
         rows=tuple(rows),
         cells=cells,
-        altered=study.altered,
+        overrides=study.overrides,
     )
 
 
@@ -127,6 +141,21 @@ def _cells(
         runs.setdefault(run_id, (composed.cell, composed.choices))
         ids.append(run_id)
     return ids
+
+
+def _refuse_twins(study: Study, rows: Sequence[PlanRow]) -> None:
+    """Two rows of a group that are one experiment would be compared with themselves, under labels one of which errs."""
+    seen: dict[tuple[str, tuple[str, ...]], str] = {}
+    for row in rows:
+        if row.kind == "literature":
+            continue
+        twin = seen.setdefault((row.group, row.cells), row.label)
+        if twin != row.label:
+            raise StudyError(
+                f"{twin!r} and {row.label!r} are the same experiment",
+                where=" ".join([study.name, *study.overrides]),
+                now="drop the override that makes them so" if study.overrides else "drop one of the rows",
+            )
 
 
 def _plan_row(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from an_cli.config import Composer, search_path
-from an_cli.errors import StudyError
+from an_cli.errors import StoreError, StudyError
 from an_cli.files import dump_yaml, write_atomic
 from an_cli.plan.rows import grid_rows
 from an_cli.plan.study import parse_science
@@ -46,8 +46,15 @@ def write_grid(name: str, overrides: Sequence[str]) -> Path:
             )
     if not path.exists():
         _compose_all(base, grid, name)
-        path.parent.mkdir(exist_ok=True)
-        write_atomic(path, text)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_atomic(path, text)
+        except (OSError, StoreError) as error:
+            raise StudyError(
+                f"cannot write the study: {error.strerror if isinstance(error, OSError) else error.what}",
+                where=str(path),
+                now="give the command in a folder that you may write to",
+            ) from error
     return path
 
 

@@ -7,6 +7,7 @@ other base values; that is how the small, embedded version of a table is made, s
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from an_cli.config.overrides import Override, parse
 from an_cli.errors import ConfigError, StudyError
 from an_cli.files import read_yaml
 from an_cli.plan.rows import Row, grid_rows
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,7 @@ class Study:
         paper: published-number ledger (reports/paper/<paper>.csv) that its rows are compared with; not inherited, since
             another base makes other numbers.
         base: overrides of every row.
-        altered: whether the command line has changed its base, so that its runs are not those that the paper printed.
+        overrides: words of the command line that have changed its base: its runs are not those of the study as written.
         lineage: names of the studies it extends, nearest first.
         source: the file; `shadows` is a shipped file of the same name that it hides.
     """
@@ -56,7 +59,7 @@ class Study:
     lineage: tuple[str, ...]
     source: Path
     shadows: Path | None
-    altered: bool = False
+    overrides: tuple[str, ...] = ()
 
 
 def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
@@ -73,7 +76,7 @@ def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
     words = parse_science(overrides, name)
     seeds = next((word.values for word in reversed(words) if word.key == "seed"), study.seeds)
     base = tuple(word.text for word in words if word.key != "seed")
-    return dataclasses.replace(study, base=study.base + base, seeds=_seeds(seeds, name), altered=bool(base))
+    return dataclasses.replace(study, base=study.base + base, seeds=_seeds(seeds, name), overrides=base)
 
 
 def parse_science(texts: Sequence[str], where: str) -> list[Override]:
@@ -99,6 +102,8 @@ def _load(name: str, above: tuple[str, ...]) -> Study:
         raise StudyError(
             f"studies extend each other in a circle: {' -> '.join([*above, name])}", where=name, now="break it"
         )
+    if not _NAME.fullmatch(name):
+        raise StudyError(f"{name!r} cannot name a study", where="STUDY", now="use letters, digits, - and _, no folders")
     found = search_path.find("sweeps", name, error=StudyError, what="study")
     file = read(_File, read_yaml(found.path, StudyError), where=found.path.name, error=StudyError)
     parent = _load(file.extends, (*above, name)) if file.extends else None

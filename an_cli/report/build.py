@@ -76,17 +76,22 @@ def build_table(
     )
     return Table(
         study=plan.study,
+        file_name=plan.folder,
         caption=spec.caption or plan.title,
         epoch=spec.epoch,
         columns=columns_of(spec, rows),
         rows=rows,
-        notes=general_notes(spec, rows, found, rule),
+        notes=(*_overridden(plan), *general_notes(spec, rows, found, rule)),
         brackets=spec.brackets,
         stacked_k=spec.stacked_k,
         sources={run_id: source for outcome in known.outcomes.values() for run_id, source in _sources(outcome)},
         alpha=spec.alpha,
         looks=None if rule is None else len(rule.seeds_at),
     )
+
+
+def _overridden(plan: Plan) -> tuple[str, ...]:
+    return (f"Not the study as written; overridden: {', '.join(plan.overrides)}.",) if plan.overrides else ()
 
 
 def _sources(outcome: Outcome) -> Iterable[tuple[str, Source]]:

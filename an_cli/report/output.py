@@ -35,7 +35,7 @@ def render(table: Table, format: str) -> str:
 
 
 def write(table: Table, store: Store, formats: Iterable[str] = FILES) -> list[Path]:
-    """Write a table to `reports/build/<study>.<ending>` of a store, each file whole.
+    """Write a table to `reports/build/<file_name>.<ending>` of a store, each file whole.
 
     Args:
         table: what to write.
@@ -55,7 +55,7 @@ def write(table: Table, store: Store, formats: Iterable[str] = FILES) -> list[Pa
         raise cannot_write(store.reports, error) from error
     paths = []
     for format, text in texts.items():
-        path = store.reports / f"{table.study}.{_ENDINGS[format]}"
+        path = store.reports / f"{table.file_name or table.study}.{_ENDINGS[format]}"
         write_atomic(path, text)
         paths.append(path)
     return paths

@@ -144,6 +144,7 @@ class Table:
     """A study's table. `notes` are about the whole of it; footnotes belong to rows and cells.
 
     Attributes:
+        file_name: under which it is written, without an ending.
         brackets, stacked_k: the paper's look (see `Spec`).
         sources: run id -> where its numbers come from, for every run that a cell stands on.
         alpha: error rate over its comparisons.
@@ -156,6 +157,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...]
+    file_name: str = ""
     brackets: bool = False
     stacked_k: bool = False
     sources: Mapping[str, Source] = field(default_factory=dict)

@@ -51,13 +51,14 @@ class RunWriter:
         lines, skipped = read_json_lines(self.run.metrics)
         kept = [line for line in lines if isinstance(line.get("step"), int) and line["step"] <= step]
         if skipped or len(kept) != len(lines):
-            write_atomic(self.run.metrics, "".join(f"{canonical_json(line)}\n" for line in kept))
+            text = "".join(f"{canonical_json(line)}\n" for line in kept)
+            write_atomic(self.run.metrics, text, before_replace=self.claim.check)
 
     def file(self, path: Path, data: bytes) -> None:
-        """Replace one file whole."""
+        """Replace one file whole. Writing takes its time: the claim is checked again before the file appears."""
         self.claim.check()
         path.parent.mkdir(exist_ok=True)
-        write_atomic(path, data)
+        write_atomic(path, data, before_replace=self.claim.check)
 
     def finish(self, result: Result, correct: Correct) -> None:
         """Write the bits, the digests, then the result: a result means that everything else is there."""

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from an_cli.config import CellConfig, LaunchConfig, read
+from an_cli.config.plugins import stamps_of
 from an_cli.data import DataPair, Purpose, make_data, make_eval_batches, torch_seed
 from an_cli.errors import DataError, StoreError
 from an_cli.files import read_json
@@ -68,7 +69,7 @@ def attempt(writer: RunWriter, stop: StopFlag, world: World = ALONE) -> Result |
     if saved is not None:
         state.from_disk(saved, where=str(run.checkpoints))
     if world.leads:
-        _begin(writer, data, device, threads, state)
+        _begin(writer, config, data, device, threads, state)
     Loop(config, launch, data, state, writer, device, stop, world).run()
     return _finish(writer, config, launch, data, device, state) if world.leads else None
 
@@ -119,7 +120,9 @@ def _state(config: CellConfig, device: torch.device) -> TrainState:
     )
 
 
-def _begin(writer: RunWriter, data: DataPair, device: torch.device, threads: int, state: TrainState) -> None:
+def _begin(
+    writer: RunWriter, config: CellConfig, data: DataPair, device: torch.device, threads: int, state: TrainState
+) -> None:
     writer.rewind_metrics(state.step)
     best_epoch = state.best.evaluation.epoch if state.best else -1
     checkpoint.rewind(writer, step=state.step, best_epoch=best_epoch)
@@ -138,6 +141,7 @@ def _begin(writer: RunWriter, data: DataPair, device: torch.device, threads: int
             train_fingerprint=data.train.fingerprint,
             eval_fingerprint=data.eval.fingerprint,
             resumed_step=state.step,
+            plugins=stamps_of(config),
         )
     )
     log.info("attempt %d on %s from step %d", writer.claim.number, device_name(device), state.step)
@@ -170,8 +174,9 @@ def _finish(
         code_tree=code_tree(),
         data_fingerprint=data.fingerprint,
         device=device_name(device),
+        plugins=stamps_of(config),
     )
-    checkpoint.prune(writer, generations=1)
+    checkpoint.prune(writer, step=state.step, generations=1)
     writer.finish(result, _correct(data, last, best))
     return result
 

@@ -55,16 +55,19 @@ def save(writer: RunWriter, kind: str, number: int, state: Mapping[str, Any]) ->
     return path
 
 
-def prune(writer: RunWriter, generations: int = GENERATIONS) -> None:
-    """Keep the newest training states and the newest best weights, so many of each.
+def prune(writer: RunWriter, *, step: int, generations: int = GENERATIONS) -> None:
+    """Keep the newest training states up to a step and the newest best weights, so many of each.
+
+    A state of a later step than this attempt has reached is one that an overtaken attempt has left: it goes.
 
     Two of each are enough: between two states there is one evaluation at most, so the state before the newest names the
     best weights before the newest at the earliest.
     """
     writer.claim.check()
-    for kind in ("step", "best"):
-        for old in found(writer.run, kind)[generations:]:
-            old.path.unlink(missing_ok=True)
+    states = found(writer.run, "step")
+    late = [saved for saved in states if saved.number > step]
+    for old in (*late, *states[len(late) + generations :], *found(writer.run, "best")[generations:]):
+        old.path.unlink(missing_ok=True)
     for part in writer.run.checkpoints.glob(".*.part"):
         part.unlink(missing_ok=True)
 

@@ -169,7 +169,7 @@ class Loop:
         self.state.elapsed_s, self._clock = self._elapsed_s(), now
         if self.world.leads:
             checkpoint.save(self.writer, "step", self.state.step, self.state.to_disk())
-            checkpoint.prune(self.writer)
+            checkpoint.prune(self.writer, step=self.state.step)
         self._saved_at = time.monotonic()
 
     def _evaluate(self, epoch: int) -> None:

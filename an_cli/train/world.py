@@ -152,9 +152,11 @@ def join() -> World:
 def lost_a_rank(error: BaseException) -> bool:
     """Whether an error says that another rank is gone, rather than that something is wrong here."""
     text = str(error)
-    return isinstance(error, dist.DistError) or (
-        isinstance(error, RuntimeError) and any(word in text for word in ("gloo", "Connection closed", "Broken pipe"))
+    gone = isinstance(error, dist.DistError) or any(
+        word in text for word in ("gloo", "Connection closed", "Connection reset", "Broken pipe")
     )
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return together and isinstance(error, RuntimeError) and gone
 
 
 def leave(world: World) -> None:

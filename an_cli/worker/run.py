@@ -73,6 +73,8 @@ def run_rank(run: RunFolder, account: Account = OWN) -> int:
     except AnError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    if claim is not None:
+        run.error.unlink(missing_ok=True)  # it spoke of an attempt before this one
     number = world.said_by_leader(claim.number if claim else 0)
     if not number:
         log.info("another attempt holds %s, or it is finished", run.id)

@@ -74,9 +74,9 @@ def test_the_same_experiment_in_two_studies_is_one_run(composer: Composer, plan_
     assert mine.cells[0].id in {cell.id for cell in table.cells}
 
 
-def test_rows_that_resolve_to_one_config_share_their_run(plan_of: MakePlan) -> None:
-    plan = plan_of("rows: [{label: a, baseline: true}, {label: b, set: [norm.attention.gate=hsigmoid]}, "
-                   "{label: c, set: [norm=bn]}]")  # fmt: skip
+def test_rows_of_two_groups_that_resolve_to_one_config_share_their_run(plan_of: MakePlan) -> None:
+    plan = plan_of("rows: [{label: a, group: x, baseline: true}, {label: b, group: y, baseline: true, "
+                   "set: [norm.attention.gate=hsigmoid]}, {label: c, group: y, set: [norm=bn]}]")  # fmt: skip
     assert plan.rows[0].cells == plan.rows[1].cells
     assert len(plan.cells) == 2
 

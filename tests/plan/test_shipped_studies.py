@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from an_cli.config import Composer, search_path
+from an_cli.errors import StudyError
 from an_cli.launch import find_costs
 from an_cli.plan import load_study, make_plan
 from an_cli.store import Store
@@ -54,3 +55,18 @@ def test_the_papers_networks_have_their_exact_sizes_without_torch(name: str, com
 def test_figure_1_shares_its_runs_with_table_2(composer: Composer) -> None:
     table, figure = (make_plan(load_study(name), composer) for name in ("table2", "fig1"))
     assert [cell.id for cell in table.cells] == [cell.id for cell in figure.cells]
+
+
+def test_a_study_with_overrides_has_a_folder_of_its_own(composer: Composer) -> None:
+    plain, changed, same = (
+        make_plan(load_study("demo", words), composer)
+        for words in ((), ("recipe.epochs=2", "seed=0"), ("seed=0", "recipe.epochs=2"))
+    )
+    assert plain.folder == "demo"
+    assert changed.folder == same.folder != "demo"
+    assert changed.study == "demo"
+
+
+def test_rows_that_an_override_makes_one_experiment_are_refused(composer: Composer) -> None:
+    with pytest.raises(StudyError, match=r"are the same experiment .*gate=softmax.* drop the override"):
+        make_plan(load_study("demo", ["norm.attention.gate=softmax"]), composer)

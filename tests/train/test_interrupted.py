@@ -64,6 +64,12 @@ RECIPES = {
     "mixup": MIXUP,
     "replicas": ("recipe.replicas=2", "recipe.batch_per_replica=5", *MIXUP),
     "bf16": ("recipe.precision=bf16",),
+    "dropout": (
+        "model=mobilenet_small",
+        "model.widths=[8,8,8,8,8,8,8]",
+        "model.stem_width=8",
+        "norm.attention.components=[2,2,2,2,2,2,2]",
+    ),
     "gn": ("norm=an_gn", "norm.groups=2", "norm.attention.components=[2,2,3,3]"),
 }
 

@@ -100,6 +100,28 @@ def test_an_attempt_that_was_overtaken_writes_nothing_more(
     assert not run.error.exists()
 
 
+def test_an_attempt_overtaken_while_it_writes_leaves_no_state_behind(
+    make_run: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from an_cli import files
+    from an_cli.errors import Fenced
+    from an_cli.store import take
+
+    run = make_run()
+    claim = take(run)
+    assert claim is not None
+    write_all = files._write_all
+
+    def overtaken(descriptor: int, raw: bytes) -> None:
+        write_all(descriptor, raw)
+        (run.claims / "2").write_text("{}")
+
+    monkeypatch.setattr(files, "_write_all", overtaken)
+    with pytest.raises(Fenced):
+        RunWriter(claim).file(run.checkpoints / "step-000000050-0123456789abcdef.pt", b"late")
+    assert list(run.checkpoints.iterdir()) == []
+
+
 def test_a_second_signal_ends_the_process_at_once() -> None:
     pid = os.fork()
     if pid == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 
@@ -15,7 +16,7 @@ from an_cli.data import normalize
 from an_cli.errors import LaunchError, TrainingDiverged
 from an_cli.files import read_json_lines
 from an_cli.train import make_cell_model
-from an_cli.train.device import pick_device
+from an_cli.train.device import pick_device, set_up, weight_dtype
 from an_cli.train.optimizer import make_optimizer, parameter_groups
 from an_cli.train.step import Step
 from tests.tiny import TINY
@@ -106,3 +107,33 @@ def test_the_same_seed_gives_the_same_initial_weights_and_another_seed_others(co
     other = make_cell_model(composer.compose([*TINY, "seed=2"]).cell)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert not torch.equal(first.fc.weight, other.fc.weight)
+
+
+def test_a_loss_scale_changes_no_update(composer: Composer) -> None:
+    plain = composer.compose([*TINY, "recipe.precision=fp64"]).cell
+    scaled = dataclasses.replace(plain, recipe=dataclasses.replace(plain.recipe, loss_scale=128.0))
+    updated = []
+    for cell in (plain, scaled):
+        model = make_cell_model(plain).double()
+        Step(model, make_optimizer(model, cell.recipe), cell, CPU)([iter(batches(1))], epoch=0, step=0, lr=0.1)
+        updated.append(model.fc.weight)
+    torch.testing.assert_close(updated[1], updated[0], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp64", torch.float64)]
+)
+def test_the_precision_is_what_the_network_computes_in(composer: Composer, precision: str, dtype: torch.dtype) -> None:
+    cell = composer.compose([*TINY, f"recipe.precision={precision}"]).cell
+    model = make_cell_model(cell).to(weight_dtype(cell.recipe.precision))
+    seen: list[torch.dtype] = []
+    model.fc.register_forward_hook(lambda module, inputs, out: seen.append(out.dtype))
+    Step(model, make_optimizer(model, cell.recipe), cell, CPU)([iter(batches(1))], epoch=0, step=0, lr=0.1)
+    assert seen == [dtype]
+
+
+def test_fp32_never_becomes_tensor_float_32(composer: Composer) -> None:
+    set_up(composer.compose([*TINY]).cell.recipe)
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+    torch.use_deterministic_algorithms(False)
