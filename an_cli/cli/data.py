@@ -9,9 +9,7 @@ import typer
 
 from an_cli.cli.options import AsJson
 
-data = typer.Typer(
-    name="data", help="Data sets of image files: shards, and checks.", no_args_is_help=True
-)
+data = typer.Typer(name="data", help="Data sets of image files: shards, and checks.", no_args_is_help=True)
 
 
 @data.command()
