@@ -102,7 +102,20 @@ def _ask_hydra(groups: list[str], folders: list[Path]) -> _Base:
     except (HydraException, OmegaConfBaseException, *FILE_ERRORS) as error:
         raise _explained(groups, error) from error
     references = {name for value in leaves(written).values() for name in _REFERENCE.findall(str(value))}
+    _refuse_logistics(written)
     return _Base(plain, bare, frozenset(references), choices)
+
+
+def _refuse_logistics(written: Mapping[str, Any]) -> None:
+    """Science that is derived from a launch setting would make an id depend on where a run is started."""
+    for key, value in leaves(written).items():
+        for name in _REFERENCE.findall(str(value)):
+            if not key.startswith("launch.") and name.strip(" .").split(".")[0] == "launch":
+                raise ConfigError(
+                    f"{key} is derived from {name}",
+                    where=key,
+                    now="write the value; launch is not part of an id",
+                )
 
 
 @contextmanager

@@ -307,3 +307,12 @@ def test_a_value_derived_from_another_one_follows_it(own: Path, reference: str) 
 def test_words_of_the_schema_are_the_words_of_the_files(composer: Composer) -> None:
     assert composer.compose(["norm=gn"]).cell.norm.standardize is Standardize.GN
     assert composer.compose(["recipe.precision=bf16"]).cell.recipe.precision is Precision.BF16
+
+
+def test_science_may_not_be_derived_from_a_launch_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "conf" / "data"
+    folder.mkdir(parents=True)
+    (folder / "site.yaml").write_text("defaults: [synthetic, _self_]\ntrain_samples: ${launch.loader_workers}\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"data.train_samples is derived from launch.loader_workers"):
+        Composer().compose(["data=site", "recipe=demo", "model=resnet_small"])
