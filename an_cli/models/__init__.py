@@ -6,7 +6,7 @@ from an_cli.models.counts import Counts, KindCounts, ModuleCounts, count
 from an_cli.models.mobilenet_v2 import MobileNetV2
 from an_cli.models.published import published_names, to_ours
 from an_cli.models.resnet import ResNet
-from an_cli.models.weights import load, read_weights
+from an_cli.models.weights import load, read_state, read_weights
 
 __all__ = [
     "AOGNet",
@@ -19,6 +19,7 @@ __all__ = [
     "load",
     "make_model",
     "published_names",
+    "read_state",
     "read_weights",
     "to_ours",
 ]

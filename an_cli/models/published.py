@@ -79,11 +79,11 @@ def to_ours(published: Mapping[str, Tensor], model: nn.Module, *, where: str = "
     """
     given = _without_prefixes(published)
     own, names = model.state_dict(), published_names(model)
-    _refuse("missing", sorted(n for n in names.values() if n not in given and not n.endswith(_OPTIONAL)), where)
-    _refuse("left over", sorted(given.keys() - set(names.values())), where)
+    refuse("missing", sorted(n for n in names.values() if n not in given and not n.endswith(_OPTIONAL)), where)
+    refuse("left over", sorted(given.keys() - set(names.values())), where)
     ours = {name: _shaped(given[theirs], own[name]) for name, theirs in names.items() if theirs in given}
     wrong = (f"{names[n]} {_kind(given[names[n]])}, not {_kind(own[n])}" for n in ours if _misfits(ours[n], own[n]))
-    _refuse("of another shape or type", sorted(wrong), where)
+    refuse("of another shape or type", sorted(wrong), where)
     counters = {n: own[n].new_zeros((), device="cpu") for n in names if n not in ours}
     return {**ours, **counters}
 
@@ -140,7 +140,12 @@ def _kind(tensor: Tensor) -> str:
     return f"{[*tensor.shape]} {str(tensor.dtype).removeprefix('torch.')}"
 
 
-def _refuse(what: str, names: Iterable[str], where: str) -> None:
+def refuse(what: str, names: Iterable[str], where: str) -> None:
+    """Name tensors that keep a file from being a network's; none are no reason.
+
+    Raises:
+        DataError: there are some.
+    """
     found = list(names)
     if found:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""

@@ -10,7 +10,8 @@ from typing import TextIO
 import torch
 
 from an_cli.config import CellConfig, read
-from an_cli.errors import AnError
+from an_cli.config.schema import PluginModelConfig, PluginNormConfig
+from an_cli.errors import AnError, ConfigError
 from an_cli.models import Counts, count, make_model
 
 
@@ -46,7 +47,16 @@ def count_cell(config: CellConfig) -> Counts:
     data = config.data
     with torch.device("meta"):
         model = make_model(config.model, config.norm, config.recipe, classes=data.classes, channels=data.channels)
-    return count(model, (data.channels, data.image_size, data.image_size))
+    try:
+        return count(model, (data.channels, data.image_size, data.image_size))
+    except RuntimeError as error:
+        if not isinstance(config.model, PluginModelConfig) and not isinstance(config.norm, PluginNormConfig):
+            raise
+        raise ConfigError(
+            f"it cannot be counted: {str(error).partition(chr(10))[0]}",
+            where="model.entry_point" if isinstance(config.model, PluginModelConfig) else "norm.entry_point",
+            now="it must take a batch of no images in evaluation mode: x.flatten(1), not x.view(n, -1)",
+        ) from error
 
 
 def _describe(counts: Counts) -> dict[str, object]:

@@ -24,6 +24,7 @@ from an_cli.config import CellConfig, LaunchConfig, plain, read
 from an_cli.data import DataSet, make_eval_batches, make_eval_data
 from an_cli.errors import StoreError
 from an_cli.files import write_atomic
+from an_cli.models import read_state
 from an_cli.store import Evaluation, RunFolder, RunWriter, read_imported, take
 from an_cli.train import join, leave, lost_a_rank, make_cell_model
 from an_cli.train.device import device_name, pick_device, set_up, weight_dtype
@@ -31,7 +32,7 @@ from an_cli.train.evaluation import Scores, score, summarize
 from an_cli.worker.answering import Request, answer_to
 from an_cli.worker.import_weights import write_imported
 from an_cli.worker.ranks import supervise
-from an_cli.worker.weights import from_file, from_run
+from an_cli.worker.weights import from_run
 
 LOST = 76  # another rank is gone, and has said why
 
@@ -105,7 +106,7 @@ def _model(request: Request, config: CellConfig) -> tuple[nn.Module, str]:
     if request["run"]:
         state, weights = from_run(RunFolder(Path(request["run"])), request["epoch"])
     else:
-        state, names = from_file(Path(request["file"]), model)
+        state, names = read_state(Path(request["file"]), model)
         weights = f"{names} names"
     try:
         model.load_state_dict(state)

@@ -15,7 +15,7 @@ from torch import Tensor
 from an_cli.config import CellConfig, cell_id, plain, read
 from an_cli.errors import StoreError
 from an_cli.files import write_atomic
-from an_cli.models import Counts, count, make_model
+from an_cli.models import Counts, count, make_model, read_state
 from an_cli.store import (
     Imported,
     RunFolder,
@@ -30,7 +30,7 @@ from an_cli.store import (
 )
 from an_cli.train import checkpoint
 from an_cli.worker.answering import Request
-from an_cli.worker.weights import digest, from_file
+from an_cli.worker.weights import digest
 
 _FREE = (Status.MISSING, Status.WAITING, Status.UNREADABLE)
 
@@ -47,7 +47,7 @@ def import_weights(request: Request) -> Mapping[str, object]:
     with torch.device("meta"):
         model = make_model(config.model, config.norm, config.recipe, classes=data.classes, channels=data.channels)
     counts = count(model, (data.channels, data.image_size, data.image_size))
-    state, names = from_file(path, model)
+    state, names = read_state(path, model)
     if request["out"]:
         write_atomic(Path(request["out"]), _encode(state))
     run = None

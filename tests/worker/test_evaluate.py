@@ -73,7 +73,7 @@ def test_a_file_of_a_runs_weights_gives_the_runs_numbers(ask: Ask, trained: RunF
     whole, cut = ({"run": None, "file": str(tmp_path / f"{name}.pt")} for name in ("weights", "cut"))
     answer = ask(request(trained, ranks=2, **whole))
     assert answer["loss"] == read_result(trained).last.loss
-    assert answer["weights"] == "ours names"
+    assert answer["weights"] == "our names"
     assert ask(request(trained, **cut))["error"]["what"] == "1 tensors missing: fc.bias"
 
 

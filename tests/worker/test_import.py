@@ -15,7 +15,7 @@ from torch import Tensor
 from an_cli.config import CellConfig, Composer, cell_id, plain
 from an_cli.errors import DataError, StoreError
 from an_cli.launch import Action, reconcile
-from an_cli.models import published_names
+from an_cli.models import load, published_names
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Status, Store, read_imported, read_run, set_aside, status_of, take
 from an_cli.store.claims import newest_claim
@@ -74,7 +74,7 @@ def test_published_tensors_are_written_under_our_names(
     assert (answer["names"], answer["precision"], answer["run"]) == ("published", "float16", None)
     assert answer["tensors"] == len(ours)
     again = import_weights(ask(file=str(tmp_path / "ours.pt")))
-    assert again["names"] == "ours"
+    assert again["names"] == "our"
 
 
 @pytest.mark.parametrize(
@@ -206,3 +206,10 @@ def test_its_own_evaluation_is_remembered_and_another_ones_is_not(
     assert asdict(found.evaluation)["loss"] == own["loss"]
     assert found.eval_fingerprint == own["fingerprint"]
     assert status_of(imported) is Status.IMPORTED
+
+
+def test_load_takes_the_file_that_import_writes(tmp_path: Path, composer: Composer) -> None:
+    model = make_cell_model(composer.compose(["model=mobilenet_v2", "norm=bn"]).cell)
+    torch.save({"model": model.state_dict()}, tmp_path / "ours.pt")
+    loaded = load(model="mobilenet_v2", norm="bn", weights=tmp_path / "ours.pt")
+    assert torch.equal(loaded.get_parameter("fc.weight"), model.get_parameter("fc.weight"))
