@@ -12,7 +12,7 @@ from typing import Any
 from an_cli.config import Composer, LaunchConfig
 from an_cli.errors import AnError
 from an_cli.plan import Plan, Study, load_study, make_plan
-from an_cli.store import RunFolder, Status, Store, code_tree, read_result, status_of
+from an_cli.store import Result, RunFolder, Status, Store, is_current, read_result, status_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +68,14 @@ def code_of(run: RunFolder, status: Status) -> str | None:
     if status is not Status.FINISHED:
         return None
     try:
-        return code_word(read_result(run).code_tree)
+        return code_word(read_result(run))
     except AnError:
         return None
 
 
-def code_word(tree: str) -> str:
+def code_word(result: Result) -> str:
     """ "current" for the code that is installed, "other" for any other."""
-    return "current" if tree == code_tree() else "other"
+    return "current" if is_current(result.code_tree, result.plugins) else "other"
 
 
 def say(text: str) -> None:

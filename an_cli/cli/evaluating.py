@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from an_cli.cli.asked import split
 from an_cli.cli.find_run import find_run
-from an_cli.config import CellConfig, compose, plain, read
+from an_cli.config import CellConfig, LaunchConfig, compose, plain, read
 from an_cli.config.check import check_cell
 from an_cli.config.overrides import parse
-from an_cli.config.schema import Augment, DataConfig, LaunchConfig
+from an_cli.config.schema import Augment, Data, DataConfig
 from an_cli.errors import ConfigError
 from an_cli.launch import Door, refusal, settle
 from an_cli.store import RunFolder, RunRecord, Status, Store, read_run
@@ -85,7 +85,8 @@ def _on_data(config: CellConfig, words: Sequence[str]) -> CellConfig:
             continue
         data = {**data, key: word.value}
     recipe = dataclasses.replace(config.recipe, augment=Augment.NONE)
-    found = check_cell(dataclasses.replace(config, data=read(DataConfig, data, where="data"), recipe=recipe))
+    chosen = read(cast("type[DataConfig]", Data), data, where="data")
+    found = check_cell(dataclasses.replace(config, data=chosen, recipe=recipe))
     for key in ("classes", "channels"):
         if getattr(found.data, key) != (own := getattr(config.data, key)):
             raise ConfigError(

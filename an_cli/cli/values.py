@@ -133,7 +133,7 @@ def _finished(run: RunFolder) -> dict[str, Any]:
         result = read_result(run)
     except AnError as error:
         return {"status": str(Status.UNREADABLE), "error": str(error)}
-    return {"top1_error_pct": result.last.top1_error_pct, "code": code_word(result.code_tree)}
+    return {"top1_error_pct": result.last.top1_error_pct, "code": code_word(result)}
 
 
 def _imported(run: RunFolder) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from an_cli.config.compose import Composed, Composer, compose
 from an_cli.config.identity import cell_id
+from an_cli.config.launching import LaunchConfig
 from an_cli.config.parts import read_cell_quickly
 from an_cli.config.reader import leaves, plain, read
-from an_cli.config.schema import CellConfig, LaunchConfig
+from an_cli.config.schema import CellConfig
 
 __all__ = [
     "CellConfig", "Composed", "Composer", "LaunchConfig", "cell_id", "compose", "leaves", "plain", "read",

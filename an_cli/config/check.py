@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from an_cli.config.check_model import Misfit, model_misfits, positive
+from an_cli.config.check_model import Misfit, model_misfits, plain_values, positive
 from an_cli.config.check_slurm import slurm_misfits
+from an_cli.config.launching import LaunchConfig
+from an_cli.config.plugins import plugins_of
 from an_cli.config.schema import (
     AttentionConfig,
     Augment,
     CellConfig,
     DataSource,
-    LaunchConfig,
+    Norm,
     NormConfig,
+    PluginDataConfig,
+    PluginNormConfig,
     Precision,
     RecipeConfig,
     SqueezeExciteConfig,
@@ -25,10 +29,11 @@ def check_cell(cell: CellConfig) -> CellConfig:
     """Return the cell, or say what in it cannot go together.
 
     Raises:
-        ConfigError: the first misfit, with its dotted key and what now.
+        ConfigError: the first misfit, with its dotted key and what now; or a part of the user's that is not installed.
     """
     for where, what, now in _misfits(cell):
         raise ConfigError(what, where=where, now=now)
+    plugins_of(cell)
     return cell
 
 
@@ -41,7 +46,15 @@ def _misfits(cell: CellConfig) -> Iterator[Misfit]:
         yield "seed", f"{cell.seed} is negative", "write 0 or more"
 
 
-def _norm(norm: NormConfig, stages: int) -> Iterator[Misfit]:
+def _norm(norm: Norm, stages: int) -> Iterator[Misfit]:
+    match norm:
+        case PluginNormConfig():
+            yield from plain_values(norm.parameters, "norm.parameters")
+        case NormConfig():
+            yield from _own_norm(norm, stages)
+
+
+def _own_norm(norm: NormConfig, stages: int) -> Iterator[Misfit]:
     if (norm.attention is None) is not (norm.placement is None):
         yield (
             "norm.placement",
@@ -129,6 +142,9 @@ def _data(cell: CellConfig) -> Iterator[Misfit]:
         yield "data.std", f"{list(data.std)} holds a value that is not positive", "images are divided by it"
     if data.resize is not None and data.resize < data.image_size:
         yield "data.resize", f"{data.resize} is below image_size={data.image_size}", "the crop must fit in it"
+    if isinstance(data, PluginDataConfig):  # which says itself what it can do
+        yield from plain_values(data.parameters, "data.parameters")
+        return
     folder = data.source is DataSource.IMAGE_FOLDER
     if folder is (data.folder is None) or folder is (data.resize is None):
         yield (

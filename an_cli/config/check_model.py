@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 
-from an_cli.config.schema import AOGNetConfig, MobileNetV2Config, ModelConfig, RecipeConfig, ResNetConfig, Stem
+from an_cli.config.schema import (
+    AOGNetConfig,
+    MobileNetV2Config,
+    ModelConfig,
+    PluginModelConfig,
+    RecipeConfig,
+    ResNetConfig,
+    Stem,
+)
 
 Misfit = tuple[str, str, str]  # where, what, now
 _PER_STAGE = ("widths", "expansions", "strides", "grids", "splits", "dropout")
@@ -22,6 +31,17 @@ def model_misfits(model: ModelConfig, recipe: RecipeConfig) -> Iterator[Misfit]:
             yield from _mobilenet_v2(model, recipe)
         case AOGNetConfig():
             yield from _aognet(model)
+        case PluginModelConfig():
+            yield from positive(model, "model", ("stages",))
+            yield from plain_values(model.parameters, "model.parameters")
+    if (recipe.stem is None) is not isinstance(model, PluginModelConfig):
+        yield (
+            "recipe.stem",
+            f"{'null' if recipe.stem is None else recipe.stem} with model.family={model.family}",
+            "null belongs to networks of your own, and only to them: theirs is not ours to choose",
+        )
+    if recipe.zero_gamma and isinstance(model, PluginModelConfig):
+        yield "recipe.zero_gamma", "true with model.family=plugin", "write false: your network sets its own start"
     if recipe.shortcut is not None and not isinstance(model, ResNetConfig):
         yield (
             "recipe.shortcut",
@@ -36,6 +56,15 @@ def positive(part: object, name: str, keys: tuple[str, ...]) -> Iterator[Misfit]
         value = getattr(part, key)
         if value is not None and value < 1:
             yield f"{name}.{key}", f"{value} is below 1", "write 1 or more"
+
+
+def plain_values(parameters: Mapping[str, object], where: str) -> Iterator[Misfit]:
+    """Misfits of parameters of a user's part: they enter an id, so they must be plain and finite."""
+    for name, value in parameters.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            yield f"{where}.{name}", f"{value!r} is no plain value", "numbers, words, true, false, null and lists are"
 
 
 def _per_stage(model: ModelConfig) -> Iterator[Misfit]:

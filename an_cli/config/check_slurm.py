@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from an_cli.config.schema import LaunchConfig
+from an_cli.config.launching import LaunchConfig
 
 
 def slurm_misfits(launch: LaunchConfig) -> Iterator[tuple[str, str, str]]:

@@ -18,9 +18,10 @@ from typing import Any
 
 from an_cli.config import search_path
 from an_cli.config.check import check_cell, check_launch
+from an_cli.config.launching import LaunchConfig
 from an_cli.config.overrides import Override, parse
 from an_cli.config.reader import leaves, read
-from an_cli.config.schema import CellConfig, LaunchConfig
+from an_cli.config.schema import CellConfig
 from an_cli.config.spend import spend
 from an_cli.errors import ConfigError, nearest
 from an_cli.files import FILE_ERRORS

@@ -1,15 +1,16 @@
 """The shapes of an experiment: frozen values without defaults.
 
 Every value is written once, in conf/; these classes say which keys there are and what type each has. `CellConfig` holds
-everything that can change a number and is hashed; `LaunchConfig` holds where and how a run is started and never is.
+everything that can change a number and is hashed; where and how a run is started (`LaunchConfig`) never is.
 The words are the paper's (Sections 3 and 4).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 
 class Family(StrEnum):
@@ -123,6 +124,12 @@ class DataSource(StrEnum):
     IMAGE_FOLDER = "image_folder"
 
 
+class Own(StrEnum):
+    """A part from the user's own package, found by an entry point (docs/your-own-part.md)."""
+
+    PLUGIN = "plugin"
+
+
 class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
@@ -188,7 +195,20 @@ class AOGNetConfig:
         return len(self.blocks)
 
 
-ModelConfig: TypeAlias = ResNetConfig | MobileNetV2Config | AOGNetConfig
+@dataclass(frozen=True, kw_only=True)
+class PluginModelConfig:
+    """A backbone from the user's package: an entry point of group `an_cli.models`, and what it is called with."""
+
+    family: Literal[Own.PLUGIN]
+    entry_point: str
+    parameters: Mapping[str, Any]
+    stages: int
+
+    def __hash__(self) -> int:  # a mapping has none
+        return hash((self.entry_point, *sorted(self.parameters)))
+
+
+ModelConfig: TypeAlias = ResNetConfig | MobileNetV2Config | AOGNetConfig | PluginModelConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,13 +244,28 @@ class NormConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PluginNormConfig:
+    """A norm from the user's package: an entry point of group `an_cli.norms`, asked for every slot of a network."""
+
+    standardize: Literal[Own.PLUGIN]
+    entry_point: str
+    parameters: Mapping[str, Any]
+
+    def __hash__(self) -> int:  # a mapping has none
+        return hash((self.entry_point, *sorted(self.parameters)))
+
+
+Norm: TypeAlias = NormConfig | PluginNormConfig
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecipeConfig:
     """How a network is trained (Section 4.2). `lr` is the peak, reached at the end of warm-up.
 
-    `shortcut` is null where a family has no strided shortcut.
+    `shortcut` is null where a family has no strided shortcut, `stem` where the network is the user's own.
     """
 
-    stem: Stem
+    stem: Stem | None
     shortcut: Shortcut | None
     zero_gamma: bool
     epochs: int
@@ -269,46 +304,27 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PluginDataConfig(DataConfig):
+    """Data from the user's package: an entry point of group `an_cli.data`; `folder` and `resize` where it has any."""
+
+    source: Literal[Own.PLUGIN]  # type: ignore[assignment] # the reader tells the two apart by this word
+    entry_point: str
+    parameters: Mapping[str, Any]
+
+    def __hash__(self) -> int:  # a mapping has none
+        return hash((self.entry_point, *sorted(self.parameters)))
+
+
+Data: TypeAlias = DataConfig | PluginDataConfig
+
+
+@dataclass(frozen=True, kw_only=True)
 class CellConfig:
     """Everything that can change a number. Its id is a hash of its canonical JSON."""
 
     model: ModelConfig
-    norm: NormConfig
+    norm: Norm
     recipe: RecipeConfig
-    data: DataConfig
+    data: Data
     detector: None
     seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaunchConfig:
-    """Where and how runs are started. Never part of an id.
-
-    The second half is what a SLURM cluster is asked for, in the words of sbatch; null leaves it to the cluster.
-    """
-
-    processes: int | None
-    device: Device
-    data_root: str | None
-    ranks: int
-    loader_workers: int
-    checkpoint_interval_s: float
-
-    partition: str | None
-    account: str | None
-    qos: str | None
-    constraint: str | None
-    exclude: str | None
-    wckey: str | None
-    time_min: int
-    nodes: int
-    gpus_per_node: int
-    cpus_per_task: int
-    mem: str | None
-    array_parallelism: int
-    pack: int
-    warn_s: int
-    setup: tuple[str, ...]
-    command_prefix: str | None
-    stage_to: str | None
-    sbatch: tuple[str, ...]

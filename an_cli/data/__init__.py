@@ -3,6 +3,7 @@
 from an_cli.data.batches import Batch, make_eval_batches, make_train_batches
 from an_cli.data.dataset import DataPair, DataSet
 from an_cli.data.draws import Purpose, torch_seed
+from an_cli.data.memory import MemorySet
 from an_cli.data.mixup import Mixed, mixup
 from an_cli.data.normalize import normalize
 from an_cli.data.order import eval_shard, steps_per_epoch
@@ -12,6 +13,7 @@ __all__ = [
     "Batch",
     "DataPair",
     "DataSet",
+    "MemorySet",
     "Mixed",
     "Purpose",
     "eval_shard",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from an_cli.config.schema import DataConfig, DataSource
+from an_cli.config.plugins import DATA, find_plugin
+from an_cli.config.schema import DataConfig, DataSource, PluginDataConfig
 from an_cli.data.dataset import DataPair, DataSet
+from an_cli.errors import ConfigError, DataError
 
 
 def make_data(config: DataConfig, *, data_root: Path | None) -> DataPair:
@@ -19,6 +21,8 @@ def make_data(config: DataConfig, *, data_root: Path | None) -> DataPair:
         ConfigError: the config cannot describe this source.
         DataError: the data are missing, incomplete, or not those that the config describes.
     """
+    if isinstance(config, PluginDataConfig):
+        return _own(config, data_root)
     match config.source:  # each source imports what it needs when it is chosen
         case DataSource.FASHION_MNIST_SMALL:
             from an_cli.data.embedded_set import fashion_mnist_small
@@ -32,6 +36,22 @@ def make_data(config: DataConfig, *, data_root: Path | None) -> DataPair:
             from an_cli.data.image_folder import image_folder
 
             return image_folder(config, data_root)
+
+
+def _own(config: PluginDataConfig, data_root: Path | None) -> DataPair:
+    make = find_plugin(DATA, config.entry_point, "data").load(config.parameters)
+    pair = make(config, data_root=data_root)
+    if not isinstance(pair, DataPair):
+        raise ConfigError(
+            f"entry point {config.entry_point!r} gave a {type(pair).__name__}",
+            where="data.entry_point",
+            now="it must return an an_cli.data.DataPair",
+        )
+    for split, asked in (("train", config.train_samples), ("eval", config.eval_samples)):
+        there = len(getattr(pair, split))
+        if asked is not None and asked != there:
+            raise DataError(f"{there} samples, {asked} are asked", where=f"data.{split}_samples", now="null takes all")
+    return pair
 
 
 def make_eval_data(config: DataConfig, *, data_root: Path | None) -> DataSet:

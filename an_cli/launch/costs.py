@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from an_cli.config import CellConfig, plain, read
+from an_cli.config.plugins import stamps_of
 from an_cli.errors import LaunchError, StoreError
 from an_cli.files import canonical_json, read_json, write_json
 from an_cli.launch.door import Door, refusal
@@ -35,7 +36,7 @@ class Costs:
 
 def cost_key(config: CellConfig) -> str:
     """16 hex digits over everything that shapes a cell's network."""
-    shape = {
+    shape: dict[str, object] = {
         "model": plain(config.model),
         "norm": plain(config.norm),
         "stem": str(config.recipe.stem),
@@ -44,6 +45,8 @@ def cost_key(config: CellConfig) -> str:
         "image_size": config.data.image_size,
         "classes": config.data.classes,
     }
+    if own := stamps_of(config):  # what they cost changes with their code, which is not in our code tree
+        shape["plugins"] = own
     return hashlib.sha256(canonical_json(shape).encode()).hexdigest()[:16]
 
 

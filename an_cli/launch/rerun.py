@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from an_cli.errors import AnError, StudyError, nearest
 from an_cli.plan import Cell, Plan
-from an_cli.store import RunFolder, Status, Store, code_tree, newest_claim, read_result, set_aside, status_of
+from an_cli.store import RunFolder, Status, Store, is_current, newest_claim, read_result, set_aside, status_of
 
 CHANGED = "changed"
 _DONE = (Status.FINISHED, Status.IMPORTED, Status.FAILED, Status.INTERRUPTED, Status.UNREADABLE)
@@ -50,7 +50,8 @@ def made_by_other_code(run: RunFolder) -> bool:
     if not run.result.exists():
         return False
     try:
-        return read_result(run).code_tree != code_tree()
+        result = read_result(run)
+        return not is_current(result.code_tree, result.plugins)
     except AnError:
         return False
 

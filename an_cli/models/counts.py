@@ -27,7 +27,8 @@ from an_cli.norm import AttentiveNorm2d, SqueezeExcite
 class ModuleCounts:
     """What one part of a network costs: the stem, a stage, or the classifier.
 
-    `attentive` lists (C, K) of its attentive norms; `output_shape` is without the batch axis.
+    `attentive` lists (C, K) of its attentive norms; `output_shape` is without the batch
+    axis, and empty where a network of the user's own runs a part without calling it.
     """
 
     name: str
@@ -81,7 +82,7 @@ def count(model: nn.Module, input_shape: tuple[int, int, int]) -> Counts:
     modules = tuple(
         ModuleCounts(
             name=name,
-            output_shape=shapes[name],
+            output_shape=shapes.get(name, ()),
             params=_params(part),
             macs=macs[name],
             attentive=tuple((an.channels, an.components) for an in _attentive(part)),
@@ -115,8 +116,9 @@ def _recording(parts: dict[str, nn.Module], macs: Counter[str], shapes: dict[str
         return hook
 
     def note_shape(name: str) -> Any:
-        def hook(_: nn.Module, __: object, out: Tensor) -> None:
-            shapes[name] = tuple(out.shape[1:])
+        def hook(_: nn.Module, __: object, out: object) -> None:
+            if isinstance(out, Tensor):
+                shapes[name] = tuple(out.shape[1:])
 
         return hook
 

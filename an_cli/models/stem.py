@@ -10,7 +10,11 @@ from an_cli.norm import NormFactory, Slot
 
 
 def make_stem(
-    kind: Stem, channels: int, width: int, norm: NormFactory, activation: type[nn.ReLU] | type[nn.ReLU6] = nn.ReLU
+    kind: Stem | None,
+    channels: int,
+    width: int,
+    norm: NormFactory,
+    activation: type[nn.ReLU] | type[nn.ReLU6] = nn.ReLU,
 ) -> nn.Sequential:
     """Build the layers before stage 1.
 
@@ -18,7 +22,7 @@ def make_stem(
     pool 2x2/2; the paper's text says two convolutions, the released networks have three. conv3x3: one 3x3/2, no pool.
 
     Raises:
-        ConfigError: a deep stem of odd width.
+        ConfigError: none, or a deep stem of odd width.
     """
 
     def unit(inputs: int, outputs: int, kernel: int, stride: int) -> tuple[nn.Module, ...]:
@@ -26,6 +30,8 @@ def make_stem(
         return conv(inputs, outputs, kernel, stride=stride), normed, activation(inplace=True)
 
     match kind:
+        case None:
+            raise ConfigError("null, and this network has a stem", where="recipe.stem", now="conv7x7, deep3x3, conv3x3")
         case Stem.CONV7X7:
             return nn.Sequential(*unit(channels, width, 7, 2), nn.MaxPool2d(3, 2, padding=1))
         case Stem.DEEP3X3:

@@ -11,7 +11,16 @@ from enum import StrEnum
 
 from torch import nn
 
-from an_cli.config.schema import AttentionConfig, NormConfig, Placement, SqueezeExciteConfig, Standardize
+from an_cli.config.plugins import NORMS, find_plugin
+from an_cli.config.schema import (
+    AttentionConfig,
+    Norm,
+    NormConfig,
+    Placement,
+    PluginNormConfig,
+    SqueezeExciteConfig,
+    Standardize,
+)
 from an_cli.errors import ConfigError
 from an_cli.norm.attentive import AttentiveNorm2d
 from an_cli.norm.squeeze_excite import SqueezeExcite
@@ -47,7 +56,7 @@ _ATTENTIVE: dict[Placement, frozenset[Slot]] = {
 class NormFactory:
     """Makes the normalization layer of a slot; get one from `make_norm`."""
 
-    config: NormConfig
+    config: Norm
 
     def __call__(self, channels: int, *, slot: Slot, stage: int) -> nn.Module:
         """Make a layer.
@@ -59,9 +68,11 @@ class NormFactory:
 
         Returns:
             AttentiveNorm2d where the placement says so, else nn.BatchNorm2d, nn.GroupNorm or SwitchableNorm2d, followed
-            by SqueezeExcite where the placement says so.
+            by SqueezeExcite where the placement says so. A norm of the user's own is asked for in every slot.
         """
         config = self.config
+        if isinstance(config, PluginNormConfig):
+            return _own(config, channels, slot, stage)
         here = config.placement is not None and slot in _ATTENTIVE[config.placement]
         match config.attention if here else None:
             case AttentionConfig() as attention:
@@ -71,6 +82,18 @@ class NormFactory:
                 return nn.Sequential(parts)
             case None:
                 return _plain(config, channels)
+
+
+def _own(config: PluginNormConfig, channels: int, slot: Slot, stage: int) -> nn.Module:
+    make = find_plugin(NORMS, config.entry_point, "norm").load(config.parameters)
+    norm = make(channels, slot=str(slot), stage=stage)
+    if not isinstance(norm, nn.Module):
+        raise ConfigError(
+            f"entry point {config.entry_point!r} gave a {type(norm).__name__} for slot {slot}",
+            where="norm.entry_point",
+            now="it must return a torch.nn.Module",
+        )
+    return norm
 
 
 def _plain(config: NormConfig, channels: int) -> nn.Module:
@@ -84,7 +107,7 @@ def _plain(config: NormConfig, channels: int) -> nn.Module:
             return SwitchableNorm2d(channels, eps=config.eps, momentum=momentum)
 
 
-def make_norm(config: NormConfig, *, stages: int) -> NormFactory:
+def make_norm(config: Norm, *, stages: int) -> NormFactory:
     """Make the factory of a network's normalization layers.
 
     Args:
@@ -96,7 +119,7 @@ def make_norm(config: NormConfig, *, stages: int) -> NormFactory:
 
     Source: Section 3.4; the released placement is `second`, the paper's text adds the stem.
     """
-    attention = config.attention
+    attention = config.attention if isinstance(config, NormConfig) else None
     if isinstance(attention, AttentionConfig) and len(attention.components) != stages:
         raise ConfigError(
             f"{len(attention.components)} values (K) for {stages} stages: {list(attention.components)}",

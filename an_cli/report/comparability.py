@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from an_cli.plan import Cell
 from an_cli.report.leaves import part_leaves
@@ -133,18 +134,24 @@ def run_facts(row: Outcome, reference: Outcome) -> list[Discord]:
     return [
         Discord(key=name, here=_list(here[name]), there=_list(there[name]))
         for name in here
-        if here[name] and there[name] and len(here[name] | there[name]) > 1
+        if here[name] and there.get(name) and len(here[name] | there[name]) > 1
     ]
 
 
 def _facts(outcome: Outcome) -> dict[str, set[str]]:
     runs = outcome.finished.values()
     attempts = [attempt for run in runs for attempt in contributing(run.record)]
+    stamps = (*(one.plugins for one in attempts), *(run.result.plugins for run in runs))
+    own: dict[str, set[str]] = {}
+    for stamp in chain.from_iterable(stamps):
+        name, _, version = stamp.partition(" ")
+        own.setdefault(name, set()).add(version)
     return {
         "data": {run.result.data_fingerprint for run in runs},
         "training data": {attempt.train_fingerprint for attempt in attempts},
         "code": {run.result.code_tree for run in runs} | {attempt.code_tree for attempt in attempts},
         "device": {run.result.device for run in runs} | {attempt.device for attempt in attempts},
+        **own,
     }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache, lru_cache
 
-from an_cli.config import CellConfig
+from an_cli.config import CellConfig, leaves
 
 
 def config_leaves(config: CellConfig) -> Iterator[tuple[str, object]]:
@@ -29,9 +29,15 @@ def part_leaves(part: Hashable, prefix: str) -> tuple[tuple[str, object], ...]:
         item, key = getattr(part, name), f"{prefix}.{name}"
         if _is_part(item):
             found += part_leaves(item, key)
+        elif isinstance(item, Mapping):
+            found += ((name, _hashable(value)) for name, value in leaves(item, key).items())
         else:
             found.append((key, item.value if isinstance(item, StrEnum) else item))
     return tuple(found)
+
+
+def _hashable(value: object) -> object:
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _is_part(value: object) -> bool:

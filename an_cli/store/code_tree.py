@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,22 @@ def code_tree() -> str:
         digest.update(f"{file.relative_to(PACKAGE)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def is_current(tree: str, plugins: Collection[str] = ()) -> bool:
+    """Whether a record was made by the installed code, the user's own parts included.
+
+    Args:
+        tree: the recorded `code_tree`.
+        plugins: the recorded stamps of the user's parts.
+    """
+    if tree != code_tree():
+        return False
+    if not plugins:
+        return True
+    from an_cli.config.plugins import is_installed  # importlib.metadata: 15 ms that `status` does not need
+
+    return all(map(is_installed, plugins))
 
 
 def commit() -> str | None:

@@ -49,6 +49,7 @@ class Result:
     code_tree: str
     data_fingerprint: str
     device: str
+    plugins: tuple[str, ...] = ()  # the user's own parts, as stamps; runs of before they existed have none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,7 @@ class Attempt:
     train_fingerprint: str
     eval_fingerprint: str
     resumed_step: int
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

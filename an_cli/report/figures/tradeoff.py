@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from an_cli.config import CellConfig
+from an_cli.config.schema import PluginNormConfig
 from an_cli.errors import ReportError
 from an_cli.plan import Plan, PlanRow
 from an_cli.report.spec import Measure
@@ -106,7 +107,9 @@ def _method(plan: Plan, row: PlanRow) -> str:
 
 
 def method_of(config: CellConfig) -> str:
-    """AN, or what standardizes, in capitals."""
+    """AN, or what standardizes, in capitals; a norm of the user's own by its name."""
+    if isinstance(config.norm, PluginNormConfig):
+        return config.norm.entry_point
     return "AN" if config.norm.attention is not None else str(config.norm.standardize).upper()
 
 

@@ -20,7 +20,7 @@ from an_cli.report.figures.bands import series
 from an_cli.report.machine import json_value
 from an_cli.report.page.columns import coded, curve, numbers, thin
 from an_cli.report.spec import load_spec
-from an_cli.store import Result, RunFolder, RunRecord, Status, Store, code_tree, read_progress, read_run
+from an_cli.store import Result, RunFolder, RunRecord, Status, Store, is_current, read_progress, read_run
 
 VERSION = 1
 METRICS = ("top1_error_pct", "eval_loss", "loss")
@@ -83,7 +83,6 @@ def snapshot(reader: Reader, *, say: Callable[[str], None] = lambda text: None) 
 def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
     results = [record.result for record in records]
     attempts = [record.attempts[-1] if record.attempts else None for record in records]
-    current = code_tree()
     return {
         "id": [record.id for record in records],
         "status": coded(record.status.value for record in records),
@@ -93,7 +92,7 @@ def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
         "params": coded(result.params if result else None for result in results),
         "macs": coded(result.macs if result else None for result in results),
         "train_s": numbers((result.train_s if result else None for result in results), 5),
-        "code": coded(_code(result, current) for result in results),
+        "code": coded(_code(result) for result in results),
         "code_tree": coded(result.code_tree if result else None for result in results),
         "data": coded(result.data_fingerprint if result else None for result in results),
         "device": coded(one.device if one else None for one in attempts),
@@ -126,8 +125,8 @@ def _progress(store: Store, record: RunRecord) -> float | None:
     return 0.0 if record.config else None
 
 
-def _code(result: Result | None, current: str) -> str | None:
-    return None if result is None else "current" if result.code_tree == current else "other"
+def _code(result: Result | None) -> str | None:
+    return None if result is None else "current" if is_current(result.code_tree, result.plugins) else "other"
 
 
 def _choices(records: Iterable[RunRecord]) -> list[str]:

@@ -1,0 +1,160 @@
+"""docs/your-own-part.md, done as it says: its package is built and installed, its files written, its commands run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from an_cli.files import read_json, read_json_lines
+
+DOC = (Path(__file__).parents[1] / "docs" / "your-own-part.md").read_text(encoding="utf-8")
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def _blocks(language: str) -> dict[str, str]:
+    found = re.findall(rf"^```{language}\n# (\S+)\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
+    return dict(found)
+
+
+def _install(package: Path, into: Path) -> None:
+    """What `pip install --target` does for a package of pure Python, without a network and without pip."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(package / "dist")]
+    done = subprocess.run(build, cwd=package, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next((package / "dist").glob("*.whl"))) as wheel:
+        wheel.extractall(into)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with the doc's YAML files, and beside it the doc's package, installed."""
+    pytest.importorskip("hatchling", reason="hatchling, which builds the package, is not installed")
+    home = tmp_path_factory.mktemp("home")
+    package, desk = home / "my-parts", home / "desk"
+    package.mkdir()
+    for name, text in {**_blocks("python"), **_blocks("toml")}.items():
+        (package / name).write_text(text, encoding="utf-8")
+    _install(package, home / "site")
+    for name, text in _blocks("yaml").items():
+        (desk / name).parent.mkdir(parents=True, exist_ok=True)
+        (desk / name).write_text(text, encoding="utf-8")
+    return desk
+
+
+@pytest.fixture(scope="module")
+def call(desk: Path) -> Call:
+    def run(*words: str, installed: bool = True, command: tuple[str, ...] = ("-m", "an_cli")) -> Any:
+        path = {"PYTHONPATH": str(desk.parent / "site")} if installed else {}
+        environment = {**os.environ, **path, "OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            [sys.executable, *command, *words], cwd=desk, env=environment, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def ablated(call: Call) -> str:
+    done = call("ablate", "own", "launch.device=cpu")
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def _runs(desk: Path) -> dict[str, Path]:
+    return {link.name: link.resolve() for link in (desk / "studies" / "own").iterdir()}
+
+
+def test_the_example_is_short() -> None:
+    code = _blocks("python")["my_parts.py"]
+    norm = code[code.index("class RMSNorm2d") : code.index("def plain_net")]
+    assert len([line for line in norm.splitlines() if line.strip()]) <= 20
+
+
+def test_the_docs_commands_are_those_that_are_run_here() -> None:
+    block = re.findall(r"^```console\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)[0]
+    verbs = [shlex.split(line)[2] for line in block.splitlines()]
+    assert verbs == ["plan", "show", "ablate", "report"]
+
+
+def test_plan_counts_them(call: Call, desk: Path) -> None:
+    done = call("plan", "own", "--json")
+    assert done.returncode == 0, done.stderr
+    params = {row["label"]: row["params"] for row in json.loads(done.stdout)["rows"]}
+    assert params["BN"] == 9 * 16 + 2 * 16 + 2 * 17
+    assert params["RMS"] == params["BN"] - 16
+
+
+def test_planning_never_imports_the_users_package(call: Call) -> None:
+    code = (
+        "import json, sys; from an_cli.cli.__main__ import main; status = main(sys.argv[1:]);"
+        "print(status, 'my_parts' in sys.modules, 'torch' in sys.modules, file=sys.stderr)"
+    )
+    done = call("plan", "own", "--no-costs", command=("-c", code))
+    assert done.stderr.splitlines()[-1] == "0 False False"
+
+
+def test_show_model_takes_a_parameter_as_an_override(call: Call) -> None:
+    words = ["model=plain_net", "norm=rms", "data=stripes", "recipe.augment=none"]
+    done = call("show", "model", *words, "model.parameters.width=8", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["params"] == 9 * 8 + 8 + 2 * 9
+    wrong = call("show", "model", *words, "model.parameters.widht=8")
+    assert wrong.returncode == 1
+    assert "did you mean model.parameters.width" in wrong.stderr
+
+
+def test_they_train_and_are_reported(ablated: str, call: Call, desk: Path) -> None:
+    assert "RMS" in ablated
+    done = call("report", "own", "--json")
+    assert done.returncode == 0, done.stderr
+    errors = {row["label"]: row["top1_error_pct"]["mean"] for row in json.loads(done.stdout)["rows"]}
+    assert set(errors) == {"BN", "AN", "RMS"}
+    assert min(errors.values()) < 50
+
+
+def test_the_distribution_and_a_digest_are_recorded_and_nothing_of_them_is_in_the_id(ablated: str, desk: Path) -> None:
+    run = next(path for label, path in _runs(desk).items() if "rms" in label.lower())
+    stamps = read_json(run / "result.json")["plugins"]
+    assert [stamp.rpartition(" ")[0] for stamp in stamps] == [
+        "an_cli.models:plain_net my-parts 1.0", "an_cli.norms:rms my-parts 1.0", "an_cli.data:stripes my-parts 1.0",
+    ]  # fmt: skip
+    assert read_json_lines(run / "env.jsonl")[0][0]["plugins"] == stamps
+    norm = read_json(run / "cell.json")["config"]["norm"]
+    assert norm == {"standardize": "plugin", "entry_point": "rms", "parameters": {"eps": 1e-5}}
+
+
+def test_another_version_of_the_package_marks_its_runs_as_made_by_other_code(
+    ablated: str, call: Call, desk: Path
+) -> None:
+    def codes() -> set[str]:
+        return {cell["code"] for cell in json.loads(call("plan", "own", "--no-costs", "--json").stdout)["cells"]}
+
+    assert codes() == {"current"}
+    module = desk.parent / "site" / "my_parts.py"
+    before = module.read_text(encoding="utf-8")
+    try:
+        module.write_text(before + "\n# changed\n", encoding="utf-8")
+        assert codes() == {"other"}
+    finally:
+        module.write_text(before, encoding="utf-8")
+
+
+def test_without_the_package_planning_says_what_is_missing_and_finished_runs_are_still_read(
+    ablated: str, call: Call
+) -> None:
+    done = call("plan", "own", "--no-costs", installed=False)
+    assert done.returncode == 1
+    assert "unknown entry point 'plain_net' (own, row 'BN': model.entry_point)" in done.stderr
+    assert "none is installed: install the package that declares it in group an_cli.models" in done.stderr
+    code = "import an_cli; frame = an_cli.load('.'); print(sorted(frame['model.parameters.width'].unique()))"
+    assert call(installed=False, command=("-c", code)).stdout.strip() == "[np.int64(16)]"
