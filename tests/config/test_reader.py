@@ -143,6 +143,9 @@ def _values(kind: Any) -> st.SearchStrategy[Any]:
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         return st.builds(kind, **{name: _values(hint) for name, hint in hints.items()})
+    if typing.get_origin(kind) is Mapping:  # the parameters of a user's own part: any plain values
+        plain_values = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.integers()))
+        return st.dictionaries(st.text(), plain_values)
     if issubclass(kind, StrEnum):
         return st.sampled_from(kind)
     scalars: dict[type, st.SearchStrategy[Any]] = {
