@@ -15,8 +15,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import submitit
-
 from an_cli.config import LaunchConfig
 from an_cli.errors import LaunchError
 from an_cli.launch.slurm.intent import Intent
@@ -25,12 +23,11 @@ WARNING = "USR2"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-class _Text(submitit.SlurmExecutor):
-    """Only makes the text; submits nothing."""
+def _executor(folder: Path) -> Any:
+    """submitit's executor, of which only the text is used. Imported here: looking at runs must not wait for it."""
+    import submitit
 
-    def text(self, command: str, elements: int) -> str:
-        self.parameters["map_count"] = elements
-        return self._make_submission_file_text(command, "")
+    return submitit.SlurmExecutor(folder=folder)
 
 
 def make_script(
@@ -82,7 +79,7 @@ def make_script(
     if dependency:
         additional["kill-on-invalid-dep"] = "yes"
     try:
-        made = _Text(folder=intent.folder)
+        made = _executor(intent.folder)
         made.update_parameters(
             **{key: value for key, value in parameters.items() if value is not None},
             wckey=launch.wckey,
@@ -91,7 +88,8 @@ def make_script(
             stderr_to_stdout=True,
             use_srun=False,
         )
-        return made.text(_command(intent, launch), elements)
+        made.parameters["map_count"] = elements
+        return str(made._make_submission_file_text(_command(intent, launch), ""))
     except (RuntimeError, ValueError, TypeError) as error:
         raise LaunchError(f"submitit refuses: {error}", where="launch") from error
 
