@@ -83,13 +83,18 @@ def test_cancel_of_a_run_on_another_machine_leaves_word_for_it(call: Call, folde
 
 def test_cancel_of_a_slurm_job_cancels_the_job(folder: Path, call: Call) -> None:
     from an_cli.launch.cancel import Told, cancel
+    from an_cli.launch.slurm.intent import Intent
     from an_cli.launch.slurm.scheduler import Said
     from an_cli.store import Submission, take_submission
 
     call("ablate", "tiny")
     run = Store(folder).run(call("status", "tiny", "--json").json["cells"][0]["id"])
     run.result.unlink()
-    assert take_submission(run, Submission(number=1, token="an-cli-7", task=3, after=()))
+    assert take_submission(run, Submission(number=1, token="an-cli-7", task=1, after=()))
+    intent = Intent(Store(folder).jobs / "an-cli-7")
+    intent.announce("tiny", {})
+    intent.prepare("", [[Store(folder).run("other")], [run]])
+    intent.accept("41")
     called: list[tuple[str, ...]] = []
 
     def scheduler(*words: str) -> Said:
@@ -97,7 +102,7 @@ def test_cancel_of_a_slurm_job_cancels_the_job(folder: Path, call: Call) -> None
         return Said(0, "41\n41\n" if words[0] == "squeue" else "")
 
     assert cancel([run], scheduler) == {run: Told.JOB}
-    assert called[-1] == ("scancel", "41_3")
+    assert called[-1] == ("scancel", "41_1")
 
 
 def test_logs_prints_a_log_or_its_end(call: Call, folder: Path) -> None:

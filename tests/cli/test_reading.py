@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -30,10 +31,13 @@ def test_status_without_a_study_names_runs_by_their_links(call: Call) -> None:
 
 
 def test_status_says_how_far_a_run_is_and_why_one_failed(call: Call, folder: Path) -> None:
-    ids = [cell["id"] for cell in call("plan", "tiny", "--no-costs", "--json").json["cells"]]
+    call("ablate", "tiny")
+    ids = [cell["id"] for cell in call("status", "tiny", "--json").json["cells"]]
     for run_id in ids:
+        cell = (folder / "runs" / run_id / "cell.json").read_bytes()
+        shutil.rmtree(folder / "runs" / run_id)
         (folder / "runs" / run_id / "claims").mkdir(parents=True)
-        (folder / "runs" / run_id / "cell.json").write_text("{}")
+        (folder / "runs" / run_id / "cell.json").write_bytes(cell)
     line = {"kind": "epoch", "epoch": 1, "epochs": 4, "step": 20, "steps": 40, "loss": 0.5, "elapsed_s": 30.0}
     append_line(folder / "runs" / ids[0] / "metrics.jsonl", {**line, "top1_error_pct": 12.5})
     dead = '{"host": "%s", "boot": "another", "namespace": "", "pid": 1, "started": ""}'
