@@ -24,7 +24,7 @@ from an_cli.launch import (
     run_cells,
     set_aside_all,
     settle,
-    share_cores,
+    share_machine,
 )
 from an_cli.plan import Plan
 from an_cli.store import Status, Store
@@ -105,7 +105,7 @@ def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], sto
     launch = settle(asked.launch)
     check_data(wanted.to_launch, launch)
     find_costs(asked.plan.cells, store)  # a network that cannot be built is said before anything is started
-    share = share_cores([cell.config for cell in wanted.to_follow], launch)
+    share = share_machine([cell.config for cell in wanted.to_follow], launch)
     labels = {cell.id: cell.label for cell in wanted.to_follow}
     again = [cell for cell, action in wanted.actions if action is Action.RERUN]
     aside = set_aside_all(reruns, again, store)
@@ -118,10 +118,13 @@ def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], sto
     followed = [cell for cell in wanted.to_follow if cell.id not in refused]
     if wanted.to_launch:
         threads = "1 thread" if share.threads == 1 else f"{share.threads} threads"
-        say(f"{share.at_once} at once, {threads} each; Ctrl-C saves and stops")
+        gpus = f", GPUs {' | '.join(share.gpus)}" if share.gpus else ""
+        say(f"{share.at_once} at once, {threads} each{gpus}; Ctrl-C saves and stops")
     door = Door(environment=share.environment)
     with watching(labels, share.at_once) as watch:
-        return run_cells([store.run(cell.id) for cell in followed], door=door, at_once=share.at_once, watch=watch)
+        return run_cells(
+            [store.run(cell.id) for cell in followed], door=door, at_once=share.at_once, gpus=share.gpus, watch=watch
+        )
 
 
 def tell_failures(plan: Plan, end: Snapshot) -> None:

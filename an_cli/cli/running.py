@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from an_cli.cli.asked import say
 from an_cli.config import cell_id, compose
 from an_cli.errors import LaunchError
-from an_cli.launch import Door, check_data, prepare_run, run_foreground, settle, share_cores
+from an_cli.launch import Door, check_data, own_gpus, prepare_run, run_foreground, settle, share_machine
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Status, Store, status_of
 
@@ -40,8 +40,8 @@ def run_cell(words: Sequence[str], store: Store) -> tuple[RunFolder, int]:
     check_data([Cell(config=composed.cell, id=run.id, label=run.id, choices=composed.choices)], launch)
     prepare_run(composed.cell, composed.choices, launch, store)
     say(f"run {run.id} in {run.path}")
-    share = share_cores([composed.cell], launch)
-    status = run_foreground(run, Door(environment=share.environment))
+    share = share_machine([composed.cell], launch)
+    status = run_foreground(run, Door(environment={**share.environment, **own_gpus(share.gpus[:1])}))
     if status == _BUSY:
         raise LaunchError("another process runs this cell", where=run.id, now="follow it with: an-cli status")
     if status == _INTERRUPTED or status < 0:

@@ -165,6 +165,8 @@ def check_launch(launch: LaunchConfig) -> LaunchConfig:
     """
     if launch.processes is not None and launch.processes < 1:
         raise ConfigError(f"{launch.processes} is below 1", where="launch.processes", now="write 1 or more, or null")
+    if launch.gpus is not None and launch.gpus < 0:
+        raise ConfigError(f"{launch.gpus} is negative", where="launch.gpus", now="write 0 or more, or null")
     if launch.ranks < 1:
         raise ConfigError(f"{launch.ranks} is below 1", where="launch.ranks", now="write 1 or more")
     if launch.loader_workers < 0:

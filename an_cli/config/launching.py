@@ -16,6 +16,7 @@ class LaunchConfig:
 
     processes: int | None
     device: Device
+    gpus: int | None
     data_root: str | None
     ranks: int
     loader_workers: int

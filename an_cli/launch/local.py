@@ -17,6 +17,7 @@ from signal import Signals
 from an_cli.errors import LaunchError
 from an_cli.launch.causes import BUDGETS, Cause, cause_of, memory_kills, signal_name, write_down
 from an_cli.launch.door import Door
+from an_cli.launch.sharing import own_gpus
 from an_cli.launch.stopping import Stops, listening
 from an_cli.launch.warm import Event, WarmWorker
 from an_cli.store import Progress, RunFolder, Status, read_progress, status_of
@@ -66,6 +67,7 @@ def run_cells(
     *,
     door: Door,
     at_once: int,
+    gpus: Sequence[str] = (),
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
     tick_s: float = TICK_S,
 ) -> Snapshot:
@@ -75,6 +77,7 @@ def run_cells(
         runs: prepared folders; those that another process holds are waited for.
         door: how the worker is started; it is not, when nothing needs it.
         at_once: most runs at a time.
+        gpus: what CUDA_VISIBLE_DEVICES is for each place; a run takes the place that fewest have. None: left as it is.
         watch: called about every `tick_s` seconds with how things stand.
         tick_s: seconds between looks at the disk.
 
@@ -85,13 +88,23 @@ def run_cells(
         LaunchError: the worker cannot start at all.
     """
     with listening() as stops:
-        return _Crew(runs, door, at_once, tick_s, stops).run(watch)
+        return _Crew(runs, door, at_once, tuple(gpus), tick_s, stops).run(watch)
 
 
 class _Crew:
     """The loop: obey signals, look at runs held elsewhere, fill free places, hear the worker, tell the watcher."""
 
-    def __init__(self, runs: Sequence[RunFolder], door: Door, at_once: int, tick_s: float, stops: Stops) -> None:
+    def __init__(
+        self,
+        runs: Sequence[RunFolder],
+        door: Door,
+        at_once: int,
+        gpus: tuple[str, ...],
+        tick_s: float,
+        stops: Stops,
+    ) -> None:
+        self._gpus = gpus
+        self._at_gpus: dict[RunFolder, str] = {}
         self._states = {run: RunState(run=run) for run in runs}
         self._by_path = {str(run.path): run for run in runs}
         self._door, self._at_once, self._tick_s, self._stops = door, at_once, tick_s, stops
@@ -163,9 +176,17 @@ class _Crew:
                 self._settle(run, status)
                 continue
             self._worker = self._worker or WarmWorker(self._door)
-            self._worker.start(run)
+            self._worker.start(run, own_gpus(self._place(run)))
             self._running[run] = 0
             self._set(run, Phase.RUNNING)
+
+    def _place(self, run: RunFolder) -> tuple[str, ...]:
+        """The GPUs that fewest of the running cells have."""
+        if not self._gpus:
+            return ()
+        taken = Counter(self._at_gpus[one] for one in self._running)
+        self._at_gpus[run] = min(self._gpus, key=lambda gpus: taken[gpus])
+        return (self._at_gpus[run],)
 
     def _hear(self) -> None:
         if self._worker is None:

@@ -6,55 +6,16 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from an_cli.config import CellConfig, LaunchConfig, plain
-from an_cli.config.schema import Device
 from an_cli.errors import DataError, LaunchError, StoreError
 from an_cli.files import write_json
 from an_cli.launch.reconcile import Action, Reconciliation
 from an_cli.plan import Cell
 from an_cli.redact import holds_secret
 from an_cli.store import RunFolder, Store, forget_stop
-
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """How the cores are divided: cells at once, and threads for each."""
-
-    at_once: int
-    threads: int
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Variables that keep numerical libraries within the share."""
-        return dict.fromkeys(_THREAD_VARIABLES, str(self.threads))
-
-
-def share_cores(configs: Sequence[CellConfig], launch: LaunchConfig, cores: int | None = None) -> Share:
-    """Divide the cores among cells, all used and none twice.
-
-    Args:
-        configs: of the cells to be started.
-        launch: `processes` fixes the number at once.
-        cores: that this process may use; None asks the system.
-    """
-    cores = max(1, (cores or len(os.sched_getaffinity(0))) // launch.ranks)
-    asked = max((config.recipe.cpu_threads or 0 for config in configs), default=0)
-    if launch.processes is not None:
-        return Share(at_once=launch.processes, threads=asked or max(1, cores // launch.processes))
-    if launch.device is not Device.CPU and _has_gpu():
-        return Share(at_once=1, threads=asked or cores)
-    threads = asked or (1 if len(configs) > 1 else cores)
-    return Share(at_once=max(1, cores // threads), threads=threads)
-
-
-def _has_gpu() -> bool:
-    return Path("/dev/nvidiactl").exists() and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
 
 
 def settle(launch: LaunchConfig) -> LaunchConfig:

@@ -10,7 +10,7 @@ import select
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from an_cli.launch.door import Door
@@ -39,11 +39,13 @@ class WarmWorker:
         self.was_ready = False
         self.ended = False  # nothing more will come: the process is gone
 
-    def start(self, run: RunFolder) -> None:
-        """Ask for one run. A worker that is gone says so by `ended`, not here."""
+    def start(self, run: RunFolder, environment: Mapping[str, str]) -> None:
+        """Ask for one run, with variables of its own. A worker that is gone says so by `ended`, not here."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps({"run": str(run.path)}).encode() + b"\n")
+            self._process.stdin.write(
+                json.dumps({"run": str(run.path), "environment": dict(environment)}).encode() + b"\n"
+            )
             self._process.stdin.flush()
 
     def events(self, timeout_s: float) -> list[Event]:

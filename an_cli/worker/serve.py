@@ -2,8 +2,9 @@
 
 A fork is safe because this process runs no tensor operation and starts no thread: it imports, waits, forks.
 
-Protocol, JSON lines: `{"run": DIR}` in; `{"event": "ready"}`, `{"event": "started", "run", "pid"}` and
-`{"event": "exited", "run", "pid", "exit"}` out, where a negative exit is the signal that killed the process.
+Protocol, JSON lines: `{"run": DIR, "environment": {NAME: VALUE}}` in; `{"event": "ready"}`,
+`{"event": "started", "run", "pid"}` and `{"event": "exited", "run", "pid", "exit"}` out, where a negative exit is the
+signal that killed the process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -71,21 +73,23 @@ class _Server:
         *lines, self._pending = (self._pending + chunk).split(b"\n")
         for line in lines:
             if line.strip() and self._open:
-                self._start(str(json.loads(line)["run"]))
+                request = json.loads(line)
+                self._start(str(request["run"]), request.get("environment", {}))
 
-    def _start(self, folder: str) -> None:
+    def _start(self, folder: str, environment: Mapping[str, str]) -> None:
         # A stop that arrives between fork and bookkeeping would miss the child: hold signals back for that long.
         held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         pid = os.fork()
         if pid == 0:
-            self._become_run(folder, held)
+            self._become_run(folder, environment, held)
         self._children[pid] = folder
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
         self._say(event="started", run=folder, pid=pid)
 
-    def _become_run(self, folder: str, held: set[signal.Signals] | set[int]) -> None:
+    def _become_run(self, folder: str, environment: Mapping[str, str], held: set[signal.Signals] | set[int]) -> None:
         status = 1
         try:
+            os.environ.update(environment)  # CUDA looks at its own when it is first used, which is after the fork
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)

@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from an_cli.files import write_json
 from an_cli.store import RunFolder, take
@@ -26,7 +27,7 @@ def attempt(folder: Path) -> int:
     if run.result.exists() or take(run) is None:
         return BUSY
     with (folder / "attempts.txt").open("a") as file:
-        file.write(f"{os.getpid()}\n")
+        file.write(f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}\n")
     number = len((folder / "attempts.txt").read_text().splitlines())
     script = folder / "script.json"
     deeds = json.loads(script.read_text()) if script.exists() else ["finish"]
@@ -116,7 +117,7 @@ def serve() -> int:
             is_open = bool(chunk)
             *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
-                start(json.loads(line)["run"], children)
+                start(json.loads(line), children)
         time.sleep(0 if is_open else 0.01)
         for pid in list(children):
             found, status = os.waitpid(pid, os.WNOHANG)
@@ -125,10 +126,12 @@ def serve() -> int:
     return 143 if stopped else 0
 
 
-def start(folder: str, children: dict[int, str]) -> None:
+def start(request: dict[str, Any], children: dict[int, str]) -> None:
+    folder = request["run"]
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # a signal in here would miss the child
     pid = os.fork()
     if pid == 0:
+        os.environ.update(request["environment"])
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.setsid()

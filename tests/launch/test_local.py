@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count, cycle
 
@@ -239,3 +240,31 @@ def test_a_snapshot_carries_how_far_a_run_is(fake_door: Door, scripted: Scripted
     progress = launch(fake_door, [run]).runs[0].progress
     assert progress is not None
     assert (progress.epoch, progress.top1_error_pct) == (1, 12.5)
+
+
+def test_no_two_runs_have_a_gpu_at_the_same_time(fake_door: Door, scripted: Scripted) -> None:
+    runs = [scripted("finish") for _ in range(9)]
+    most: Counter[str] = Counter()
+
+    def watch(snapshot: Snapshot) -> None:
+        going = [state.run for state in snapshot.runs if state.phase is Phase.RUNNING]
+        now = Counter(_gpus(run) for run in going)
+        for gpus in now:
+            most[gpus] = max(most[gpus], now[gpus])
+
+    run_cells(runs, door=fake_door, at_once=3, gpus=("0", "1", "2,3"), watch=watch, tick_s=0.001)
+    assert {_gpus(run) for run in runs} == {"0", "1", "2,3"}
+    assert max(most[gpus] for gpus in ("0", "1", "2,3")) == 1
+
+
+def test_more_runs_than_gpus_share_them_evenly(fake_door: Door, scripted: Scripted) -> None:
+    runs = [scripted("wait") for _ in range(4)]
+    stop_when(lambda: all((run.path / "waiting").exists() for run in runs), signal.SIGINT)
+    run_cells(runs, door=fake_door, at_once=4, gpus=("0", "1"), tick_s=0.05)
+    assert sorted(_gpus(run) for run in runs) == ["0", "0", "1", "1"]
+
+
+def _gpus(run: RunFolder) -> str:
+    """CUDA_VISIBLE_DEVICES of a run's newest attempt."""
+    path = run.path / "attempts.txt"
+    return path.read_text().splitlines()[-1].partition(" ")[2] if path.exists() else ""
