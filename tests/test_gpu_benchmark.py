@@ -1,4 +1,4 @@
-"""What benchmarks/gpu.sh asks of a GPU, asked of the CPU; `bash benchmarks/gpu.sh --dry` does all of it, in a minute."""
+"""What benchmarks/gpu.sh asks of a GPU, asked of the CPU; `bash benchmarks/gpu.sh --dry` does all of it, in minutes."""
 
 from __future__ import annotations
 

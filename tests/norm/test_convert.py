@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -213,6 +214,16 @@ def test_the_network_around_it_takes_synchronized_norms() -> None:
     assert isinstance(synced[2].bn2, AttentiveNorm2d)
     torch.testing.assert_close(synced.eval()(_images(4, 8)), before)
     assert convert(synced, 2, where=nn.SyncBatchNorm).replaced[0].was == "SyncBatchNorm"
+
+
+def test_the_docs_snippets_run(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "any-network.md").read_text(encoding="utf-8")
+    known: dict[str, object] = {}
+    for snippet in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        exec(snippet, known)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] in text
+    assert len(printed) == 16
 
 
 # Deprecations inside PyTorch's own tracers are not ours.
