@@ -76,7 +76,7 @@ def count(site: Site) -> dict[str, int]:
 def kill_points(root: Path, wanted: int) -> dict[str, object]:
     """Die at each point in a store of its own, and let the same command come back."""
     first = Site(root / "count")
-    total = int(die(first, "count").rpartition("points: ")[2])
+    total = int(die(first, "count").rpartition("points: ")[2].split()[0])
     first.cancel()
     numbers = wanted - len(AFTER_SBATCH_MS)
     points = [str(1 + place * (total - 1) // max(1, numbers - 1)) for place in range(numbers)]

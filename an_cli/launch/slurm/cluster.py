@@ -51,6 +51,7 @@ class OnSlurm:
         needs: run -> runs that must have finished before it starts.
         tell: says something to the user.
         pause: waits so many seconds.
+        clock: seconds since whenever.
         outcome: what came of all submissions of this command.
     """
 
@@ -62,6 +63,7 @@ class OnSlurm:
     needs: Mapping[RunFolder, Sequence[RunFolder]] = field(default_factory=dict)
     tell: Callable[[str], None] = lambda text: None
     pause: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
     outcome: Outcome = field(default_factory=Outcome)
     _gone: dict[str, bool] = field(default_factory=dict)
     _refused_at: int | None = None  # live jobs when SLURM last refused one
@@ -73,7 +75,7 @@ class OnSlurm:
         Raises:
             LaunchError: SLURM takes no job at all.
         """
-        wait_s, before, begun = FIRST_S, None, time.monotonic()
+        wait_s, before, begun = FIRST_S, None, self.clock()
         with listening() as stops:
             while True:
                 views = self._refresh(runs, FRESH_S if wait_s > FRESH_S else 0.0)
@@ -92,6 +94,7 @@ class OnSlurm:
     def _refresh(self, runs: Sequence[RunFolder], fresh_s: float) -> dict[RunFolder, View]:
         views = self.watcher.look(runs, fresh_s=fresh_s, gone=self._gone)
         self._adopt(views)
+        self._cancel_superseded()
         if self._ask_for_missing(views):
             views = self.watcher.look(runs, fresh_s=LONGEST_S, gone=self._gone)
         return views
@@ -107,6 +110,15 @@ class OnSlurm:
             if read_intent(self.watcher.store, token).job is None:
                 Intent(self.watcher.store.jobs / token).accept(job)
                 self.tell(f"found job {job}, whose submitter ended before it could write the id down")
+
+    def _cancel_superseded(self) -> None:
+        """End jobs that no run is waiting for any more: made by an sbatch that was believed to have failed.
+
+        They would end by themselves as soon as they start; until then they only stand in the queue.
+        """
+        for job in self.watcher.superseded():
+            self.tell(f"cancelling job {job}: a newer one stands for its runs")
+            self.scheduler("scancel", job)
 
     def _ask_for_missing(self, views: Mapping[RunFolder, View]) -> bool:
         """Ask the controller, by id, for jobs that the queue has left out for a while; True when it denies one."""
@@ -164,7 +176,7 @@ class OnSlurm:
         verdicts = [view.verdict for view in views.values()]
         doubt = any(verdict.standing is Standing.SUBMITTING or verdict.in_doubt for verdict in verdicts)
         waiting = any(self._owed(run, view) for run, view in views.items()) and not self.outcome.refused
-        return not (doubt or waiting) or time.monotonic() - begun > DOUBT_S
+        return not (doubt or waiting) or self.clock() - begun > DOUBT_S
 
     def _snapshot(self, views: Mapping[RunFolder, View], stops: Stops) -> Snapshot:
         return Snapshot(runs=tuple(self._state(run, view) for run, view in views.items()), stopping=bool(stops.count))
@@ -184,6 +196,6 @@ class OnSlurm:
     def _wait(self, seconds: float, views: Mapping[RunFolder, View], stops: Stops) -> None:
         """Between two looks at the scheduler only the disk is looked at, which costs the cluster nothing."""
         unfinished = [run for run, view in views.items() if view.verdict.standing is not Standing.FINISHED]
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not stops.count and not all(run.result.exists() for run in unfinished):
+        end = self.clock() + seconds
+        while self.clock() < end and not stops.count and not all(run.result.exists() for run in unfinished):
             self.pause(0.5)

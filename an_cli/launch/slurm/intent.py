@@ -69,6 +69,14 @@ class Intent:
         write_atomic(self.tasks, "".join(f"{line}\n" for line in lines))
         write_atomic(self.script, script)
 
+    def runs_of(self, task: int) -> list[RunFolder]:
+        """The runs of one element; none where that is not on record."""
+        try:
+            line = self.tasks.read_text().splitlines()[task]
+        except (OSError, IndexError):
+            return []
+        return [RunFolder(Path(folder)) for folder in line.split("\t") if folder]
+
     def call(self) -> None:
         """From here on the job may exist."""
         write_atomic(self.called, b"")

@@ -16,6 +16,7 @@ from an_cli.launch.slurm.states import NEVER_REASONS, Cause, Stage, is_held, mea
 from an_cli.store import Holder, Life, RunFolder, Submission, life, read_holder
 
 ABSENT_S = 15.0  # a job must be missing for so long, in at least two looks, before anybody asks whether it is gone
+LONE_S = 60.0  # ... and for so long where the accounts do not confirm it
 VISIBLE_S = 60.0  # a result may take so long to be seen on a shared disk
 
 
@@ -165,7 +166,8 @@ def _not_accepted(evidence: Evidence, seen: Observation, now: float, since_s: fl
         return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail="its submitter ended before sbatch")
     if (seen.accounts or {}).get((evidence.submission.token, evidence.submission.task)) is not None:
         return Verdict(standing=Standing.UNKNOWN, detail="in the accounts, and not in the queue")
-    if seen.at < now - known.age_s or since_s < ABSENT_S:
+    patience_s = ABSENT_S if seen.accounts else LONE_S
+    if seen.at < now - known.age_s or since_s < patience_s:
         detail = "its submitter ended during sbatch; looking for its job"
         return Verdict(standing=Standing.UNKNOWN, detail=detail, in_doubt=True)
     return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail="its submitter ended, and no job came of it")

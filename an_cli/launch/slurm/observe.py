@@ -99,7 +99,7 @@ class Observer:
             "squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--format={_QUEUE}"
         )
         queue = read_queue(said.out) if said.status == 0 else None
-        troubles += [f"squeue: {said.trouble}"] if said.trouble else []
+        troubles += [f"squeue: {said.trouble or 'an answer that cannot be read'}"] if queue is None else []
         known = None
         if accounts and (queue is None or any(key not in queue for key in keys)):
             start = datetime.fromtimestamp(max(0.0, since - _SUBMIT_SLACK_S)).strftime("%Y-%m-%dT%H:%M:%S")
@@ -114,31 +114,40 @@ class Observer:
             )
             known = read_accounts(said.out) if said.status == 0 else None
             known = {} if _NO_ACCOUNTS in said.trouble.lower() else known
-            troubles += [f"sacct: {said.trouble}"] if said.trouble and known is None else []
+            troubles += [f"sacct: {said.trouble or 'an answer that cannot be read'}"] if known is None else []
         return Observation(at=self.clock(), queue=queue, accounts=known, trouble="; ".join(troubles))
 
 
-def read_queue(text: str) -> dict[Key, Row]:
-    """Rows of squeue that carry one of our tokens; lines that do not read as rows are passed over."""
-    rows = {}
+def read_queue(text: str) -> dict[Key, Row] | None:
+    """Rows of squeue that carry one of our tokens; None when nothing in the text is a row, and yet there is a text.
+
+    Lines that are no rows, banners for example, are passed over.
+    """
+    rows, legible = {}, not text.strip()
     for line in text.splitlines():
         fields = line.strip().split("|", 6)
         if len(fields) != 7:
             continue
+        legible = True
         array, task, name, state, node, _, reason = fields
         token = token_of(name)
         if token and array.isdigit() and task.isdigit():
             rows[token, int(task)] = Row(job=f"{array}_{task}", state=state, node=node, reason=reason)
-    return rows
+    return rows if legible else None
 
 
-def read_accounts(text: str) -> dict[Key, Row]:
-    """Rows of sacct that carry one of our tokens; of several about one job the latest submitted counts."""
+def read_accounts(text: str) -> dict[Key, Row] | None:
+    """Rows of sacct that carry one of our tokens; of several about one job the latest submitted counts.
+
+    None when nothing in the text is a row, and yet there is a text.
+    """
     rows: dict[Key, tuple[str, Row]] = {}
+    legible = not text.strip()
     for line in text.splitlines():
         fields = line.strip().split("|")
         if len(fields) != 6:
             continue
+        legible = True
         job, name, state, status, submitted, node = fields
         array, _, task = job.partition("_")
         token = token_of(name)
@@ -147,7 +156,7 @@ def read_accounts(text: str) -> dict[Key, Row]:
         before = rows.get((token, int(task)))
         if before is None or before[0] <= submitted:
             rows[token, int(task)] = submitted, Row(job=job, state=state, node=node, exit=status)
-    return {key: row for key, (_, row) in rows.items()}
+    return {key: row for key, (_, row) in rows.items()} if legible else None
 
 
 def cache_folder() -> Path:

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from an_cli.errors import StoreError
-from an_cli.launch.slurm.intent import read_intent
+from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.launch.slurm.judge import Evidence, Standing, Verdict, gather, judge
 from an_cli.launch.slurm.observe import FRESH_S, Key, Observation, Observer, submitted_since
+from an_cli.launch.slurm.states import Stage, meaning
 from an_cli.store import RunFolder, Status, Store, Submission, newest_submission, status_of
 
 _UNASKED = Observation(at=0.0, queue=None, accounts=None)
@@ -37,6 +38,17 @@ class Watcher:
     observer: Observer
     accounting: bool
     _since: dict[RunFolder, tuple[object, float]] = field(default_factory=dict)
+    _newest: Observation = _UNASKED
+
+    def superseded(self) -> list[str]:
+        """Live jobs of this store, in the newest look, whose runs all have a newer submission."""
+        found = []
+        for (token, task), row in (self._newest.queue or {}).items():
+            if meaning(row.state).stage in (Stage.WAITING, Stage.ACTIVE):
+                runs = Intent(self.store.jobs / token).runs_of(task)
+                if runs and not any(_stands_for(token, run) for run in runs):
+                    found.append(row.job)
+        return found
 
     def look(
         self, runs: Sequence[RunFolder], *, fresh_s: float = FRESH_S, gone: Mapping[str, bool] | None = None
@@ -68,7 +80,8 @@ class Watcher:
         if not keys:
             return _UNASKED
         since = submitted_since(self.store, {token for token, _ in keys}, self.observer.clock)
-        return self.observer.look(keys, since, accounts=self.accounting, fresh_s=fresh_s)
+        self._newest = self.observer.look(keys, since, accounts=self.accounting, fresh_s=fresh_s)
+        return self._newest
 
     def _seen_for(self, run: RunFolder, evidence: Evidence, seen: Observation) -> float:
         """For how long the queue has said the same of a run; a look without an answer says nothing."""
@@ -81,6 +94,14 @@ class Watcher:
             self._since[run] = (key, seen.at)
             return 0.0
         return seen.at - before[1]
+
+
+def _stands_for(token: str, run: RunFolder) -> bool:
+    try:
+        submission = newest_submission(run)
+    except StoreError:
+        return True
+    return submission is None or submission.token == token
 
 
 def _from_disk(run: RunFolder) -> View:
