@@ -1,7 +1,7 @@
 """A SLURM that lies, forgets and comes back: for what a real cluster does not do on demand.
 
 It keeps a true state and answers `sbatch`, `squeue`, `sacct`, `scancel` and `scontrol` from it, through the same seam
-that the real commands use. A dice decides which answers are lost, garbled, late or wrong in the ways that users have reported.
+that the real commands use. A dice decides which answers are lost, garbled, late or wrong as users reported.
 """
 
 from __future__ import annotations
