@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from an_cli.launch.slurm.scheduler import Scheduler
 
 DEFAULT_MAX_ARRAY = 1001  # SLURM's own
-_LINE = re.compile(r"^(\w+)\s*=\s*(.*?)\s*$", re.MULTILINE)
+_LINE = re.compile(r"^(\w+)[ \t]*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,115 @@
+"""What launching needs of this machine and of its cluster."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from an_cli.launch.slurm.limits import Cluster, ask_cluster
+from an_cli.launch.slurm.scheduler import Commands, Scheduler
+from an_cli.store import code_tree
+from an_cli.store.checks import Check
+
+_SHORT_S = 60  # less than this between SIGTERM and SIGKILL may not be enough to save a large model
+
+
+def checks(scheduler: Scheduler | None = None) -> list[Check]:
+    """Look at the environment, and at SLURM where there is one.
+
+    Args:
+        scheduler: how SLURM is spoken to; None takes this machine's commands.
+    """
+    found = [_environment(), _gpus()]
+    if scheduler is None and shutil.which("sbatch") is None:
+        return [*found, Check(name="SLURM", well=None, found="no sbatch on this machine: runs are started here")]
+    scheduler = scheduler or Commands()
+    cluster = ask_cluster(scheduler)
+    if not cluster.told:
+        said = scheduler("scontrol", "show", "config").trouble
+        return [*found, Check(name="SLURM", well=False, found=said or "no answer", now="try again; then ask for help")]
+    return [*found, *_slurm(cluster, scheduler)]
+
+
+def _environment() -> Check:
+    inside = [name for name in os.environ if name in ("SLURM_JOB_ID", "SLURM_CPU_BIND")]
+    found = f"Python {sys.version.split()[0]} at {sys.executable}, code {code_tree()}"
+    if inside:
+        return Check(name="environment", well=None, found=f"{found}; inside an allocation, which jobs do not inherit")
+    return Check(name="environment", well=True, found=found)
+
+
+def _gpus() -> Check:
+    devices = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    found = f"{devices} on this machine" + (", hidden by CUDA_VISIBLE_DEVICES" if devices and hidden else "")
+    return Check(name="GPUs", well=None, found=found)
+
+
+def _slurm(cluster: Cluster, scheduler: Scheduler) -> list[Check]:
+    accounts = scheduler("sacct", "--noheader", "--parsable2", "--starttime=now", "--format=JobID")
+    preempt = cluster.preempt_mode or "unknown"
+    return [
+        Check(name="SLURM", well=True, found=f"{cluster.name}, version {cluster.version}"),
+        Check(
+            name="accounting",
+            well=True if cluster.accounting and accounts.status == 0 else None,
+            found="sacct answers" if accounts.status == 0 else f"sacct: {accounts.trouble}",
+            now="" if accounts.status == 0 else "nothing: an-cli works without it, and learns of ends a minute later",
+        ),
+        Check(
+            name="requeue",
+            well=cluster.requeue,
+            found="JobRequeue is on" if cluster.requeue else "JobRequeue is off",
+            now="" if cluster.requeue else "give the same command again after a preemption or a time limit",
+        ),
+        Check(name="arrays", well=None, found=f"at most {cluster.max_array} jobs in one; more are cut up"),
+        Check(
+            name="preemption",
+            well=None,
+            found=f"mode {preempt}; {cluster.kill_wait_s} s between SIGTERM and SIGKILL",
+            now="" if cluster.kill_wait_s >= _SHORT_S else "keep launch.checkpoint_interval_s short for large models",
+        ),
+        *_clocks(scheduler),
+    ]
+
+
+def _clocks(scheduler: Scheduler) -> list[Check]:
+    said = scheduler("sinfo", "--noheader", "--format=%P|%a|%l|%D|%G")
+    rows = [line.strip().split("|") for line in said.out.splitlines() if line.count("|") == 4]
+    return [
+        Check(name=f"partition {name}", well=up == "up", found=f"{nodes} nodes, limit {limit}, {gres}")
+        for name, up, limit, nodes, gres in rows
+    ]
+
+
+def site_text(scheduler: Scheduler | None = None) -> str:
+    """A launch group for this cluster, with its own names as values.
+
+    Args:
+        scheduler: how SLURM is spoken to.
+    """
+    scheduler = scheduler or Commands()
+    cluster = ask_cluster(scheduler)
+    rows = [line.strip().split("|") for line in scheduler("sinfo", "--noheader", "--format=%P|%l|%G").out.splitlines()]
+    parts = [row for row in rows if len(row) == 3]
+    default = next((row for row in parts if row[0].endswith("*")), parts[0] if parts else ["", "infinite", "(null)"])
+    gpus = [int(found[1]) for row in parts if (found := re.search(r"gpu(?::\w+)?:(\d+)", row[2]))]
+    names = ", ".join(dict.fromkeys(row[0].rstrip("*") for row in parts))
+    return (
+        f"# Cluster {cluster.name}, SLURM {cluster.version}; written by an-cli doctor. Partitions: {names}.\n"
+        f"# Choose it with: --on slurm launch=NAME. Each key is explained in the local.yaml that an-cli ships.\n"
+        "defaults:\n  - slurm\n  - _self_\n\n"
+        f"partition: {default[0].rstrip('*') or 'null'}  # limit {default[1]}\n"
+        f"gpus_per_node: {1 if gpus else 0}\n"
+        f"account: {_account(scheduler)}\n"
+    )
+
+
+def _account(scheduler: Scheduler) -> str:
+    words = ("--noheader", "--parsable2", "show", "user", f"name={os.environ.get('USER', '')}", "format=DefaultAccount")
+    said = scheduler("sacctmgr", *words)
+    found = said.out.strip().splitlines() if said.status == 0 else []
+    return found[0].strip() if found and found[0].strip() else "null"
