@@ -26,10 +26,10 @@ def with_jobs(store: Store, values: Sequence[dict[str, Any]]) -> list[dict[str, 
         values: a mapping per run, with `id` and `status`.
     """
     asked = {str(status) for status in _ASKED}
-    runs = [store.run(value["id"]) for value in values if value["status"] in asked]
-    submitted = [run for run in runs if run.submissions.is_dir()]
-    views = _views(store, submitted) if submitted else {}
-    return [_joined(value, store.run(value["id"]), views.get(store.run(value["id"]))) for value in values]
+    runs = {value["id"]: store.run(value["id"]) for value in values if value["status"] in asked}
+    submitted = [run for run in runs.values() if run.submissions.is_dir()]
+    views = {run.id: view for run, view in _views(store, submitted).items()} if submitted else {}
+    return [_joined(value, runs.get(value["id"]), views.get(value["id"])) for value in values]
 
 
 def _views(store: Store, runs: Sequence[RunFolder]) -> dict[RunFolder, View]:
@@ -39,9 +39,9 @@ def _views(store: Store, runs: Sequence[RunFolder]) -> dict[RunFolder, View]:
     return Watcher(store, Observer(Commands()), accounting=shutil.which("sacct") is not None).look(runs)
 
 
-def _joined(value: dict[str, Any], run: RunFolder, view: View | None) -> dict[str, Any]:
+def _joined(value: dict[str, Any], run: RunFolder | None, view: View | None) -> dict[str, Any]:
     joined = {**value, "job": None, "node": None, "reason": None}
-    if view is None or view.verdict.standing in _AS_ON_DISK:
+    if run is None or view is None or view.verdict.standing in _AS_ON_DISK:
         return joined
     verdict = view.verdict
     joined |= {"job": verdict.job or None, "node": verdict.node or None, "reason": verdict.detail or None}

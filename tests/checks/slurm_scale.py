@@ -17,11 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from an_cli.config import cell_id, compose, plain
 from an_cli.launch.slurm.intent import Intent
-from an_cli.store import RunFolder, Store
+from an_cli.store import Store
 from tests.slurm.harness import ROOT, Site
+from tests.tiny import TINY
 
 
 def twenty(root: Path, pack: int) -> dict[str, object]:
@@ -48,10 +51,12 @@ def submitted(store: Store, count: int) -> None:
     for token in tokens:
         Intent(store.jobs / token).announce("made-up", {})
         Intent(store.jobs / token).accept("1")
+    cell = compose(TINY).cell
     for place in range(count):
-        run = RunFolder(store.runs / f"{place:016x}")
+        config = replace(cell, seed=place)
+        run = store.run(cell_id(config))
         run.submissions.mkdir(parents=True)
-        run.cell.write_text('{"config": {}, "choices": {}}')
+        run.cell.write_text(json.dumps({"config": plain(config), "choices": {}}))
         record = {"number": 1, "token": tokens[place // 1000], "task": place % 1000, "after": []}
         (run.submissions / "1").write_text(json.dumps(record))
 
@@ -75,7 +80,7 @@ def status(root: Path, count: int) -> dict[str, object]:
         said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=root)
         taken.append(time.monotonic() - begun)
     cells = json.loads(said.stdout)["cells"]
-    assert {cell["status"] for cell in cells} == {"queued"}
+    assert {cell["status"] for cell in cells} == {"queued"}, cells[0]
     assert len(cells) == count
     calls = (tools / "calls").read_text().splitlines()
     return {"runs": count, "seconds": round(min(taken), 2), "calls_each": len(calls) / len(taken)}

@@ -106,6 +106,21 @@ def judge(
     return _missing(evidence, seen, account, now, since_s, gone or {})
 
 
+def waiting(submission: Submission, seen: Observation) -> Verdict | None:
+    """The verdict on a run whose job waits, where the queue alone says so; nothing else needs to be read then."""
+    row = (seen.queue or {}).get((submission.token, submission.task))
+    return _waiting(row) if row is not None and meaning(row.state).stage is Stage.WAITING else None
+
+
+def _waiting(row: Row) -> Verdict:
+    if is_held(row.state, row.reason):
+        detail = f"{row.reason}; release it with: scontrol release {row.job}"
+        return Verdict(standing=Standing.HELD, detail=detail, job=row.job)
+    hopeless = any(reason in row.reason for reason in NEVER_REASONS)
+    detail = f"{row.reason}: it will never start; scancel {row.job}" if hopeless else row.reason
+    return Verdict(standing=Standing.QUEUED, detail=detail, job=row.job)
+
+
 def _without_queue(evidence: Evidence, seen: Observation) -> Verdict:
     job = _job(evidence)
     if evidence.life is Life.ALIVE:
@@ -120,13 +135,8 @@ def _without_queue(evidence: Evidence, seen: Observation) -> Verdict:
 def _by_row(evidence: Evidence, row: Row, since_s: float) -> Verdict:
     said = meaning(row.state)
     match said.stage:
-        case Stage.WAITING if is_held(row.state, row.reason):
-            detail = f"{row.reason}; release it with: scontrol release {row.job}"
-            return Verdict(standing=Standing.HELD, detail=detail, job=row.job)
         case Stage.WAITING:
-            hopeless = any(reason in row.reason for reason in NEVER_REASONS)
-            detail = f"{row.reason}: it will never start; scancel {row.job}" if hopeless else row.reason
-            return Verdict(standing=Standing.QUEUED, detail=detail, job=row.job)
+            return _waiting(row)
         case Stage.ACTIVE:
             return Verdict(standing=Standing.RUNNING, detail=row.state.lower(), job=row.job, node=row.node)
         case Stage.UNKNOWN:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from an_cli.errors import StoreError
 from an_cli.launch.slurm.intent import Intent, read_intent
-from an_cli.launch.slurm.judge import Evidence, Standing, Verdict, gather, judge
+from an_cli.launch.slurm.judge import Standing, Verdict, gather, judge, waiting
 from an_cli.launch.slurm.observe import FRESH_S, Key, Observation, Observer, submitted_since
 from an_cli.launch.slurm.states import Stage, meaning
 from an_cli.store import RunFolder, Status, Store, Submission, newest_submission, status_of
@@ -70,9 +70,11 @@ class Watcher:
         for run in asked:
             submission = views[run].submission
             assert submission is not None
-            evidence = gather(run, submission, intents[submission.token])
-            since_s = self._seen_for(run, evidence, seen)
-            verdict = judge(evidence, seen, now=now, since_s=since_s, gone=gone)
+            since_s = self._seen_for(run, submission, seen)
+            verdict = waiting(submission, seen)
+            if verdict is None:
+                evidence = gather(run, submission, intents[submission.token])
+                verdict = judge(evidence, seen, now=now, since_s=since_s, gone=gone)
             views[run] = View(verdict=verdict, submission=submission, missing_s=since_s)
         return views
 
@@ -83,12 +85,12 @@ class Watcher:
         self._newest = self.observer.look(keys, since, accounts=self.accounting, fresh_s=fresh_s)
         return self._newest
 
-    def _seen_for(self, run: RunFolder, evidence: Evidence, seen: Observation) -> float:
+    def _seen_for(self, run: RunFolder, submission: Submission, seen: Observation) -> float:
         """For how long the queue has said the same of a run; a look without an answer says nothing."""
         if seen.queue is None:
             return 0.0
-        row = seen.queue.get((evidence.submission.token, evidence.submission.task))
-        key = (evidence.submission.token, row.state if row else None)
+        row = seen.queue.get((submission.token, submission.task))
+        key = (submission.token, row.state if row else None)
         before = self._since.get(run)
         if before is None or before[0] != key:
             self._since[run] = (key, seen.at)
