@@ -21,7 +21,14 @@ max_array=${AN_TEST_MAX_ARRAY:-1001}
 host=$(hostname -s)
 socket=/run/mysqld/an-cli-test.sock
 
-runs() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2> /dev/null; }
+# A daemon that was killed leaves its file behind, and another process may have been given its number since.
+runs() {
+  local daemon
+  daemon=$(basename "$1" .pid)
+  daemon=${daemon%%-*}
+  if [ "$daemon" = mariadb ]; then daemon=mariadbd; fi
+  [ -s "$1" ] && [ "$(cat "/proc/$(cat "$1")/comm" 2> /dev/null)" = "$daemon" ]
+}
 
 until_true() {
   local tries
@@ -126,11 +133,13 @@ revive() {
 }
 
 end() {
+  local file
   case "$1" in
-    dbd) kill -9 "$(cat "$state/pid/slurmdbd.pid")" ;;
-    ctld) kill -9 "$(cat "$state/pid/slurmctld.pid")" ;;
-    n*) kill -9 "$(cat "$state/pid/slurmd-$1.pid")" ;;
+    dbd) file=$state/pid/slurmdbd.pid ;;
+    ctld) file=$state/pid/slurmctld.pid ;;
+    *) file=$state/pid/slurmd-$1.pid ;;
   esac
+  if runs "$file"; then kill -9 "$(cat "$file")"; fi
 }
 
 idle_nodes() { [ "$(sinfo --noheader --Node --partition=main --states=idle --format=%N | sort -u | wc -l)" -ge "$1" ]; }

@@ -65,7 +65,7 @@ def test_a_finished_run_has_its_bits_before_its_result(
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("an_cli.store.writing.write_json", crash)
+    monkeypatch.setattr("an_cli.store.writing.digest_text", crash)
     with pytest.raises(KeyboardInterrupt):
         writer.finish(records.result, records.correct)
     assert not writer.run.result.exists()
@@ -121,7 +121,7 @@ def test_what_a_rerun_sets_aside_is_whole_and_leaves_a_run_to_be_made(writer: Ru
     writer.claim.release()
     kept = set_aside(writer.run, seen=1)
     assert kept == writer.run.archive / "1"
-    assert sorted(os.listdir(kept)) == ["correct.bin", "env.jsonl", "metrics.jsonl", "result.json"]
+    assert sorted(os.listdir(kept)) == ["correct.bin", "digests.json", "env.jsonl", "metrics.jsonl", "result.json"]
     assert sorted(os.listdir(writer.run.path)) == ["archive", "cell.json", "claims"]
     assert status_of(writer.run) is not Status.FINISHED
     assert newest_claim(writer.run) == 2  # numbers are not given twice, so a late writer is fenced
