@@ -267,4 +267,5 @@ def test_more_runs_than_gpus_share_them_evenly(fake_door: Door, scripted: Script
 def _gpus(run: RunFolder) -> str:
     """CUDA_VISIBLE_DEVICES of a run's newest attempt."""
     path = run.path / "attempts.txt"
-    return path.read_text().splitlines()[-1].partition(" ")[2] if path.exists() else ""
+    lines = path.read_text().splitlines() if path.exists() else []  # it may have been opened and not yet written
+    return lines[-1].partition(" ")[2] if lines else ""
