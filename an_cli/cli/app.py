@@ -22,6 +22,7 @@ from an_cli.cli import (
     retry,
     run,
     show,
+    smoke,
     status,
     verify,
 )
@@ -57,6 +58,7 @@ _VERBS = (
     plan.plan,
     ablate.ablate,
     retry.retry,
+    smoke.smoke,
     run.run,
     status.status,
     logs.logs,

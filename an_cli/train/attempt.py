@@ -86,6 +86,8 @@ def read_launch(run: RunFolder) -> LaunchConfig:
 
 
 def _data_root(launch: LaunchConfig) -> Path:
+    if staged := os.environ.get("AN_CLI_STAGED"):  # the job has copied the data to its node
+        return Path(staged)
     return Path(launch.data_root or os.environ.get("AN_CLI_DATA") or "data").expanduser()
 
 

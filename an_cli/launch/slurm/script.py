@@ -42,6 +42,7 @@ def make_script(
     commit: str | None,
     dependency: str | None = None,
     exclude: Sequence[str] = (),
+    data: Sequence[str] = (),
 ) -> str:
     """The sbatch script of an array.
 
@@ -56,6 +57,7 @@ def make_script(
         commit: what the copy was made from.
         dependency: as sbatch takes it.
         exclude: nodes to stay away from, beside those of `launch`.
+        data: folders below the data root that the cells read.
 
     Raises:
         LaunchError: submitit refuses a setting.
@@ -83,7 +85,7 @@ def make_script(
         made.update_parameters(
             **{key: value for key, value in parameters.items() if value is not None},
             wckey=launch.wckey,
-            setup=[*launch.setup, *_environment(intent, threads, code, commit)],
+            setup=[*launch.setup, *_environment(intent, threads, code, commit), *stage(launch, data)],
             additional_parameters=additional,
             stderr_to_stdout=True,
             use_srun=False,
@@ -127,6 +129,32 @@ def _environment(intent: Intent, threads: int, code: Path, commit: str | None) -
         f"cd {shlex.quote(str(intent.folder))}",
         'echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}" > job.$$ && mv -f job.$$ job',
         "IFS=$'\\t' read -r -a RUNS < <(sed -n \"$((SLURM_ARRAY_TASK_ID + 1))p\" tasks)",
+    ]
+
+
+def stage(launch: LaunchConfig, folders: Sequence[str]) -> list[str]:
+    """Shell lines that copy data sets to the node, once for all jobs on it; the shared disk will do where that fails.
+
+    `stage_to` is written as it is, so that $TMPDIR means the node's.
+    """
+    if launch.stage_to is None or not folders:
+        return []
+    lines = [
+        f'STAGE="{launch.stage_to}"/an-cli-data',
+        'mkdir -p "$STAGE"',
+        "STAGED=1",
+        'exec 9> "$STAGE/.lock"',
+        "flock 9",
+    ]
+    for folder in folders:
+        source = shlex.quote(os.path.join(launch.data_root or "data", folder))
+        target = f'"$STAGE"/{shlex.quote(folder)}'
+        copied = f"{{ rm -rf {target} && mkdir -p {target} && cp -a {source}/. {target}/ && touch {target}.whole; }}"
+        lines.append(f"[ -e {target}.whole ] || {copied} || STAGED=0")
+    return [
+        *lines,
+        "exec 9>&-",
+        'if [ "$STAGED" = 1 ]; then export AN_CLI_STAGED="$STAGE"; else echo "no room on this node: reading shared data"; fi',
     ]
 
 

@@ -56,6 +56,7 @@ def make_cluster(
         code=freeze(store),
         threads=asked or max(1, launch.cpus_per_task // launch.pack),
         max_array=cluster.max_array,
+        data=tuple(sorted({cell.config.data.folder for cell in cells if cell.config.data.folder})),
     )
     return OnSlurm(
         watcher=Watcher(store, Observer(scheduler), cluster.accounting),

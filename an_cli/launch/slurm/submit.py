@@ -49,6 +49,7 @@ class Terms:
     code: Path
     threads: int
     max_array: int
+    data: tuple[str, ...] = ()
 
 
 @dataclass
@@ -141,6 +142,7 @@ def _submit_array(
         code=terms.code,
         commit=commit(),
         dependency=dependency,
+        data=terms.data,
         exclude=bad_nodes([end for task in chunk for wish in task for end in wish.after]),
     )
     intent.prepare(script, won)
