@@ -14,9 +14,21 @@ from an_cli.launch.slurm.script import make_script, stage
 from an_cli.store import Store
 from tests.slurm.harness import has_cluster
 
-
-OPTIONS = """partition=gpu qos=high constraint=a100 mem=16G array=0-4%2 reservation=paper wckey=w exclusive
-gpus-per-node=1 requeue dependency=afterok:1_2 exclude=n7 signal=B:USR2@120""".split()
+OPTIONS = [
+    "partition=gpu",
+    "qos=high",
+    "constraint=a100",
+    "mem=16G",
+    "array=0-4%2",
+    "reservation=paper",
+    "wckey=w",
+    "exclusive",
+    "gpus-per-node=1",
+    "requeue",
+    "dependency=afterok:1_2",
+    "exclude=n7",
+    "signal=B:USR2@120",
+]
 
 
 @pytest.mark.skipif(not has_cluster(), reason="submitit's executor wants srun")

@@ -154,7 +154,8 @@ def stage(launch: LaunchConfig, folders: Sequence[str]) -> list[str]:
     return [
         *lines,
         "exec 9>&-",
-        'if [ "$STAGED" = 1 ]; then export AN_CLI_STAGED="$STAGE"; else echo "no room on this node: reading shared data"; fi',
+        'if [ "$STAGED" = 1 ]; then export AN_CLI_STAGED="$STAGE"',
+        'else echo "no room on this node: reading shared data"; fi',
     ]
 
 
