@@ -146,7 +146,7 @@ def read_json(path: Path) -> Any:
         StoreError: the file is missing, unreadable or not JSON.
     """
     try:
-        return msgspec.json.decode(path.read_bytes())  # a tenth of json's time, which tells over 10,000 runs
+        return msgspec.json.decode(read_whole(path))  # a tenth of json's time, which tells over 10,000 runs
     except OSError as error:
         raise StoreError(f"cannot read {path.name}: {error.strerror}", where=str(path.parent)) from error
     except (ValueError, RecursionError) as error:
@@ -166,6 +166,22 @@ def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
     return found, len(lines) - len(found)
 
 
+def read_whole(path: Path) -> bytes:
+    """All bytes of a file, in half the calls of `Path.read_bytes`: a store of 10,000 runs has 40,000 small files.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        chunks = [os.read(descriptor, os.fstat(descriptor).st_size + 1)]
+        while chunks[-1]:
+            chunks.append(os.read(descriptor, 1 << 20))
+        return b"".join(chunks)
+    finally:
+        os.close(descriptor)
+
+
 def read_lines(path: Path) -> bytes:
     """All bytes of a file of lines; none where it does not exist.
 
@@ -173,7 +189,7 @@ def read_lines(path: Path) -> bytes:
         StoreError: it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_whole(path)
     except FileNotFoundError:
         return b""
     except OSError as error:
