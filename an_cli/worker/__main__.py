@@ -11,6 +11,7 @@ USAGE = """usage: python -m an_cli.worker run RUN_DIR    one attempt, in this pr
        python -m an_cli.worker cost            cell configs as JSON lines -> parameters and MACs
        python -m an_cli.worker model           one cell config as JSON -> its per-stage counts
        python -m an_cli.worker smoke           run folders as JSON lines, each trained, stopped, resumed
+       python -m an_cli.worker strip           finished run folders as JSON lines -> without optimizer states
        python -m an_cli.worker data            a JSON request -> shards prepared, or a data set verified
        python -m an_cli.worker evaluate        JSON lines: weights and a data set -> error rates
        python -m an_cli.worker import          a JSON request -> weights under our names, as a file or a run"""
@@ -43,6 +44,10 @@ def main(words: list[str]) -> int:
             from an_cli.worker.smoke import answer_smoke
 
             return answer_smoke(sys.stdin, sys.stdout)
+        case ["strip"]:
+            from an_cli.worker.strip import answer_strip
+
+            return answer_strip(sys.stdin, sys.stdout)
         case ["data"]:
             from an_cli.worker.answering import answer
             from an_cli.worker.data import data
