@@ -1,0 +1,64 @@
+"""What doctor finds, on a cluster that is described to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from an_cli.launch.checks import checks, site_text
+from an_cli.launch.slurm.scheduler import Said
+from an_cli.store import Store
+from an_cli.store import checks as store_checks
+
+CONFIG = """ClusterName             = big
+SLURM_VERSION           = 23.11.4
+MaxArraySize            = 2001
+AccountingStorageType   = accounting_storage/slurmdbd
+JobRequeue              = 0
+KillWait                = 30 sec
+PreemptMode             = CANCEL
+SrunProlog              =
+"""
+
+
+def cluster(*words: str) -> Said:
+    match words[0]:
+        case "scontrol":
+            return Said(0, CONFIG)
+        case "sinfo" if words[-1].count("|") == 4:
+            return Said(0, "gpu*|up|2-00:00:00|12|gpu:a100:4\nold|down|1:00|1|(null)\n")
+        case "sinfo":
+            return Said(0, "gpu*|2-00:00:00|gpu:a100:4\nold|1:00|(null)\n")
+        case "sacctmgr":
+            return Said(0, "vision\n")
+    return Said(1, "", "Slurm accounting storage is disabled")
+
+
+def test_each_finding_says_what_to_do() -> None:
+    found = {check.name: check for check in checks(cluster)}
+    assert found["requeue"].well is False
+    assert "same command again" in found["requeue"].now
+    assert found["accounting"].well is None
+    assert "works without it" in found["accounting"].now
+    assert "2001" in found["arrays"].found
+    assert "mode CANCEL; 30 s" in found["preemption"].found
+    assert (found["partition gpu*"].well, found["partition old"].well) == (True, False)
+
+
+def test_a_cluster_without_an_answer_is_amiss() -> None:
+    found = {check.name: check for check in checks(lambda *words: Said(124, ""))}
+    assert found["SLURM"].well is False
+    assert found["SLURM"].found == "no answer in time"
+
+
+def test_the_site_has_the_clusters_own_names() -> None:
+    text = site_text(cluster)
+    assert "partition: gpu  # limit 2-00:00:00\n" in text
+    assert "gpus_per_node: 1\n" in text
+    assert "account: vision\n" in text
+
+
+def test_the_disk_of_a_store_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    found = {check.name: check.well for check in store_checks.checks(Store(tmp_path))}
+    assert found["one of many can take a file"] is True
+    assert found["clock of the file server"] is True
+    assert list(tmp_path.iterdir()) == []
