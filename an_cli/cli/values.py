@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +11,8 @@ from an_cli.config import leaves, plain
 from an_cli.console.words import remaining_s
 from an_cli.errors import AnError
 from an_cli.launch import Costs, find_costs, reconcile
-from an_cli.plan import PlanRow
+from an_cli.launch.spending import estimate
+from an_cli.plan import Cell, PlanRow
 from an_cli.store import (
     RunFolder,
     Status,
@@ -52,6 +53,20 @@ def plan_value(asked: Asked, store: Store, *, with_costs: bool) -> dict[str, Any
             }
             for cell in made.cells
         ],
+        "spending": _spending([cell for cell in made.cells if found[cell.id] is not Status.FINISHED], costs, store),
+    }
+
+
+def _spending(cells: Sequence[Cell], costs: Mapping[str, Costs], store: Store) -> dict[str, Any] | None:
+    if not cells or not costs:
+        return None
+    spent = estimate(cells, costs, store)
+    return {
+        "hours": sum(spent.hours.values()) if spent.rate else None,
+        "hours_by_cell": dict(spent.hours),
+        "device": spent.rate.device if spent.rate else None,
+        "measured_runs": spent.rate.runs if spent.rate else 0,
+        "checkpoint_bytes": spent.checkpoint_bytes,
     }
 
 

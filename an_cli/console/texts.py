@@ -42,7 +42,22 @@ def plan_text(plan: Value) -> str:
     lines = [f"[{place}] {clean(note)}\n" for place, note in enumerate(notes, 1)]
     lines += [f"{_OTHER_NOTE}\n"] if any(cell["code"] == "other" for cell in cells.values()) else []
     table = align(["row", "#Params", "FLOPs", "cells"], body, left=(0, 3))
-    return f"{clean(plan['title'])}\n\n{table}{''.join(lines)}\n{plan['sentence']}\n"
+    spending = _spending_text(plan.get("spending"))
+    return f"{clean(plan['title'])}\n\n{table}{''.join(lines)}\n{plan['sentence']}\n{spending}"
+
+
+def _spending_text(spending: Value | None) -> str:
+    """What is left to spend, and what that rests on."""
+    if spending is None:
+        return ""
+    disk = f"checkpoints: {spending['checkpoint_bytes'] / 2**30:.2f} GiB while all of them go\n"
+    if spending["hours"] is None:
+        return f"hours: not known before a first run of this store has finished; {disk}"
+    runs = spending["measured_runs"]
+    return (
+        f"left: about {duration(3600 * spending['hours'])} of {clean(spending['device'])}, "
+        f"as {runs} finished {'run' if runs == 1 else 'runs'} of this store took; {disk}"
+    )
 
 
 def _states(cells: Sequence[Value]) -> str:

@@ -1,0 +1,91 @@
+"""What a study will cost before it is spent: device hours from what this store measured, and bytes of checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from an_cli.config import CellConfig
+from an_cli.errors import AnError
+from an_cli.launch.costs import Costs
+from an_cli.plan import Cell
+from an_cli.store import Store, read_config, read_result
+
+_LOOKED_AT = 200  # finished runs, which is enough for a median
+# Bytes a parameter needs on disk while a run goes: two states of weights and momentum, two of the best weights.
+_BYTES_PER_PARAM = 4 * (2 * 2 + 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """What was measured: multiply-accumulates of training images a second, on one device."""
+
+    device: str
+    runs: int
+    macs_per_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spending:
+    """Of the cells that are not finished.
+
+    Attributes:
+        hours: cell id -> device hours; empty where nothing was measured yet.
+        rate: what they rest on.
+        checkpoint_bytes: while all of them go.
+    """
+
+    hours: Mapping[str, float]
+    rate: Rate | None
+    checkpoint_bytes: int
+
+
+def estimate(cells: Sequence[Cell], costs: Mapping[str, Costs], store: Store) -> Spending:
+    """Estimate what cells will cost.
+
+    Args:
+        cells: that are not finished.
+        costs: cell id -> parameters and multiply-accumulates.
+        store: whose finished runs are the measure. The device that made most of them is taken.
+    """
+    rate = measure(store)
+    known = [cell for cell in cells if cell.id in costs]
+    hours = {}
+    if rate is not None:
+        hours = {cell.id: _work(cell.config, costs[cell.id].macs) / rate.macs_per_s / 3600 for cell in known}
+    return Spending(
+        hours=hours, rate=rate, checkpoint_bytes=sum(_BYTES_PER_PARAM * costs[cell.id].params for cell in known)
+    )
+
+
+def measure(store: Store) -> Rate | None:
+    """What this store's finished runs took; None where there are none."""
+    rates: dict[str, list[float]] = {}
+    for device, rate in _rates(store):
+        rates.setdefault(device, []).append(rate)
+    if not rates:
+        return None
+    device = max(rates, key=lambda name: len(rates[name]))
+    return Rate(device=device, runs=len(rates[device]), macs_per_s=median(rates[device]))
+
+
+def _rates(store: Store) -> Iterable[tuple[str, float]]:
+    looked_at = 0
+    for run in map(store.run, store.run_ids()):
+        if looked_at >= _LOOKED_AT:
+            return
+        if not run.result.exists():
+            continue
+        looked_at += 1
+        try:
+            result, config = read_result(run), read_config(run)
+        except AnError:
+            continue
+        if result.train_s > 0:
+            yield result.device, _work(config, result.macs) / result.train_s
+
+
+def _work(config: CellConfig, macs: int) -> float:
+    """Multiply-accumulates of all training images of all epochs, forward."""
+    return float(macs * (config.data.train_samples or 1) * config.recipe.epochs)
