@@ -22,6 +22,7 @@ from an_cli.train.step import Batches, Step
 from an_cli.train.world import ALONE, World
 
 STEP_LINES = 500  # evenly spaced step lines of metrics, besides one line per epoch
+_EVALUATIONS = 1.5  # times the last evaluation and its save, that the next one may take
 GPU_CHECK_EVERY = 20  # steps between two looks at the losses and at the stop flag where a look waits for a GPU
 log = logging.getLogger("an_cli.train")
 
@@ -65,7 +66,10 @@ class Loop:
         while self.state.step < self.steps:
             epoch = self.state.step // self.epoch_steps
             self._epoch(epoch)
+            begun = time.monotonic()
             self._evaluate(epoch)
+            # An evaluation is not stopped halfway: where the next one would not fit, stop before it.
+            self.stop.keep_free(_EVALUATIONS * (time.monotonic() - begun))
 
     def _epoch(self, epoch: int) -> None:
         start = self.state.step - epoch * self.epoch_steps

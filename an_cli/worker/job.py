@@ -10,6 +10,7 @@ otherwise 128 + signal.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -119,7 +120,8 @@ class _Crew:
         deadline = self.job.ends_at()
         self._steps_before = self._steps()
         for run in self.runs:
-            self._start(run, deadline)
+            if self.told is None:
+                self._start(run, deadline)
         while self._children:
             try:
                 pid, status = os.wait()
@@ -134,7 +136,8 @@ class _Crew:
         if self.told is None or number not in _WARNINGS:
             self.told = number
         for pid in list(self._children):
-            os.kill(pid, signal.SIGUSR1)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGUSR1)
 
     def _steps(self) -> int:
         """Steps that all runs have made, and one for each that is finished."""
@@ -196,7 +199,8 @@ class _Crew:
             self._start(run, deadline)
 
     def _status(self) -> int:
-        unfinished = [self._ends[run.id] for run in self.runs if self._ends[run.id] > 128 and not run.stop.exists()]
+        ends = {run: self._ends.get(run.id, 128 + signal.SIGTERM) for run in self.runs}  # not started: told before
+        unfinished = [run for run, status in ends.items() if status > 128 and not run.stop.exists()]
         ours = self.told is None or self.told in _WARNINGS  # not SIGTERM: SLURM knows what it wants then
         # A job whose time is too short for a single step would go on for ever: that is for its owner to see.
         if unfinished and ours and self._steps() > self._steps_before and self.job.requeue():
