@@ -147,7 +147,7 @@ idle_nodes() { [ "$(sinfo --noheader --Node --partition=main --states=idle --for
 start() {
   local nodes=$1 place
   install -d -m 755 "$state" "$state"/{log,spool,ctld,pid} /etc/slurm
-  chmod 777 "$state/pid"
+  chmod 1777 "$state/pid"  # for two users; munged refuses one that anybody may clean
   launch_munge
   write_conf "$nodes"
   if [ "$accounts" = 1 ]; then
