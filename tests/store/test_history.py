@@ -94,6 +94,7 @@ class History(RuleBasedStateMachine):
         self.finished: int | None = None  # attempt that knows it has finished, until it is set aside
         self.results = 0  # acknowledged results, set aside or not
         self.crashes = 0
+        self.rewound_to = 0
         self.anew = False  # a result was set aside, and nothing was begun since
 
     @initialize()
@@ -134,7 +135,7 @@ class History(RuleBasedStateMachine):
             assert claim is not None, "a dead holder kept the folder"
             claims.append(claim)
             pen = RunWriter(claim)
-            step = max((int(path.name) for path in self.run.checkpoints.glob("[0-9]*")), default=0)
+            self.rewound_to = step = max((int(path.name) for path in self.run.checkpoints.glob("[0-9]*")), default=0)
             pen.rewind_metrics(step)
             self.lines = [(number, at) for number, at in self.lines if at <= step]
             pen.attempt(replace(Records.attempt, attempt=claim.number, resumed_step=step))
@@ -145,6 +146,9 @@ class History(RuleBasedStateMachine):
             assert self.now is not None
             assert not (self.anew and self.now.step), "a rerun went on with old weights"
             self.anew = False
+        elif claims:  # it may have died with the later lines dropped, or before
+            there = {(line["attempt"], line["step"]) for line in read_run(self.run).epochs}
+            self.lines = [line for line in self.lines if line[1] <= self.rewound_to or line in there]
 
     @precondition(lambda self: self.now is not None)
     @rule(after=st.none() | st.integers(0, 6), save=st.booleans())
