@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from an_cli.config.check_data import data_misfits
 from an_cli.config.check_model import Misfit, model_misfits, plain_values, positive
 from an_cli.config.check_slurm import slurm_misfits
 from an_cli.config.launching import LaunchConfig
 from an_cli.config.plugins import plugins_of
 from an_cli.config.schema import (
     AttentionConfig,
-    Augment,
     CellConfig,
-    DataSource,
     Norm,
     NormConfig,
-    PluginDataConfig,
     PluginNormConfig,
     Precision,
     RecipeConfig,
@@ -41,7 +39,7 @@ def _misfits(cell: CellConfig) -> Iterator[Misfit]:
     yield from model_misfits(cell.model, cell.recipe)
     yield from _norm(cell.norm, stages=cell.model.stages)
     yield from _recipe(cell.recipe)
-    yield from _data(cell)
+    yield from data_misfits(cell)
     if cell.seed < 0:
         yield "seed", f"{cell.seed} is negative", "write 0 or more"
 
@@ -125,36 +123,6 @@ def _recipe(recipe: RecipeConfig) -> Iterator[Misfit]:
         yield "recipe.loss_scale", f"{recipe.loss_scale} is not positive", "fp16 takes 128"
     if recipe.nesterov and recipe.momentum == 0:
         yield "recipe.nesterov", "Nesterov momentum without momentum", "set recipe.momentum=0.9"
-
-
-def _data(cell: CellConfig) -> Iterator[Misfit]:
-    data = cell.data
-    counts = ("classes", "channels", "image_size", "train_samples", "eval_samples", "resize")
-    yield from positive(data, "data", counts)
-    for key in ("mean", "std"):
-        if len(getattr(data, key)) != data.channels:
-            yield (
-                f"data.{key}",
-                f"{len(getattr(data, key))} values for {data.channels} channels",
-                "give one per channel",
-            )
-    if min(data.std) <= 0:
-        yield "data.std", f"{list(data.std)} holds a value that is not positive", "images are divided by it"
-    if data.resize is not None and data.resize < data.image_size:
-        yield "data.resize", f"{data.resize} is below image_size={data.image_size}", "the crop must fit in it"
-    if isinstance(data, PluginDataConfig):  # which says itself what it can do
-        yield from plain_values(data.parameters, "data.parameters")
-        return
-    folder = data.source is DataSource.IMAGE_FOLDER
-    if folder is (data.folder is None) or folder is (data.resize is None):
-        yield (
-            "data.folder",
-            f"folder={data.folder}, resize={data.resize} with source={data.source}",
-            "both belong to image_folder",
-        )
-    if folder is not (cell.recipe.augment is Augment.RESIZED_CROP) and cell.recipe.augment is not Augment.NONE:
-        legal = "random_resized_crop or none" if folder else "shift_flip or none"
-        yield "recipe.augment", f"{cell.recipe.augment} does not fit data.source={data.source}", f"legal: {legal}"
 
 
 def check_launch(launch: LaunchConfig) -> LaunchConfig:

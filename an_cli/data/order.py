@@ -14,46 +14,18 @@ from numpy.typing import NDArray
 
 from an_cli.config.schema import RecipeConfig
 from an_cli.data.draws import epoch_order
-from an_cli.errors import ConfigError
 
 Samples = NDArray[np.int64]
 
 
 def steps_per_epoch(n: int, recipe: RecipeConfig) -> int:
-    """Optimizer steps in one epoch of n samples.
-
-    Raises:
-        ConfigError: the last batch of a replica would hold a single sample.
-    """
+    """Optimizer steps in one epoch of n samples."""
     return batches_per_replica(n, batch=recipe.batch_per_replica, replicas=recipe.replicas)
 
 
 def batches_per_replica(n: int, *, batch: int, replicas: int) -> int:
-    """ceil(ceil(n / replicas) / batch), refused where the last batch would hold a single sample.
-
-    Raises:
-        ConfigError: BN over one sample (the A2 head normalizes K values over the batch) has no variance.
-    """
-    share = ceil(n / replicas)
-    if _ends_in_one(share, batch):
-        raise ConfigError(
-            f"{n} training samples on {replicas} replica(s) in batches of {batch} end in a batch of one sample, "
-            "over which BN has no variance",
-            where="recipe.batch_per_replica",
-            now=f"sizes that work: {_sizes_that_work(share, batch)}; or change data.train_samples",
-        )
-    return ceil(share / batch)
-
-
-def _ends_in_one(share: int, batch: int) -> bool:
-    return batch > 1 and share % batch == 1
-
-
-def _sizes_that_work(share: int, batch: int) -> str:
-    """The nearest such sizes below and above, 2 or more (one sample per batch is no answer)."""
-    below = next((size for size in range(batch - 1, 1, -1) if not _ends_in_one(share, size)), None)
-    above = next((size for size in range(batch + 1, batch + share + 2) if not _ends_in_one(share, size)), None)
-    return " or ".join(str(size) for size in (below, above) if size is not None) or "none"
+    """ceil(ceil(n / replicas) / batch)."""
+    return ceil(ceil(n / replicas) / batch)
 
 
 def replica_samples(n: int, *, seed: int, epoch: int, replica: int, replicas: int) -> Samples:

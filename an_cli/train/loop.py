@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 
 from an_cli.config import CellConfig, LaunchConfig
+from an_cli.config.check_data import lone_sample
 from an_cli.data import DataPair, make_eval_batches, make_train_batches, steps_per_epoch
-from an_cli.errors import TrainingDiverged
+from an_cli.errors import ConfigError, TrainingDiverged
 from an_cli.store import RunWriter
 from an_cli.train import checkpoint
 from an_cli.train.evaluation import Evaluated, evaluate
@@ -42,6 +43,10 @@ class Loop:
 
     def __post_init__(self) -> None:
         recipe = self.config.recipe
+        misfit = lone_sample(len(self.data.train), self.config.norm, recipe)  # of data that were counted only now
+        if misfit is not None:
+            where, what, now = misfit
+            raise ConfigError(what, where=where, now=now)
         self.epoch_steps = steps_per_epoch(len(self.data.train), recipe)
         self.steps = self.epoch_steps * recipe.epochs
         self._line_every = max(1, math.ceil(self.steps / STEP_LINES))

@@ -74,12 +74,6 @@ def test_starting_behind_the_epoch_is_a_bug_of_the_caller(data: Make, recipe: Ma
         make_train_batches(dataset, recipe=recipe(), data=data(), start_step=5, **WHERE)
 
 
-def test_a_last_batch_of_one_sample_is_refused_before_the_first_is_asked(data: Make, recipe: MakeRecipe) -> None:
-    dataset = make_data(data(train_samples=17), data_root=None).train
-    with pytest.raises(ConfigError, match="end in a batch of one sample"):
-        make_train_batches(dataset, recipe=recipe(), data=data(), **WHERE)
-
-
 @pytest.mark.parametrize("batch", [5, 6, 13, 20])
 def test_evaluation_batches_are_the_set_in_order(data: Make, recipe: MakeRecipe, batch: int) -> None:
     dataset = make_data(data(), data_root=None).eval

@@ -11,8 +11,7 @@ import pytest
 from an_cli.config.schema import RecipeConfig
 from an_cli.data import eval_shard, steps_per_epoch
 from an_cli.data.draws import epoch_order
-from an_cli.data.order import batches_per_replica, replica_samples, split_batches
-from an_cli.errors import ConfigError
+from an_cli.data.order import replica_samples, split_batches
 
 MakeRecipe = Callable[..., RecipeConfig]
 
@@ -39,21 +38,6 @@ def test_batches_keep_every_sample_and_the_last_is_partial() -> None:
     batches = split_batches(np.arange(11), 4)
     assert [len(batch) for batch in batches] == [4, 4, 3]
     np.testing.assert_array_equal(np.concatenate(batches), np.arange(11))
-
-
-@pytest.mark.parametrize(("n", "replicas", "batch"), [(17, 1, 8), (34, 2, 8), (33, 2, 4), (1, 1, 2)])
-def test_a_last_batch_of_one_sample_is_refused(recipe: MakeRecipe, n: int, replicas: int, batch: int) -> None:
-    with pytest.raises(ConfigError) as caught:
-        steps_per_epoch(n, recipe(replicas=replicas, batch_per_replica=batch))
-    assert f"{n} training samples on {replicas} replica(s) in batches of {batch}" in caught.value.what
-    assert caught.value.where == "recipe.batch_per_replica"
-    assert "sizes that work" in caught.value.now
-
-
-def test_the_sizes_that_a_refusal_names_do_work() -> None:
-    with pytest.raises(ConfigError, match="sizes that work: 7 or 9;"):
-        batches_per_replica(17, batch=8, replicas=1)
-    assert [batches_per_replica(17, batch=size, replicas=1) for size in (7, 9)] == [3, 2]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
