@@ -59,9 +59,13 @@ def test_a_damaged_run_has_no_number(tmp_path: Path) -> None:
 
 
 def test_a_study_without_a_file_says_why_it_has_no_table(tmp_path: Path) -> None:
-    study = data_of(page_of(small_store(tmp_path)))["studies"][0]
-    assert (study["name"], study["table"], len(study["runs"])) == ("by hand", None, 6)
-    assert "unknown study" in study["note"]
+    store = small_store(tmp_path)
+    store.link("elsewhere", "base", store.run(cell("seed=0").id))
+    named, elsewhere = data_of(page_of(store))["studies"]
+    assert (named["name"], named["table"], len(named["runs"])) == ("by hand", None, 6)
+    assert "cannot name a study" in named["note"]
+    assert (elsewhere["name"], elsewhere["table"], len(elsewhere["runs"])) == ("elsewhere", None, 1)
+    assert "unknown study" in elsewhere["note"]
 
 
 def test_a_study_at_hand_brings_the_same_table_as_the_report(tmp_path: Path) -> None:
