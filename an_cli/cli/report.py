@@ -15,6 +15,7 @@ class Format(StrEnum):
 
     MARKDOWN = "markdown"
     LATEX = "latex"
+    HTML = "html"
     TERMINAL = "terminal"
     CSV = "csv"
     JSON = "json"
@@ -46,7 +47,7 @@ def report(
     """Print a study's table from what is on disk, and write it to reports/build/ of the store."""
     from an_cli.cli.asked import ask_study, open_store
     from an_cli.cli.judging import print_power, verify_table
-    from an_cli.cli.tables import FILES, asked_table, write_table
+    from an_cli.cli.tables import asked_table, write_table
     from an_cli.report import render
 
     asked, opened = ask_study(study, words or []), open_store(store)
@@ -57,5 +58,5 @@ def report(
     if power:
         print_power(table, json=json)
         return
-    write_table(table, opened, dict.fromkeys([*FILES, *([] if wanted is Format.TERMINAL else [str(wanted)])]))
+    write_table(table, opened)
     print(render(table, wanted), end="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from an_cli.cli.asked import Asked, say
 from an_cli.cli.rounds import round_of, rule_of
@@ -12,8 +12,6 @@ from an_cli.launch import find_costs
 from an_cli.plan import Plan
 from an_cli.report import Rule, Table, load_spec, make_table, spelled_characters, write
 from an_cli.store import Store
-
-FILES = ("markdown", "latex", "json")
 
 
 def study_table(plan: Plan, store: Store, *, rule: Rule | None = None, waive: Sequence[str] = ()) -> Table:
@@ -39,17 +37,15 @@ def asked_table(asked: Asked, store: Store, *, waive: Sequence[str] = ()) -> Tab
     return study_table(plan, store, rule=rule, waive=waive)
 
 
-def write_table(table: Table, store: Store, formats: Iterable[str] = FILES) -> None:
+def write_table(table: Table, store: Store) -> None:
     """Write the table's files and say where they are; a store that cannot be written is told, and no error."""
-    wanted = [*formats]
     try:
-        paths = write(table, store, wanted)
+        paths = write(table, store)
     except StoreError as error:
         say(f"the table's files were not written: {error}")
         return
     say(f"files: {' '.join(str(path) for path in paths)}")
-    if "latex" in wanted:
-        say_spelled(table)
+    say_spelled(table)
 
 
 def say_spelled(table: Table) -> None:

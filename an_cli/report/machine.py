@@ -145,7 +145,7 @@ def as_csv(table: Table) -> str:
 
 _HEAD = (
     *("label", "group", "kind", "status", "baseline", "n_seeds", "n_planned", "params", "macs"),
-    *(f"{measure.value}_{part}" for measure in _ERRORS for part in ("mean", "std")),
+    *(f"{measure.value}_{part}" for measure in _ERRORS for part in ("mean", "std", "marks")),
     *("gain_over", "gain_mean", "gain_std", "gain_standard_error", "gain_n"),
     *("gain_low", "gain_high", "gain_p", "gain_p_table", "gain_covers", "paper_top1_error_pct", "paper_verdict"),
     *("runs", "notes"),
@@ -159,9 +159,13 @@ def _fields(row: TableRow) -> list[object]:
     return [
         *(row.label, row.group, row.kind, row.status.value, row.baseline, len(row.seeds), len(row.planned)),
         *(_count(row.cell(measure)) for measure in (Measure.PARAMS, Measure.MACS)),
-        *(value for measure in _ERRORS for value in (row.cell(measure).value, row.cell(measure).spread)),
+        *(value for measure in _ERRORS for value in _error(row.cell(measure))),
         *(row.reference, gain.value, gain.spread, gain.standard_error, gain.n),
         *((how.low, how.high, how.p, how.p_table, how.covers.value) if how else (None,) * 5),
         *(row.cell(Measure.PAPER).value, row.cell(Measure.PAPER_VERDICT).word),
         *(" ".join(row.runs), "; ".join(notes)),
     ]
+
+
+def _error(cell: TableCell) -> tuple[object, ...]:
+    return cell.value, cell.spread, "; ".join(cell.marks)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from an_cli.errors import ReportError, nearest
 from an_cli.files import cannot_write, write_atomic
+from an_cli.report.html import html
 from an_cli.report.latex import latex
 from an_cli.report.machine import as_csv, as_json
 from an_cli.report.markdown import markdown
@@ -14,9 +15,16 @@ from an_cli.report.table import Table
 from an_cli.report.terminal import terminal
 from an_cli.store import Store
 
-_RENDERERS = {"markdown": markdown, "latex": latex, "terminal": terminal, "csv": as_csv, "json": as_json}
-_ENDINGS = {"markdown": "md", "latex": "tex", "terminal": "txt", "csv": "csv", "json": "json"}
-FILES = ("markdown", "latex", "csv", "json")
+_RENDERERS = {
+    "markdown": markdown,
+    "latex": latex,
+    "html": html,
+    "terminal": terminal,
+    "csv": as_csv,
+    "json": as_json,
+}
+_ENDINGS = {"markdown": "md", "latex": "tex", "html": "html", "terminal": "txt", "csv": "csv", "json": "json"}
+FILES = ("markdown", "latex", "html", "csv", "json")
 
 
 def render(table: Table, format: str) -> str:
@@ -24,7 +32,7 @@ def render(table: Table, format: str) -> str:
 
     Args:
         table: what to print.
-        format: markdown, latex, terminal, csv or json.
+        format: markdown, latex, html, terminal, csv or json.
 
     Raises:
         ReportError: another format.

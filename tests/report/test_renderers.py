@@ -6,9 +6,11 @@ import csv
 import dataclasses
 import io
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,7 @@ from an_cli.store import Status, Store
 from tests.report.by_hand import SPEC, Cost, finished, plan, quoted, record, row
 
 Golden = Callable[[str, object], None]
-ENDINGS = {"markdown": "md", "latex": "tex", "terminal": "txt", "csv": "csv", "json": "json"}
+ENDINGS = {"markdown": "md", "latex": "tex", "html": "html", "terminal": "txt", "csv": "csv", "json": "json"}
 HOSTILE = [
     r"100% & more_or #less $x$ {y} ~z^2 \input{/etc/passwd}",
     "a|b <script>alert(1)</script> [x](javascript:y) `c` **d** &lt; ~~e~~",
@@ -89,7 +91,7 @@ def test_one_seed_prints_no_spread(golden: Golden) -> None:
 def test_equal_tables_give_equal_bytes(tmp_path: Path) -> None:
     first = write(full_table(), Store(tmp_path / "a"))
     second = write(full_table(), Store(tmp_path / "b"))
-    assert [path.name for path in first] == ["full.md", "full.tex", "full.csv", "full.json"]
+    assert [path.name for path in first] == ["full.md", "full.tex", "full.html", "full.csv", "full.json"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
@@ -115,13 +117,15 @@ def test_json_holds_what_others_rely_on() -> None:
 
 def test_csv_reads_back_with_unrounded_numbers() -> None:
     lines = list(csv.DictReader(io.StringIO(render(full_table(), "csv"))))
+    assert lines[1]["top1_error_pct_marks"] == ""
+    assert lines[2]["top1_error_pct_marks"] == "partial"
     assert float(lines[1]["top1_error_pct_std"]) == pytest.approx(0.4330127018922193, abs=1e-15)
     assert lines[4]["top1_error_pct_mean"] == ""
 
 
 def test_the_numbers_are_the_same_in_all_formats() -> None:
     for number in ("10.25", "0.43", "78.1k", "12.3M", "25.56M", "-0.25"):
-        assert all(number in render(full_table(), format) for format in ("markdown", "latex", "terminal"))
+        assert all(number in render(full_table(), format) for format in ("markdown", "latex", "html", "terminal"))
 
 
 @pytest.mark.parametrize(
@@ -156,6 +160,103 @@ def test_markdown_is_inert() -> None:
     table = hostile_table(HOSTILE)
     bars = {line.replace(r"\|", "").count("|") for line in render(table, "markdown").splitlines() if line[:1] == "|"}
     assert bars == {len(table.columns) + 1}
+
+
+class Markup(HTMLParser):
+    """What a browser would make of a page: its cells by row, and every element and attribute in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.elements: set[str] = set()
+        self.attributes: set[str] = set()
+        self._inside = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+            self._inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.rows[-1][-1] += data
+
+
+def test_html_holds_the_cells_that_markdown_holds() -> None:
+    table = full_table()
+    lines = [line for line in render(table, "markdown").splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    plain = [[re.sub(r"</?(?:u|sup)>|\*\*|\\(?=\W)", "", cell) for cell in row] for row in (cells[0], *cells[2:])]
+    assert [[cell.strip() for cell in row] for row in Markup(render(table, "html")).rows] == plain
+
+
+def test_html_and_csv_have_the_same_numbers() -> None:
+    table = full_table()
+    by_label = {row[0].split(" a")[0]: row for row in Markup(render(table, "html")).rows}
+    for line in csv.DictReader(io.StringIO(render(table, "csv"))):
+        mean = line["top1_error_pct_mean"]
+        if mean:
+            found = next(row for label, row in by_label.items() if label.startswith(line["label"]))
+            assert any(cell.startswith(f"{float(mean):.2f}") for cell in found), line["label"]
+
+
+def two_rows(*errors: tuple[float, ...]) -> Table:
+    """A base and another row, of six seeds each."""
+    base = row("base", baseline=True, seeds=range(6))
+    mean = row("mean", "norm.attention.squeeze=mean", seeds=range(6))
+    records = [record for one, values in zip((base, mean), errors, strict=True) for record in finished(one, values)]
+    return build_table(plan(base, mean), records, {}, SPEC)
+
+
+NOISY = (20.0, 20.1, 19.9, 20.05, 19.95, 20.0)
+BEST = {
+    "markdown": r"\*\*(10.00)\*\*",
+    "html": "<b>(10.00)</b>",
+    "latex": r"\\textbf{(10.00)}",
+    "terminal": r"(10.00)\*",
+}
+TIED = {
+    "markdown": "<u>(2.*?)</u>",
+    "html": "<u>(2.*?)</u>",
+    "latex": r"\\underline{(2.*?)}",
+    "terminal": "(2[.0-9]+)~",
+}
+
+
+@pytest.mark.parametrize("format", BEST)
+def test_the_best_is_marked_alike_in_every_format_and_the_note_names_the_mark(format: str) -> None:
+    told_apart = two_rows(NOISY, tuple(one / 2 for one in NOISY))
+    text = render(told_apart, format)
+    assert re.findall(BEST[format], text) == ["10.00"]
+    assert not re.findall(TIED[format], text)
+    assert "Bold (*): the lowest of its group" in text.replace("\\", "")
+
+
+@pytest.mark.parametrize("format", TIED)
+def test_ties_are_marked_alike_in_every_format_and_the_note_names_the_mark(format: str) -> None:
+    table = two_rows(NOISY, (20.1, 20.0, 19.9, 20.0, 20.05, 19.95))
+    text = render(table, format)
+    assert re.findall(TIED[format], text) == ["20.00", "2.00", "20.00", "2.00"]
+    assert "Underlined (" in text
+    assert [line["top5_error_pct_marks"] for line in csv.DictReader(io.StringIO(render(table, "csv")))] == ["tied"] * 2
+
+
+def test_html_is_inert_and_loads_nothing() -> None:
+    markup = Markup(render(hostile_table(HOSTILE), "html"))
+    page = {"html", "head", "meta", "title", "style", "body", "footer", "p"}
+    assert markup.elements <= page | {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "sup", "span"}
+    harmless = {"lang", "charset", "http-equiv", "content", "name", "id", "class", "scope", "data-runs"}
+    assert markup.attributes <= harmless
+    assert "<script>alert(1)</script>" in markup.rows[3][0]  # as text
+    assert "default-src 'none'" in render(hostile_table(HOSTILE), "html")
 
 
 def test_latex_is_escaped_and_k_is_set_in_maths() -> None:
