@@ -23,13 +23,17 @@ def test_a_two_step_study_is_submitted_at_once_and_runs_in_order(tmp_path: Path,
         run.path.mkdir(parents=True)
         write_json(run.cell, {"config": None})
     launch = composer.compose(["launch=slurm"]).launch
+
+    def tick(seconds: float) -> None:
+        cluster.now += seconds
+
     launcher = OnSlurm(
         watcher=Watcher(store, Observer(cluster, cache=None, clock=lambda: cluster.now), accounting=True),
         terms=Terms(store=store, study="two", launch=launch, code=tmp_path, threads=1, max_array=10),
         scheduler=cluster,
         detach=True,
         needs={detector: [backbone]},
-        pause=lambda seconds: None,
+        pause=tick,
         clock=lambda: cluster.now,
     )
     launcher.launch([backbone, detector, other], lambda snapshot: None)
