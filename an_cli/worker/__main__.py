@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from an_cli.worker.frozen import prefer_frozen
+
 USAGE = """usage: python -m an_cli.worker run RUN_DIR    one attempt, in this process
        python -m an_cli.worker job RUN_DIR...  the runs of one SLURM job, a process each
        python -m an_cli.worker serve           warm: RUN_DIRs as JSON lines on standard input, a process each
@@ -19,6 +21,7 @@ USAGE = """usage: python -m an_cli.worker run RUN_DIR    one attempt, in this pr
 
 def main(words: list[str]) -> int:
     """Dispatch one verb; returns the exit status."""
+    prefer_frozen()
     match words:
         case ["run", folder]:
             from an_cli.worker.run import run_here

@@ -119,6 +119,7 @@ def _environment(intent: Intent, threads: int, code: Path, commit: str | None) -
     values: Mapping[str, str] = {
         **dict.fromkeys(_THREADS, str(threads)),
         "AN_CLI_TOKEN": intent.token,
+        "AN_CLI_CODE": str(code),
         "AN_CLI_COMMIT": commit or "",
         "PYTHONDONTWRITEBYTECODE": "1",  # the copy stays as it was made
     }

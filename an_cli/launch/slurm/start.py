@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from an_cli.config import LaunchConfig
+from an_cli.config.plugins import plugins_of
 from an_cli.launch.costs import Costs
 from an_cli.launch.frozen import freeze
 from an_cli.launch.slurm.cluster import OnSlurm
@@ -42,6 +43,7 @@ def make_cluster(
 
     Raises:
         LaunchError: this machine has no SLURM.
+        ConfigError: a part of the user's that a cell names is not installed.
         StoreError: the store cannot be written.
     """
     if scheduler is None:
@@ -49,11 +51,12 @@ def make_cluster(
         scheduler = Commands()
     cluster = ask_cluster(scheduler)
     asked = max((cell.config.recipe.cpu_threads or 0 for cell in cells), default=0)
+    plugins = {plugin.entry: plugin for cell in cells for plugin in plugins_of(cell.config)}
     terms = Terms(
         store=store,
         study=study,
         launch=launch,
-        code=freeze(store),
+        code=freeze(store, plugins.values()),
         threads=asked or max(1, launch.cpus_per_task // launch.pack),
         max_array=cluster.max_array,
         data=tuple(sorted({cell.config.data.folder for cell in cells if cell.config.data.folder})),
