@@ -58,12 +58,12 @@ def ablate(
 ) -> None:
     """Run what a study still needs and print its table. The same command continues what was interrupted."""
     from an_cli.cli.ablating import PARTIAL, ablate_study, print_dry_run
-    from an_cli.cli.asked import ask_study, open_store
+    from an_cli.cli.asked import ask_study, open_store, study_and_overrides
     from an_cli.launch import find_reruns
 
     if detach and on is Place.LOCAL:
         raise typer.BadParameter("runs on this machine end with their command; add --on slurm", param_hint="--detach")
-    study, overrides = _name_and_overrides(words or [], name)
+    study, overrides = study_and_overrides(words or [], name, write=not dry_run)
     asked, opened = ask_study(study, [*on.words, *overrides]), open_store(store)
     rule = None
     if until_resolved:
@@ -77,7 +77,7 @@ def ablate(
     if dry_run:
         print_dry_run(asked, opened, reruns, json=json)
         return
-    command = ["an-cli", "ablate", *([study] if name else []), *(overrides if name else words or []), *on.options]
+    command = ["an-cli", "ablate", *([name, *overrides] if name else words or []), *on.options]
     command += ["--until-resolved"] if until_resolved else []
     if on is Place.SLURM:
         from an_cli.cli.on_slurm import ablate_on_slurm
@@ -92,17 +92,3 @@ def ablate(
             status = OPEN
     if status:
         raise typer.Exit(status)
-
-
-def _name_and_overrides(words: list[str], name: str | None) -> tuple[str, list[str]]:
-    """The study and the overrides to ask for; a grid is written first, and then is a study like others."""
-    if name is None:
-        if not words or "=" in words[0]:
-            raise typer.BadParameter("name a study first, or give --as NAME", param_hint="STUDY")
-        return words[0], words[1:]
-    from an_cli.cli.asked import say, split
-    from an_cli.plan import write_grid
-
-    launch, science = split(words)
-    say(f"study: {write_grid(name, science)}")
-    return name, launch

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from an_cli.cli.asked import Asked, print_json, say, statuses
 from an_cli.console.columns import align
 from an_cli.console.live import watching
+from an_cli.errors import DataError
 from an_cli.launch import (
     Action,
     Door,
@@ -46,6 +47,10 @@ def print_dry_run(asked: Asked, store: Store, reruns: Mapping[str, int], *, json
     body = [[str(action), cell.label, cell.id] for cell, action in wanted.actions]
     print(align(["action", "cell", "id"], body, left=(0, 1, 2)), end="")
     print(wanted.sentence)
+    try:
+        check_data(wanted.to_launch, settle(asked.launch))
+    except DataError as error:
+        say(f"note: as things are, none would start: {error}")
 
 
 def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, command: Sequence[str], json: bool) -> int:

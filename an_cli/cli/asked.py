@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from an_cli.config import Composer, LaunchConfig
 from an_cli.errors import AnError
-from an_cli.plan import Plan, Study, load_study, make_plan
+from an_cli.plan import Plan, Study, load_study, make_plan, override_base, plan_grid, write_grid
 from an_cli.store import Result, RunFolder, Status, Store, is_current, read_result, status_of
 
 
@@ -24,14 +26,15 @@ class Asked:
     launch: LaunchConfig
 
 
-def ask_study(name: str, words: Sequence[str]) -> Asked:
-    """Read and expand a study; `launch.` words set how it is run, the others its base.
+def ask_study(asked: str | Study, words: Sequence[str]) -> Asked:
+    """Read a study by name and expand it; `launch.` words set how it is run, the others its base.
 
     Raises:
         StudyError, ConfigError: see `load_study` and `make_plan`.
     """
     launch, science = split(words)
-    study, composer = load_study(name, science), Composer()
+    study = override_base(load_study(asked) if isinstance(asked, str) else asked, science)
+    composer = Composer()
     if study.shadows is not None:
         say(f"note: {study.source} hides the study of the same name that an-cli ships")
     plan = make_plan(study, composer)
@@ -39,6 +42,27 @@ def ask_study(name: str, words: Sequence[str]) -> Asked:
     row = next((row for row in study.rows if row.literature is None), None)
     base = [*study.base, *row.set] if row else []
     return Asked(study=study, plan=plan, launch=composer.compose([*base, *launch]).launch)
+
+
+def study_and_overrides(words: list[str], name: str | None, *, write: bool) -> tuple[str | Study, list[str]]:
+    """The study and the overrides to ask for.
+
+    Args:
+        words: a study's name and overrides; with a name, the words of a new grid.
+        name: of the new grid, which is written first, and then is a study like others.
+        write: False leaves its file out.
+
+    Raises:
+        StudyError, ConfigError: see `write_grid`.
+    """
+    if name is None:
+        if not words or "=" in words[0]:
+            raise typer.BadParameter("name a study first, or give --as NAME", param_hint="STUDY")
+        return words[0], words[1:]
+    launch, science = split(words)
+    study = write_grid(name, science) if write else plan_grid(name, science)[0]
+    say(f"study: {study.source}{'' if write else ' (not written: a dry run)'}")
+    return study, launch
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -10,22 +10,19 @@ from an_cli.config import Composer, search_path
 from an_cli.errors import StoreError, StudyError
 from an_cli.files import dump_yaml, write_atomic
 from an_cli.plan.rows import grid_rows
-from an_cli.plan.study import parse_science
+from an_cli.plan.study import Study, parse_science, study_of
 
 
-def write_grid(name: str, overrides: Sequence[str]) -> Path:
-    """Write the grid study that `ablate --as NAME KEY=a,b ...` describes to `sweeps/NAME.yaml`.
+def plan_grid(name: str, overrides: Sequence[str]) -> tuple[Study, str]:
+    """The grid study that `ablate --as NAME KEY=a,b ...` describes, and the text of its file; nothing is written.
 
     Args:
         name: the new study's name.
         overrides: words with one value become the base, with several a factor of the grid, `seed=` the seeds.
 
-    Returns:
-        The file. A file with the same content is left alone, so that the command can be given again.
-
     Raises:
         StudyError: a bad name, nothing that varies, or a different study of that name.
-        ConfigError: a point of the grid that does not compose; nothing is written then.
+        ConfigError: a point of the grid that does not compose.
     """
     if not name.replace("_", "").replace("-", "").isalnum():
         raise StudyError(f"{name!r} cannot name a study", where="--as", now="use letters, digits, - and _")
@@ -36,8 +33,8 @@ def write_grid(name: str, overrides: Sequence[str]) -> Path:
         raise StudyError("nothing varies", where=f"--as {name}", now="give at least one KEY=a,b")
     base = [word.text for word in words if len(word.values) == 1 and word.key != "seed"]
     command = " ".join(["an-cli ablate --as", name, *overrides])
-    study = {"title": f"Grid over {', '.join(grid)}", "base": base, "seeds": seeds, "grid": grid}
-    text = f"# Written by: {command}\n{dump_yaml(study)}"
+    content = {"title": f"Grid over {', '.join(grid)}", "base": base, "seeds": seeds, "grid": grid}
+    text = f"# Written by: {command}\n{dump_yaml(content)}"
     path = Path.cwd() / "sweeps" / f"{name}.yaml"
     for taken in (path, search_path.shipped("sweeps") / path.name):
         if taken.exists() and (taken != path or path.read_text(encoding="utf-8") != text):
@@ -46,16 +43,27 @@ def write_grid(name: str, overrides: Sequence[str]) -> Path:
             )
     if not path.exists():
         _compose_all(base, grid, name)
+    return study_of(name, content, path), text
+
+
+def write_grid(name: str, overrides: Sequence[str]) -> Study:
+    """Write the study of `plan_grid` to `sweeps/NAME.yaml`, so that the command, or the name, can be given again.
+
+    Raises:
+        StudyError, ConfigError: see `plan_grid`; or the file cannot be written.
+    """
+    study, text = plan_grid(name, overrides)
+    if not study.source.exists():
         try:
-            path.parent.mkdir(exist_ok=True)
-            write_atomic(path, text)
+            study.source.parent.mkdir(exist_ok=True)
+            write_atomic(study.source, text)
         except (OSError, StoreError) as error:
             raise StudyError(
                 f"cannot write the study: {error.strerror if isinstance(error, OSError) else error.what}",
-                where=str(path),
+                where=str(study.source),
                 now="give the command in a folder that you may write to",
             ) from error
-    return path
+    return study
 
 
 def _compose_all(base: Sequence[str], grid: Mapping[str, Any], name: str) -> None:

@@ -72,7 +72,25 @@ def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
     Raises:
         StudyError: no such study, or a file that does not read as one.
     """
-    study = _load(name, ())
+    return override_base(_load(name, ()), overrides)
+
+
+def study_of(name: str, content: Mapping[str, Any], source: Path) -> Study:
+    """The study that a file would describe if it were written.
+
+    Raises:
+        StudyError: see `load_study`.
+    """
+    return _fold(name, content, source, None, ())
+
+
+def override_base(study: Study, overrides: Sequence[str]) -> Study:
+    """A study with words of the command line in its base.
+
+    Raises:
+        StudyError: a word that cannot be part of a study.
+    """
+    name = study.name
     words = parse_science(overrides, name)
     seeds = next((word.values for word in reversed(words) if word.key == "seed"), study.seeds)
     base = tuple(word.text for word in words if word.key != "seed")
@@ -105,7 +123,12 @@ def _load(name: str, above: tuple[str, ...]) -> Study:
     if not _NAME.fullmatch(name):
         raise StudyError(f"{name!r} cannot name a study", where="STUDY", now="use letters, digits, - and _, no folders")
     found = search_path.find("sweeps", name, error=StudyError, what="study")
-    file = read(_File, read_yaml(found.path, StudyError), where=found.path.name, error=StudyError)
+    return _fold(name, read_yaml(found.path, StudyError), found.path, found.shadows, above)
+
+
+def _fold(name: str, content: Any, source: Path, shadows: Path | None, above: tuple[str, ...]) -> Study:
+    """The study that a file's content describes, with what it extends folded in."""
+    file = read(_File, content, where=source.name, error=StudyError)
     parent = _load(file.extends, (*above, name)) if file.extends else None
     rows = _rows(file, name) or (parent.rows if parent else ())
     study = Study(
@@ -116,8 +139,8 @@ def _load(name: str, above: tuple[str, ...]) -> Study:
         seeds=_seeds(file.seeds or (parent.seeds if parent else (0,)), name),
         rows=rows,
         lineage=(parent.name, *parent.lineage) if parent else (),
-        source=found.path,
-        shadows=found.shadows,
+        source=source,
+        shadows=shadows,
     )
     _check(study)
     return study

@@ -62,6 +62,25 @@ def test_a_dry_run_starts_and_writes_nothing(call: Call, folder: Path) -> None:
     assert {cell["action"] for cell in cells} == {"start"}
 
 
+def test_a_dry_run_of_a_grid_leaves_no_file_and_plans_the_same_cells(call: Call, folder: Path) -> None:
+    words = ("--as", "gates", *BASE, "norm.attention.gate=hsigmoid,softmax")
+    dry = call("ablate", *words, "--dry-run", "--json")
+    assert "not written" in dry.err
+    assert not (folder / "sweeps" / "gates.yaml").exists()
+    assert call("ablate", *words).status == 0
+    assert (folder / "sweeps" / "gates.yaml").exists()
+    again = call("ablate", *words, "--dry-run", "--json").json["cells"]
+    assert [cell["id"] for cell in again] == [cell["id"] for cell in dry.json["cells"]]
+
+
+def test_a_dry_run_says_that_data_are_missing(call: Call, folder: Path) -> None:
+    ended = call("ablate", "table1", "--dry-run", f"launch.data_root={folder}")
+    assert ended.status == 0
+    assert "8 to start" in ended.out
+    assert "none would start" in ended.err
+    assert str(folder) in ended.err
+
+
 def test_some_failures_are_partial_and_the_same_command_repairs_them(call: Call, folder: Path) -> None:
     script(call, folder, {"softmax": ["fail", "finish"]})
     first = call("ablate", "tiny")

@@ -19,26 +19,26 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_several_values_become_factors_one_value_the_base_and_seed_the_seeds() -> None:
-    assert write_grid("lrs", WORDS) == Path.cwd() / "sweeps" / "lrs.yaml"
+    assert write_grid("lrs", WORDS).source == Path.cwd() / "sweeps" / "lrs.yaml"
     study = load_study("lrs")
     assert (study.base, study.seeds, len(study.rows)) == (("model=resnet50",), (0, 1), 4)
     assert len(make_plan(study).cells) == 8
 
 
 def test_the_file_says_which_command_wrote_it() -> None:
-    text = write_grid("lrs", WORDS).read_text()
+    text = write_grid("lrs", WORDS).source.read_text()
     assert text.startswith("# Written by: an-cli ablate --as lrs norm=bn,an_bn recipe.lr=0.1,0.2")
 
 
 def test_the_same_command_again_changes_nothing() -> None:
-    path = write_grid("lrs", WORDS)
+    path = write_grid("lrs", WORDS).source
     before = path.stat()
-    assert write_grid("lrs", WORDS) == path
+    assert write_grid("lrs", WORDS).source == path
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
 def test_another_study_of_that_name_is_never_overwritten() -> None:
-    path = write_grid("lrs", WORDS)
+    path = write_grid("lrs", WORDS).source
     text = path.read_text()
     with pytest.raises(AnError, match="study 'lrs' exists and differs"):
         write_grid("lrs", [*WORDS, "recipe.epochs=6,7"])
