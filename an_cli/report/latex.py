@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from an_cli.report.fitting import Fit, fitted
 from an_cli.report.spec import TEXTS, Measure
 from an_cli.report.table import DAGGER, Column, Table, TableRow
-from an_cli.report.tex_text import MIXTURE, escape, spelled
-from an_cli.report.wording import LEFT, Printed, printed
+from an_cli.report.tex_text import escape, spelled
+from an_cli.report.wording import Printed, printed
 
 _HEADS = {
     Measure.AP_BB: r"AP$^{bb}$",
@@ -17,12 +18,12 @@ _HEADS = {
     Measure.AP_M50: r"AP$^{m}_{50}$",
     Measure.AP_M75: r"AP$^{m}_{75}$",
 }
-_SIZES = ((110, r"\scriptsize"), (72, r"\footnotesize"))  # letters in a row from which a table is set smaller, to fit
-_STACK = r"\rule[-2.6ex]{0pt}{6ex}"  # room for four components above each other
 
 
 def latex(table: Table) -> str:
-    """A `table` environment with caption and label; needs \\usepackage{booktabs}, and amsmath where K is stacked.
+    """A `table` environment with caption and label, as wide as the text where that is needed.
+
+    Its first line names the packages that it needs: booktabs, tabularx for a wide table, amsmath where K is stacked.
 
     Args:
         table: what to print.
@@ -31,22 +32,39 @@ def latex(table: Table) -> str:
         Text that ends in a newline.
     """
     marks = table.footnotes
-    shape = "".join("l" if column.measure in LEFT else "r" for column in table.columns)
+    fit = fitted(table, marks)
     lines = [
-        rf"% needs \usepackage{{booktabs{',amsmath' if table.stacked_k else ''}}}",
+        *_remarks(table, fit),
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{escape(table.caption)}}}",
         rf"  \label{{tab:{re.sub(r'[^A-Za-z0-9_-]', '-', table.study)}}}",
-        *_size(table, marks),
-        rf"  \begin{{tabular}}{{{shape}}}",
+        *(f"  {line}" for line in fit.sizes),
+        f"  {_begin(fit)}",
         r"    \toprule",
         f"    {' & '.join(_head(column) for column in table.columns)} \\\\",
         r"    \midrule",
         *_body(table, marks),
+        r"    \bottomrule",
+        r"  \end{tabularx}}" if fit.least_pt else r"  \end{tabular}",
+        "",
+        *_notes(table, marks),
+        r"\end{table}",
     ]
-    lines += [r"    \bottomrule", r"  \end{tabular}", "", *_notes(table, marks), r"\end{table}"]
     return "\n".join(lines) + "\n"
+
+
+def _remarks(table: Table, fit: Fit) -> list[str]:
+    packages = ["booktabs", *(["tabularx"] if fit.least_pt else []), *(["amsmath"] if table.stacked_k else [])]
+    width = f"% needs {fit.least_pt}pt of width; where columns are narrower, write table* for table"
+    return [rf"% needs \usepackage{{{','.join(packages)}}}", *([width] if fit.least_pt else [])]
+
+
+def _begin(fit: Fit) -> str:
+    if not fit.least_pt:
+        return rf"\begin{{tabular}}{{{fit.shape}}}"
+    width = rf"\ifdim\linewidth<{fit.least_pt}pt{fit.least_pt}pt\else\linewidth\fi"
+    return rf"\makebox[\linewidth]{{\begin{{tabularx}}{{{width}}}{{{fit.shape}}}"
 
 
 def spelled_characters(table: Table) -> dict[str, str]:
@@ -54,22 +72,6 @@ def spelled_characters(table: Table) -> dict[str, str]:
     words = [row.cell(measure).word for row in table.rows for measure in TEXTS]
     texts = [table.caption, *table.notes, *table.footnotes, *(row.title or row.label for row in table.rows), *words]
     return spelled([*texts, *(column.title for column in table.columns)])
-
-
-def _size(table: Table, marks: dict[str, str]) -> list[str]:
-    """The commands that make a wide table fit."""
-    widths = []
-    for column in table.columns:
-        cells = [printed(table, row, column, marks) for row in table.rows]
-        label = column.measure is Measure.DESIGN and table.stacked_k
-        words = [MIXTURE.sub("K=(00)", cell.word) if label else cell.word for cell in cells]
-        texts = [
-            word + cell.number + cell.spread + cell.interval + cell.bracket
-            for word, cell in zip(words, cells, strict=True)
-        ]
-        widths.append(max([len(column.title), *map(len, texts)]) + 2)
-    size = next((command for least, command in _SIZES if sum(widths) >= least), None)
-    return [f"  {size}", r"  \setlength{\tabcolsep}{3pt}"] if size else []
 
 
 def _head(column: Column) -> str:
@@ -95,8 +97,7 @@ def _set(table: Table, row: TableRow, above: TableRow | None, column: Column, ma
     cell = printed(table, row, column, marks)
     if column.measure is not Measure.DESIGN or not table.stacked_k:
         return _cell(cell)
-    stacked = escape(cell.word, stacked_k=True)
-    return (_STACK if "smallmatrix" in stacked else "") + _noted(stacked, cell.marks)
+    return _noted(escape(cell.word, stacked_k=True), cell.marks)
 
 
 def _notes(table: Table, marks: dict[str, str]) -> list[str]:

@@ -44,6 +44,7 @@ _SPELLED = {"¡": "!", "¿": "?", "¢": "c", "£": "GBP", "¤": "?", "¥": "JPY"
             "‘": "'", "’": "'", "“": "''", "”": "''", "…": "...", "•": "*", "→": "->", "←": "<-"}  # noqa: RUF001  # fmt: skip
 _LETTER_NAME = re.compile(r"(?:SMALL |CAPITAL )?LETTER (?:SMALL |CAPITAL )?(?:[A-Z]+ )*?([A-Z]+)(?: WITH .*)?$")
 _LIGATURE = re.compile(r"(?<=[-?!`'])(?=[-`'])")
+_STRUT = r"\rule[-2.9ex]{0pt}{6.8ex}"  # room for four components above each other, on the line that they are on
 MIXTURE = re.compile(r"K=\((\d+(?:,\s*\d+)*)\)")  # the paper's K per stage, set in maths
 
 
@@ -66,7 +67,7 @@ def escape(text: str, *, stacked_k: bool = False) -> str:
 
 def _stacked(components: str) -> str:
     column = r"\\".join(word.strip() for word in components.split(","))
-    return rf"$K=\left(\begin{{smallmatrix}}{column}\end{{smallmatrix}}\right)$"
+    return rf"{_STRUT}$K=\left(\begin{{smallmatrix}}{column}\end{{smallmatrix}}\right)$"
 
 
 def _escaped(text: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from an_cli.report import render
 from tests.report.test_renderers import hostile_table
 
-PREAMBLE = r"\documentclass{article}\usepackage{booktabs,amsmath,lmodern}\usepackage[T1]{fontenc}"
+PREAMBLE = r"\documentclass{article}\usepackage{booktabs,tabularx,amsmath,lmodern}\usepackage[T1]{fontenc}"
 ALPHABETS = (range(0x20, 0x7F), range(0xA0, 0x100), range(0x370, 0x400))
 PIECES = (
     r"\input{x}",
@@ -57,13 +57,13 @@ def document(labels: list[str]) -> str:
     return "\n".join(render(table, "latex") + r"\clearpage" for table in tables)
 
 
-def compile_tex(body: str, folder: Path) -> str:
+def compile_tex(body: str, folder: Path, preamble: str = PREAMBLE) -> str:
     """Compile to `paper.pdf`; what the compiler said.
 
     Raises:
         AssertionError: it failed.
     """
-    (folder / "paper.tex").write_text(rf"{PREAMBLE}\begin{{document}}{body}\end{{document}}", encoding="utf-8")
+    (folder / "paper.tex").write_text(rf"{preamble}\begin{{document}}{body}\end{{document}}", encoding="utf-8")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
         cwd=folder, capture_output=True, text=True, errors="replace", timeout=600, check=False,

@@ -13,9 +13,9 @@ from an_cli.report import Measure, Table, build_table, load_spec, published_tabl
 from an_cli.report.latex import spelled_characters
 from an_cli.report.published import Verdict
 from an_cli.report.tex_text import escape
-from tests.checks.fuzz_latex import compile_tex, document, fuzzed
+from tests.checks.fuzz_latex import PREAMBLE, compile_tex, document, fuzzed
 from tests.report.by_hand import COMPOSER, record, result
-from tests.report.test_renderers import hostile_table
+from tests.report.test_renderers import full_table, hostile_table
 
 needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 
@@ -92,6 +92,32 @@ def test_all_tables_compile(tmp_path: Path) -> None:
     said = compile_tex("\n".join(render(table, "latex") for table in tables), tmp_path)
     assert (tmp_path / "paper.pdf").stat().st_size > 10_000
     assert "Missing character" not in said
+
+
+def demo_of_three_seeds() -> Table:
+    """The demo's table, with intervals and p-values as wide as they get."""
+    plan = make_plan(load_study("demo"), COMPOSER)
+    records = [
+        record(one, result=result(16.0 + index % 7 / 3 + 5 * (one.config.seed == 1)))
+        for index, one in enumerate(plan.cells)
+    ]
+    return build_table(plan, records, {}, load_spec(plan))
+
+
+@needs_latex
+@pytest.mark.parametrize("page", [r"\usepackage[margin=1in]{geometry}", "", r"\usepackage{fullpage}"])
+def test_no_table_sticks_out_of_the_page(page: str, tmp_path: Path) -> None:
+    tables = [*map(published_table, TABLES), *map(recorded, ("table1", "table2", "table3"))]
+    tables += [demo_of_three_seeds(), full_table()]
+    said = compile_tex("\n".join(render(table, "latex") for table in tables), tmp_path, PREAMBLE + page)
+    assert "[-" in render(tables[-2], "latex")
+    assert [line for line in said.splitlines() if line.startswith("Overfull")] == []
+
+
+@needs_latex
+def test_an_overfull_line_would_be_found(tmp_path: Path) -> None:
+    said = compile_tex(r"\hbox to 3pt{much too long}", tmp_path)
+    assert [line for line in said.splitlines() if line.startswith("Overfull")]
 
 
 @needs_latex

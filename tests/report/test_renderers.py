@@ -278,7 +278,7 @@ def test_tables_compile(tmp_path: Path) -> None:
     tables = [full_table(), hostile_table([*HOSTILE, latin, "\u03b1\u03b2\u03b3\u03b4\u03b5\u03a9 \u00b5"])]
     names = [str(write(table, Store(tmp_path), ["latex"])[0]) for table in tables]
     body = "\n".join(rf"\input{{{name}}}" for name in names)
-    source = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{body}\end{{document}}"
+    source = rf"\documentclass{{article}}\usepackage{{booktabs,tabularx}}\begin{{document}}{body}\end{{document}}"
     (tmp_path / "paper.tex").write_text(source)
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
