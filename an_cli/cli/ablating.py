@@ -89,10 +89,11 @@ def print_table(asked: Asked, store: Store, *, json: bool) -> int:
         Exit status: 0, 1 when no cell is finished, 3 when some are.
     """
     from an_cli.cli.tables import asked_table, write_table  # numerical libraries, which a dry run does not need
+    from an_cli.console.columns import terminal_width
     from an_cli.report import render
 
     table = asked_table(asked, store)
-    print(render(table, "json" if json else "terminal"), end="", flush=True)
+    print(render(table, "json" if json else "terminal", width=terminal_width()), end="", flush=True)
     write_table(table, store)
     say(f"runs: {store.runs}; by name: {store.studies / asked.plan.folder}")
     return _exit_status(asked.plan, store)

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from an_cli.cli.evaluate import DataName, ModelName, NormName, RecipeName
-from an_cli.cli.options import HERE, AsJson, StorePath, Words
+from an_cli.cli.options import HERE, AsJson, CellWords, StorePath
 
 
 def import_weights(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A state dict, or a training state that holds one.")],
-    words: Words = None,
+    words: CellWords = None,
     model: ModelName = None,
     norm: NormName = None,
     recipe: RecipeName = None,

@@ -18,6 +18,15 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help=WORDS_HELP, show_default=False, autocompletion=overrides),
 ]
+CellWords = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="What the cell is: model=resnet50 norm=an_bn seed=0; launch.KEY=VALUE says how to run it.",
+        show_default=False,
+        autocompletion=overrides,
+    ),
+]
 StorePath = Annotated[
     Path, typer.Option("--store", metavar="DIR", envvar="AN_CLI_STORE", help="Folder that holds runs/ and studies/.")
 ]

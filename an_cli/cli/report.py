@@ -48,6 +48,7 @@ def report(
     from an_cli.cli.asked import ask_study, open_store
     from an_cli.cli.judging import print_power, verify_table
     from an_cli.cli.tables import asked_table, write_table
+    from an_cli.console.columns import terminal_width
     from an_cli.report import render
 
     asked, opened = ask_study(study, words or []), open_store(store)
@@ -59,4 +60,4 @@ def report(
         print_power(table, json=json)
         return
     write_table(table, opened)
-    print(render(table, wanted), end="")
+    print(render(table, wanted, width=terminal_width()), end="")

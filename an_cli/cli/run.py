@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from an_cli.cli.options import HERE, AsJson, StorePath, Words
+from an_cli.cli.options import HERE, AsJson, CellWords, StorePath
 
 
-def run(words: Words = None, json: AsJson = False, store: StorePath = HERE) -> None:
+def run(words: CellWords = None, json: AsJson = False, store: StorePath = HERE) -> None:
     """Run one cell in the foreground and print its result. The same command continues what was interrupted."""
     from an_cli.cli.asked import open_store, print_json
     from an_cli.cli.running import run_cell

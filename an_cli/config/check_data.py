@@ -55,8 +55,9 @@ def data_misfits(cell: CellConfig) -> Iterator[Misfit]:
             "both belong to image_folder",
         )
     if folder is not (cell.recipe.augment is Augment.RESIZED_CROP) and cell.recipe.augment is not Augment.NONE:
-        legal = "random_resized_crop or none" if folder else "shift_flip or none"
-        yield "recipe.augment", f"{cell.recipe.augment} does not fit data.source={data.source}", f"legal: {legal}"
+        legal, other = ("random_resized_crop", "fashion_mnist_small") if folder else ("shift_flip", "imagenet")
+        what = f"{cell.recipe.augment} does not fit data.source={data.source}"
+        yield "recipe.augment", what, f"legal: {legal}, none; or other data, such as data={other}"
 
 
 def _embedded(data: DataConfig) -> Iterator[Misfit]:
