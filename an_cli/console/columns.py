@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that is printed to, or what COLUMNS says; None in a pipe or a file."""
+    return shutil.get_terminal_size((0, 0)).columns or None
 
 
 def align(head: Sequence[str], body: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> str:

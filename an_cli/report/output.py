@@ -27,19 +27,20 @@ _ENDINGS = {"markdown": "md", "latex": "tex", "html": "html", "terminal": "txt",
 FILES = ("markdown", "latex", "html", "csv", "json")
 
 
-def render(table: Table, format: str) -> str:
+def render(table: Table, format: str, *, width: int | None = None) -> str:
     """A table as text; equal tables give equal text.
 
     Args:
         table: what to print.
         format: markdown, latex, html, terminal, csv or json.
+        width: columns of the terminal that it is printed to; None takes what the table needs.
 
     Raises:
         ReportError: another format.
     """
     if format not in _RENDERERS:
         raise ReportError(f"unknown format {format!r}", where=table.study, now=nearest(format, _RENDERERS))
-    return _RENDERERS[format](table)
+    return terminal(table, width) if format == "terminal" else _RENDERERS[format](table)
 
 
 def write(table: Table, store: Store, formats: Iterable[str] = FILES) -> list[Path]:

@@ -144,3 +144,11 @@ def test_the_paper_is_audited_and_printed(call: Call) -> None:
     assert len(call("paper", "audit", "--json").json["findings"]) == 13
     assert "41.0 (0.6)" in call("paper", "show", "table4").out
     assert "did you mean table4" in call("paper", "show", "tabel4").err
+
+
+def test_a_table_is_as_narrow_as_the_terminal(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = call("paper", "show", "table4").out.splitlines()
+    assert max(map(len, lines)) <= 60
+    monkeypatch.setenv("COLUMNS", "300")
+    assert max(map(len, call("paper", "show", "table4").out.splitlines())) > 60

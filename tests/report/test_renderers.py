@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from an_cli.errors import ReportError
 from an_cli.report import Measure, Table, build_table, render, write
 from an_cli.report.markdown import escape as markdown_escape
+from an_cli.report.terminal import _wide
 from an_cli.report.tex_text import escape as latex_escape
 from an_cli.report.wording import count_text, signed_text
 from an_cli.store import Status, Store
@@ -270,6 +272,34 @@ def test_latex_is_escaped_and_k_is_set_in_maths() -> None:
 def test_no_control_character_reaches_the_terminal() -> None:
     text = render(hostile_table(HOSTILE), "terminal")
     assert all(char == "\n" or char.isprintable() for char in text)
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 132])
+@pytest.mark.parametrize("make", [full_table, lambda: hostile_table([*HOSTILE, "\u6f22\u5b57" * 40])])
+def test_a_table_fits_its_terminal_and_loses_no_letter(make: Callable[[], Table], width: int) -> None:
+    lines = render_width(make(), width).splitlines()
+    assert max(map(_wide, lines)) <= width
+    kept, whole = "".join(lines), render(make(), "terminal")
+    assert Counter(re.sub(r"[\s\u2500]", "", kept)) == Counter(re.sub(r"[\s\u2500]", "", whole))
+
+
+def render_width(table: Table, width: int) -> str:
+    return render(table, "terminal", width=width)
+
+
+def test_a_row_that_does_not_fit_goes_on_below_in_the_same_columns() -> None:
+    lines = render_width(full_table(), 80).splitlines()
+    head, rest = lines[2], lines[3]
+    row = next(index for index, line in enumerate(lines) if line.startswith("mean"))
+    assert lines[row].index("10.25 \u00b1 0.43") + len("10.25 \u00b1 0.43") == head.index("top-1 (%)") + len(
+        "top-1 (%)"
+    )
+    assert lines[row + 1].startswith("  ")
+    assert lines[row + 1].rstrip().index("not told") == rest.index("differs?")
+
+
+def test_a_wide_terminal_changes_nothing() -> None:
+    assert render_width(full_table(), 500) == render(full_table(), "terminal")
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
