@@ -92,6 +92,53 @@ def test_a_study_without_a_single_number_is_an_error_that_names_the_command() ->
         tradeoff(trained, build_table(trained, [], {}, SPEC), Axis.PARAMS)
 
 
+def designs(sizes: dict[str, int]) -> Tradeoff:
+    """Designs of one network, of these sizes."""
+    base = next(iter(sizes))
+    rows = [
+        row(label, f"recipe.lr={index + 1}e-3", baseline=label == base, gain_over=base)
+        for index, label in enumerate(sizes)
+    ]
+    costs = {one.id: Cost(size, size) for (_, cells), size in zip(rows, sizes.values(), strict=True) for one in cells}
+    records = [
+        run
+        for index, (one, size) in enumerate(zip(rows, sizes.values(), strict=True))
+        for run in finished(one, [20.0 + index, 20.1 + index, 20.2 + index], params=size)
+    ]
+    made = plan(*rows, title="Designs")
+    return tradeoff(made, build_table(made, records, costs, SPEC), Axis.PARAMS)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"RSD": 89_200, "mean": 89_200, "K=(5,5,10,10)": 85_800, "A1": 89_100},
+        {"RSD": 89_200, "mean": 89_200},
+        {f"row {index}": 10**6 + index for index in range(60)},
+    ],
+)
+def test_every_design_of_one_network_has_a_name_a_look_and_a_place_of_its_own(sizes: dict[str, int]) -> None:
+    figure = draw_tradeoff(designs(sizes))
+    axes = figure.axes[0]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == list(sizes)
+    points = [container[0] for container in axes.containers]
+    places = {(float(one.get_xdata()[0]), float(one.get_ydata()[0])) for one in points}  # type: ignore[index]
+    assert len(places) == len(sizes)
+    assert len({x for x, _ in places}) == len(sizes)
+    assert len({(str(one.get_color()), one.get_marker()) for one in points}) >= min(len(sizes), 40)
+    low, high = axes.get_xlim()
+    assert all(low < x < high for x, _ in places)
+    assert len(axes.get_xticklabels()) == len({text.get_text() for text in axes.get_xticklabels()}) > 0
+
+
+def test_a_family_of_networks_is_still_joined_and_named_by_method() -> None:
+    legend = draw_tradeoff(figure_1()).axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["AN", "BN", "GN, as printed"]
+
+
 def epochs(*errors: float) -> tuple[dict[str, Any], ...]:
     return tuple(
         {"kind": "epoch", "epoch": index, ERROR: error, LOSS: error / 10} for index, error in enumerate(errors)

@@ -11,31 +11,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from an_cli.report.figures.draw_designs import are_designs, draw_designs
+from an_cli.report.figures.size_axis import mark_sizes, size_axis
 from an_cli.report.figures.style import GRAY, PALETTE
-from an_cli.report.figures.tradeoff import Axis, Point, Tradeoff
+from an_cli.report.figures.tradeoff import Point, Tradeoff
 
 _MARKERS = {"AN": "o", "BN": "s", "GN": "^", "SN": "v", "SE": "D"}
 _LINES: dict[str, Any] = {"AN": "-", "BN": (0, (4, 2))}
-_UNITS = {Axis.PARAMS: (1e6, "parameters (millions)"), Axis.MACS: (1e9, "multiply-accumulates per image (billions)")}
 
 
 def draw_tradeoff(found: Tradeoff) -> Figure:
     """Draw Figure 1.
 
     AN and BN are joined along each family, thin lines lead from BN to AN of one network, bars show the standard
-    deviation over seeds.
+    deviation over seeds. Designs of one network have their own figure: nothing joins them, and each has a name.
     """
+    if are_designs(found.points):
+        return draw_designs(found)
     figure = Figure(figsize=(4.6, 3.3), layout="constrained")
     axes = figure.subplots()
     families = list(dict.fromkeys(point.family for point in found.points))
     colors = {family: PALETTE[index % len(PALETTE)] for index, family in enumerate(families)}
-    scale, unit = _UNITS[found.axis]
+    xs = [point.x for point in found.points]
+    unit = size_axis(found.axis, xs)
     for family in families:
-        _draw_family(axes, [point for point in found.points if point.family == family], colors[family], scale)
-    _name_groups(axes, found.points, scale)
-    axes.set_xscale("log")
-    _plain_ticks(axes, [point.x / scale for point in found.points])
-    axes.set_xlabel(unit)
+        _draw_family(axes, [point for point in found.points if point.family == family], colors[family], unit.scale)
+    _name_groups(axes, found.points, unit.scale)
+    mark_sizes(axes, unit, xs)
     axes.set_ylabel("top-1 error (%)")
     axes.set_title(found.title, loc="left", wrap=True)
     axes.margins(x=0.12, y=0.14)
@@ -115,17 +117,6 @@ def _shared_name(group: str, labels: Sequence[str]) -> str:
     alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*labels, strict=False))
     shared = "".join(letters[0] for letters in alike).rstrip(" -_(/") if len(set(labels)) > 1 else ""
     return shared if len(shared) > 2 else group
-
-
-def _plain_ticks(axes: Axes, xs: Sequence[float]) -> None:
-    """Sizes as plain numbers on the logarithmic axis: a handful of round ones."""
-    low, high = min(xs) / 1.25, max(xs) * 1.25
-    steps = [step * 10.0**power for power in range(-6, 7) for step in (1, 2, 3, 5)]
-    ticks = [step for step in steps if low <= step <= high]
-    if len(ticks) < 2:
-        ticks = sorted({float(f"{value:.3g}") for value in (min(xs), max(xs))})
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_xticks([], minor=True)
 
 
 def _legend(points: Sequence[Point], colors: dict[str, str]) -> list[Line2D]:
