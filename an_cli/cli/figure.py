@@ -60,6 +60,19 @@ def figure(
     """Draw a figure as PDF, SVG or PNG and print where it is. Equal records give equal bytes."""
     from an_cli.cli.drawing import Request, draw
 
-    ending = format or next((known for known in Ending if out and out.suffix == f".{known}"), Ending.PDF)
+    ending = _ending(out, format)
     wanted = Request(kind=kind, target=target, words=tuple(words or ()), against=against, published=published)
     print(draw(wanted, store, ending, out))
+
+
+def _ending(out: Path | None, format: Ending | None) -> Ending:
+    """What to save as: --format, the ending of the file, else PDF. A file must not pretend to be of another format."""
+    legal = ", ".join(Ending)
+    named = out.suffix.lower().removeprefix(".") if out else ""
+    if named and named not in list(Ending):
+        raise typer.BadParameter(
+            f"a figure cannot be saved as {named}; name a file that ends in {legal}", param_hint="--out"
+        )
+    if named and format and named != format:
+        raise typer.BadParameter(f"the file ends in {named}, --format says {format}", param_hint="--out")
+    return format or (Ending(named) if named else Ending.PDF)

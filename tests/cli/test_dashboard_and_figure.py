@@ -65,6 +65,23 @@ def test_figure_takes_its_format_from_the_flag_or_the_file(
     assert (store.root / name).read_bytes().startswith(magic)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "store/x.jpg"], "pdf, svg, png"),
+        (["--out", "store/x.jpg", "-f", "png"], "pdf, svg, png"),
+        (["--out", "store/x.pdf", "-f", "png"], "the file ends in pdf, --format says png"),
+    ],
+)
+def test_figure_writes_no_file_that_pretends_to_be_of_another_format(
+    call: Call, store: Store, words: list[str], said: str
+) -> None:
+    ended = call("figure", "curves", "by hand/seed=0", *words, "--store", str(store.root))
+    assert ended.status == 2
+    assert said in " ".join(ended.err.replace("\u2502", " ").split())
+    assert not list(store.root.glob("x.*"))
+
+
 def test_figure_of_something_unknown_names_the_studies(call: Call, store: Store) -> None:
     ended = call("figure", "curves", "tinny", "--store", str(store.root))
     assert ended.status == 1
