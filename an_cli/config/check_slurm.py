@@ -17,6 +17,12 @@ def slurm_misfits(launch: LaunchConfig) -> Iterator[tuple[str, str, str]]:
             yield f"launch.{key}", f"{getattr(launch, key)} is negative", "write 0 or more"
     if launch.pack > 1 and launch.nodes > 1:
         yield "launch.pack", f"{launch.pack} cells in a job of {launch.nodes} nodes", "pack cells on one node only"
+    if launch.nodes > 1 and launch.ranks % launch.nodes:
+        what = f"{launch.ranks} ranks on {launch.nodes} nodes"
+        yield "launch.ranks", what, f"every node trains: write a multiple of {launch.nodes}"
+    if launch.nodes > 1 and launch.stage_to is not None:
+        what = f"data would be copied to the first of {launch.nodes} nodes only"
+        yield "launch.stage_to", what, "leave it null, or use one node"
     if launch.warn_s >= 60 * launch.time_min:
         what = f"{launch.warn_s} s before a limit of {launch.time_min} min"
         yield "launch.warn_s", what, "warn after the job has begun: a smaller warn_s"

@@ -1,4 +1,4 @@
-"""The heavy door's verbs: run, job, serve, cost, model."""
+"""The heavy door's verbs (see `USAGE`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from an_cli.worker.frozen import prefer_frozen
 
 USAGE = """usage: python -m an_cli.worker run RUN_DIR    one attempt, in this process
        python -m an_cli.worker job RUN_DIR...  the runs of one SLURM job, a process each
+       python -m an_cli.worker node RUN_DIR    one run's ranks on this node of a job of several
        python -m an_cli.worker serve           warm: RUN_DIRs as JSON lines on standard input, a process each
        python -m an_cli.worker cost            cell configs as JSON lines -> parameters and MACs
        python -m an_cli.worker model           one cell config as JSON -> its per-stage counts
@@ -31,6 +32,10 @@ def main(words: list[str]) -> int:
             from an_cli.worker.job import run_job
 
             return run_job([Path(folder) for folder in folders])
+        case ["node", folder]:
+            from an_cli.worker.job import run_ranks
+
+            return run_ranks(Path(folder))
         case ["serve"]:
             from an_cli.worker.serve import serve
 

@@ -20,8 +20,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from an_cli.config import LaunchConfig
 from an_cli.store import Holder, RunFolder, newest_submission, read_progress, this_process
 from an_cli.train import StopFlag, read_launch
+from an_cli.worker.nodes import become_srun, run_node
 from an_cli.worker.run import BUSY, Account, run_here
 from an_cli.worker.serve import redirect
 
@@ -63,6 +65,30 @@ class Job:
         said = _call("squeue", "--noheader", "--format=%L", f"--jobs={self.name}")
         return seconds(said) if said else None
 
+    def account(
+        self, launch: LaunchConfig, number: int, deadline: float | None, early: StopFlag | None = None
+    ) -> Account:
+        """On whose account this job's attempts are made.
+
+        Args:
+            launch: settings of the run.
+            number: of the submission of the run that this job is.
+            deadline: see `ends_at`.
+            early: what was received before the attempt could listen.
+        """
+
+        def make_stop() -> StopFlag:
+            stop = StopFlag(insists=False).install()
+            stop.received = early.received if early else None
+            if deadline is not None:
+                stop.end_at(deadline, float(launch.warn_s))
+            return stop
+
+        def holder() -> Holder:
+            return this_process(job=self.name, submission=number, restart=self.restart)
+
+        return Account(make_stop=make_stop, holder=holder)
+
     def requeue(self) -> bool:
         """Ask to be started again; True when SLURM agreed."""
         if not self.name:
@@ -100,6 +126,13 @@ def run_job(folders: list[Path]) -> int:
     """Make one attempt at each run of this job; returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     return _Crew(Job.here(), [RunFolder(folder.resolve()) for folder in folders]).run()
+
+
+def run_ranks(folder: Path) -> int:
+    """The ranks of one run on this node of the job; returns the exit status."""
+    run, job = RunFolder(folder.resolve()), Job.here()
+    number = job.submission(run)
+    return BUSY if number is None else run_node(folder, job.account(read_launch(run), number, job.ends_at()))
 
 
 @dataclass
@@ -176,19 +209,11 @@ class _Crew:
         if number is None:
             log.info("job %s is superseded by a newer submission", self.job.name)
             return BUSY
-        reserve_s = float(read_launch(run).warn_s)
-
-        def make_stop() -> StopFlag:
-            stop = StopFlag(insists=False).install()
-            stop.received = early.received
-            if deadline is not None:
-                stop.end_at(deadline, reserve_s)
-            return stop
-
-        def holder() -> Holder:
-            return this_process(job=self.job.name, submission=number, restart=self.job.restart)
-
-        return run_here(run.path, Account(make_stop=make_stop, holder=holder))
+        launch = read_launch(run)
+        if launch.nodes > 1:
+            signal.pthread_sigmask(signal.SIG_BLOCK, set(STOPS))  # they wait until srun listens
+            become_srun(run, launch, job=self.job.name, restart=self.job.restart)
+        return run_here(run.path, self.job.account(launch, number, deadline, early))
 
     def _ended(self, run: RunFolder, status: int, deadline: float | None) -> None:
         log.info("run %s: exit %d", run.id, status)

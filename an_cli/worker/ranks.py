@@ -1,6 +1,6 @@
 """Several processes for one run, on this machine: started together, stopped together.
 
-On a cluster the scheduler starts the ranks and sets the same variables; this is the one-machine case.
+They are all of a run's ranks, or those of one of its nodes (see `nodes`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from an_cli.train import LISTENING
 
@@ -22,18 +23,41 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 log = logging.getLogger("an_cli.worker")
 
 
-def supervise(ranks: int, work: Callable[[], int]) -> int:
+@dataclass(frozen=True)
+class Meeting:
+    """Where the ranks of several nodes meet.
+
+    Attributes:
+        address: of the first node.
+        port: on which rank 0 listens.
+        first: number of the first rank of this node.
+        size: ranks on all nodes.
+    """
+
+    address: str
+    port: int
+    first: int
+    size: int
+
+
+def supervise(ranks: int, work: Callable[[], int], meeting: Meeting | None = None) -> int:
     """Fork so many ranks and see them to their ends.
 
     Args:
-        ranks: how many.
+        ranks: how many on this machine.
         work: what each does; returns its exit status.
+        meeting: where they meet those of other machines; None where there are no others.
 
     Returns:
         0 when all ended with 0; otherwise the status of the one that ended first, 128 + signal where it was killed.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        children = {_fork(rank, ranks, listening, work): rank for rank in range(ranks)}
+    if meeting is not None:
+        children = {_fork(rank, meeting, None, work): rank for rank in range(ranks)}
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            address, port = listening.getsockname()
+            here = Meeting(address, port, first=0, size=ranks)
+            children = {_fork(rank, here, listening.fileno(), work): rank for rank in range(ranks)}
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, lambda number, frame: _send(children, number))
     first, deadline = 0, float("inf")
@@ -54,19 +78,22 @@ def supervise(ranks: int, work: Callable[[], int]) -> int:
     return first
 
 
-def _fork(rank: int, ranks: int, listening: socket.socket, work: Callable[[], int]) -> int:
+def _fork(local: int, meeting: Meeting, listening: int | None, work: Callable[[], int]) -> int:
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-        address, port = listening.getsockname()
         os.environ.update(
-            RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(ranks), MASTER_ADDR=address, MASTER_PORT=str(port)
+            RANK=str(meeting.first + local),
+            LOCAL_RANK=str(local),
+            WORLD_SIZE=str(meeting.size),
+            MASTER_ADDR=meeting.address,
+            MASTER_PORT=str(meeting.port),
         )
-        if rank == 0:
-            os.environ[LISTENING] = str(listening.fileno())
+        if listening is not None and local == 0:
+            os.environ[LISTENING] = str(listening)
         status = work()
     except BaseException:
         traceback.print_exc()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from an_cli.config import Composer
+from an_cli.errors import ConfigError
 from an_cli.launch.slurm.intent import new_intent
 from an_cli.launch.slurm.script import make_script, stage
 from an_cli.store import Store
@@ -52,6 +54,27 @@ def test_what_launch_asks_for_is_asked_of_sbatch(tmp_path: Path, composer: Compo
     assert "wckey" not in make_script(
         intent, replace(launch, wckey=None), name="n", elements=1, at_once=1, threads=1, code=Path("/c"), commit=None
     )  # fmt: skip
+
+
+@pytest.mark.skipif(not has_cluster(), reason="submitit's executor wants srun")
+def test_a_job_of_two_nodes_calls_srun_outside_the_container(tmp_path: Path, composer: Composer) -> None:
+    words = ["launch=slurm", "launch.nodes=2", "launch.ranks=4", "launch.command_prefix=apptainer exec a.sif"]
+    launch = composer.compose(words).launch
+    intent = new_intent(Store(tmp_path))
+    text = make_script(intent, launch, name="n", elements=1, at_once=1, threads=1, code=Path("/c"), commit=None)
+    assert "#SBATCH --nodes=2\n" in text
+    assert "#SBATCH --ntasks-per-node=1\n" in text
+    assert "export AN_CLI_PREFIX='apptainer exec a.sif'\n" in text
+    assert f"exec {sys.executable} " in text
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [(["launch.ranks=3"], "launch.ranks"), (["launch.ranks=2", "launch.stage_to=/tmp"], "launch.stage_to")],
+)
+def test_what_two_nodes_cannot_do_is_refused(words: list[str], where: str, composer: Composer) -> None:
+    with pytest.raises(ConfigError, match=where):
+        composer.compose(["launch=slurm", "launch.nodes=2", *words])
 
 
 def run_script(script: str, node: Path) -> str:

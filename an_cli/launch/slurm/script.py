@@ -85,7 +85,7 @@ def make_script(
         made.update_parameters(
             **{key: value for key, value in parameters.items() if value is not None},
             wckey=launch.wckey,
-            setup=[*launch.setup, *_environment(intent, threads, code, commit), *stage(launch, data)],
+            setup=[*launch.setup, *_environment(intent, launch, threads, code, commit), *stage(launch, data)],
             additional_parameters=additional,
             stderr_to_stdout=True,
             use_srun=False,
@@ -104,6 +104,7 @@ def _asked(launch: LaunchConfig) -> dict[str, Any]:
         "constraint": launch.constraint,
         "time": launch.time_min,
         "nodes": launch.nodes,
+        "ntasks_per_node": 1,
         "gpus_per_node": launch.gpus_per_node or None,
         "cpus_per_task": launch.cpus_per_task,
         "mem": launch.mem,
@@ -115,13 +116,14 @@ def _option(text: str) -> tuple[str, str | bool]:
     return key, value if equals else True
 
 
-def _environment(intent: Intent, threads: int, code: Path, commit: str | None) -> list[str]:
+def _environment(intent: Intent, launch: LaunchConfig, threads: int, code: Path, commit: str | None) -> list[str]:
     values: Mapping[str, str] = {
         **dict.fromkeys(_THREADS, str(threads)),
         "AN_CLI_TOKEN": intent.token,
         "AN_CLI_CODE": str(code),
         "AN_CLI_COMMIT": commit or "",
         "PYTHONDONTWRITEBYTECODE": "1",  # the copy stays as it was made
+        **({"AN_CLI_PREFIX": launch.command_prefix} if _by_srun(launch) and launch.command_prefix else {}),
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     return [
@@ -161,6 +163,11 @@ def stage(launch: LaunchConfig, folders: Sequence[str]) -> list[str]:
 
 
 def _command(intent: Intent, launch: LaunchConfig) -> str:
-    prefix = f"{launch.command_prefix} " if launch.command_prefix else ""
+    prefix = f"{launch.command_prefix} " if launch.command_prefix and not _by_srun(launch) else ""
     worker = shlex.join([os.fspath(sys.executable), "-u", "-P", "-m", "an_cli.worker", "job"])
     return f'exec {prefix}{worker} "${{RUNS[@]}}"'
+
+
+def _by_srun(launch: LaunchConfig) -> bool:
+    """Whether the job's process calls srun, which a container would not have: the prefix is srun's business then."""
+    return launch.nodes > 1
