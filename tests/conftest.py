@@ -5,11 +5,14 @@ Goldens are small text files that a test compares with, rewritten by `pytest --u
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from an_cli.config import Composer, plain
 from an_cli.files import write_json
@@ -32,6 +35,28 @@ hypothesis.settings.load_profile("house")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="rewrite tests/golden/ where a value changed")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores, since tests of a cluster wait; four at most, since each takes 2 GB."""
+    return min(4, len(os.sched_getaffinity(0)) + 1)
+
+
+class _ByFile(LoadFileScheduling):
+    """The tests of a file run in one process, in order; so do all those of the one cluster, which they hurt."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "cluster" if file.endswith("on_cluster.py") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    return _ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of the cluster first: they take longest, and wait most of it."""
+    items.sort(key=lambda item: not item.path.name.endswith("on_cluster.py"))
 
 
 @pytest.fixture

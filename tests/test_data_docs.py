@@ -36,7 +36,7 @@ image_size: 32
 resize: 36
 mean: [0.485, 0.456, 0.406]
 std: [0.229, 0.224, 0.225]
-train_samples: 6
+train_samples: 16
 eval_samples: 4
 """
 
@@ -46,7 +46,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The reader's machine: /data and /nfs, a config with the tiny set's counts, and a file of weights."""
     desk = tmp_path_factory.mktemp("desk")
     rng = np.random.default_rng(0)
-    for split, count in (("train", 3), ("val", 2)):
+    for split, count in (("train", 8), ("val", 2)):
         for name in ("n01440764", "n01443537"):
             folder = desk / "data" / "imagenet" / split / name
             folder.mkdir(parents=True)
@@ -105,7 +105,7 @@ def test_every_command_runs_in_the_order_of_the_page(
     verified = [out.partition("\n")[2] for line, out in said.items() if " verify " in line]
     assert verified[0] == verified[1], "the folder and its shards have one fingerprint"
     assert "every image was decoded" in verified[0]
-    assert "train: 6 images in 1 shards" in next(iter(said.values()))
+    assert "train: 16 images in 1 shards" in next(iter(said.values()))
     evaluated = next(out for line, out in said.items() if " evaluate " in line)
     assert re.search(r"4 images\n  top-1 error \d+\.\d\d %, top-5 error 0\.00 %", evaluated)
     assert "2 processes" in evaluated

@@ -11,15 +11,9 @@ import pytest
 from tests.slurm.harness import Site, has_cluster
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """There is one cluster, and its tests hurt it: they run one after the other, in one process."""
-    for item in items:
-        if "on_cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
-
-
 @pytest.fixture(scope="session")
 def on_cluster() -> None:
+    """For tests in files named `*on_cluster.py`, which run one after the other."""
     if not has_cluster():
         pytest.skip("no test cluster: bash tests/slurm/cluster.sh start, as root (needs slurm-wlm, munge, mariadb)")
 
