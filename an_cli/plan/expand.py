@@ -10,7 +10,7 @@ from functools import cached_property
 
 from an_cli.config import CellConfig, Composer, cell_id
 from an_cli.errors import AnError, StudyError, nearest
-from an_cli.plan.labels import make_labels
+from an_cli.plan.labels import Told, make_labels
 from an_cli.plan.ledger import Published, read_ledger
 from an_cli.plan.rows import Row
 from an_cli.plan.study import Study
@@ -99,7 +99,9 @@ def make_plan(study: Study, composer: Composer | None = None) -> Plan:
         rows.append(_plan_row(study, row, tuple(ids), ledger, baselines))
     _refuse_twins(study, rows)
     baseline = next((row.cells[0] for row in rows if row.baseline), next(iter(runs), ""))
-    labels = make_labels({run_id: config for run_id, (config, _) in runs.items()}, baseline)
+    labels = make_labels(
+        {run_id: config for run_id, (config, _) in runs.items()}, _told(study, runs, baseline, composer)
+    )
     cells = tuple(
         Cell(config=config, id=run_id, label=labels[run_id], choices=choices)
         for run_id, (config, choices) in runs.items()
@@ -141,6 +143,28 @@ def _cells(
         runs.setdefault(run_id, (composed.cell, composed.choices))
         ids.append(run_id)
     return ids
+
+
+def _told(
+    study: Study, runs: Mapping[str, tuple[CellConfig, Mapping[str, str]]], baseline: str, composer: Composer
+) -> dict[str, Told]:
+    """What each cell's label is told from: the baseline, or what the cell's choices of groups make of the base."""
+    if not runs:
+        return {}
+    config, usual = runs[baseline]
+    known = {frozenset[tuple[str, str]](): Told(choices={}, reference=config)}
+    told = {}
+    for run_id, (_, choices) in runs.items():
+        other = {group: choice for group, choice in choices.items() if usual.get(group) != choice}
+        key = frozenset(other.items())
+        if key not in known:
+            try:
+                words = [f"{group}={choice}" for group, choice in other.items()]
+                known[key] = Told(choices=other, reference=composer.compose([*study.base, *words]).cell)
+            except AnError:  # these choices need the row's other words to fit together
+                known[key] = Told(choices={}, reference=config)
+        told[run_id] = known[key]
+    return told
 
 
 def _refuse_twins(study: Study, rows: Sequence[PlanRow]) -> None:

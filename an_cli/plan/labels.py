@@ -5,42 +5,55 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from an_cli.config import CellConfig, leaves, plain
 from an_cli.files import canonical_json
 
 _LONGEST = 120
+_ABSENT = object()
 
 
-def make_labels(configs: Mapping[str, CellConfig], baseline: str) -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a cell's label is told from.
+
+    Attributes:
+        choices: group -> choice, where it is not the baseline's; the label names them.
+        reference: what these choices alone make of the baseline; the label names what else differs.
+    """
+
+    choices: Mapping[str, str]
+    reference: CellConfig
+
+
+def make_labels(configs: Mapping[str, CellConfig], told: Mapping[str, Told]) -> dict[str, str]:
     """A label for every cell.
 
     Args:
         configs: id -> config of all cells of a study.
-        baseline: id of the cell from which differences are told.
+        told: id -> what its label is told from; cells with the same choices share one reference.
 
     Returns:
-        id -> label, for example "squeeze=mean,seed=1"; "baseline" where nothing differs.
+        id -> label, for example "norm=bn,lr=0.2,seed=1"; "baseline" where nothing differs.
     """
     flat = {run_id: leaves(plain(config)) for run_id, config in configs.items()}
-    reference = flat.get(baseline, {})  # a key that only the reference has lies under one that is null here
+    shared = {id(one.reference): one.reference for one in told.values()}
+    references = {key: leaves(plain(config)) for key, config in shared.items()}
     seeds = {values["seed"] for values in flat.values()}
-    keys = [key for values in flat.values() for key, value in values.items() if reference.get(key, key) != value]
-    short = _short_names({key for key in keys if key != "seed"})
-    labels: dict[str, str] = {}
+    more: dict[str, dict[str, object]] = {}
     for run_id, values in flat.items():
-        words = [
-            f"{short[key]}={_text(value)}"
-            for key, value in values.items()
-            if key in short and _differs(key, value, reference)
-        ]
-        words += [f"seed={values['seed']}"] if len(seeds) > 1 else []
+        reference = references[id(told[run_id].reference)]  # a key that only it has lies under one that is null here
+        more[run_id] = {key: value for key, value in values.items() if reference.get(key, _ABSENT) != value}
+        more[run_id].pop("seed", None)
+    short = _short_names({key for values in more.values() for key in values})
+    labels: dict[str, str] = {}
+    for run_id, differing in more.items():
+        words = [f"{group}={choice}" for group, choice in told[run_id].choices.items()]
+        words += [f"{short[key]}={_text(value)}" for key, value in differing.items()]
+        words += [f"seed={flat[run_id]['seed']}"] if len(seeds) > 1 else []
         labels[run_id] = _file_name(",".join(words) or "baseline")
     return _unique(labels)
-
-
-def _differs(key: str, value: object, reference: Mapping[str, object]) -> bool:
-    return key not in reference or reference[key] != value
 
 
 def _short_names(keys: set[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from an_cli.config import CellConfig, Composer, cell_id
 from an_cli.errors import StudyError
 from an_cli.plan import Plan, load_study, make_plan
-from an_cli.plan.labels import make_labels
+from an_cli.plan.labels import Told, make_labels
 
 MakePlan = Callable[..., Plan]
 
@@ -155,7 +155,7 @@ def test_labels_of_one_seed_do_not_repeat_it(composer: Composer) -> None:
 def test_a_network_without_attention_says_so_once(plan_of: MakePlan) -> None:
     plan = plan_of("rows: [{label: a, baseline: true}, {label: b, set: [norm=bn]}, "
                    "{label: c, set: [norm.attention.gate=softmax]}]")  # fmt: skip
-    assert [cell.label for cell in plan.cells] == ["baseline", "placement=null,attention=null", "gate=softmax"]
+    assert [cell.label for cell in plan.cells] == ["baseline", "norm=bn", "gate=softmax"]
 
 
 def test_keys_with_one_last_word_are_told_apart(plan_of: MakePlan) -> None:
@@ -173,13 +173,31 @@ def test_labels_are_unique_and_safe_as_file_names(study: str, composer: Composer
     assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9=.,_+~-]*", label) and len(label) < 150 for label in labels)
 
 
+def test_labels_name_the_choices_of_groups_and_what_a_row_changes_besides(plan_of: MakePlan) -> None:
+    plan = plan_of(
+        """
+base: [model=resnet_small, norm=an_bn, recipe=demo, data=fashion_mnist_small]
+rows:
+  - {label: "AN", baseline: true}
+  - {label: "BN", set: [norm=bn]}
+  - {label: "BN, fast", set: [norm=bn, recipe.lr=0.9]}
+  - {label: "MobileNet", set: [model=mobilenet_small]}
+  - {label: "softmax", set: [norm.attention.gate=softmax]}
+"""
+    )
+    assert [cell.label for cell in plan.cells] == [
+        "baseline", "norm=bn", "norm=bn,lr=0.9", "model=mobilenet_small", "gate=softmax",
+    ]  # fmt: skip
+
+
 def test_hostile_and_endless_values_make_unique_safe_labels(composer: Composer) -> None:
     folders = ["../../etc", "a/b", "a b", "a?b", "é" * 300, "é" * 301, "x" * 300, "x" * 299 + "y", "..", ""]
     configs: dict[str, CellConfig] = {}
     for folder in folders:
         config = composer.compose([f'data.folder="{folder}"']).cell
         configs[cell_id(config)] = config
-    labels = make_labels(configs, next(iter(configs))).values()
+    told = Told(choices={}, reference=next(iter(configs.values())))
+    labels = make_labels(configs, dict.fromkeys(configs, told)).values()
     assert len(set(labels)) == len(folders)
     assert all(re.fullmatch(r"[A-Za-z0-9=.,_+~-]+", label) and len(label) < 150 for label in labels)
     assert not any(label.startswith(".") for label in labels)
@@ -187,7 +205,8 @@ def test_hostile_and_endless_values_make_unique_safe_labels(composer: Composer) 
 
 def test_without_a_trained_baseline_labels_still_tell_cells_apart(composer: Composer) -> None:
     configs = {cell_id(cell): cell for cell in (composer.compose([f"seed={seed}"]).cell for seed in (0, 1))}
-    labels = make_labels(configs, "").values()
+    told = Told(choices={}, reference=composer.compose([]).cell)
+    labels = make_labels(configs, dict.fromkeys(configs, told)).values()
     assert len(set(labels)) == 2
 
 
