@@ -99,7 +99,7 @@ def code_of(run: RunFolder, status: Status) -> str | None:
 
 def code_word(result: Result) -> str:
     """ "current" for the code that is installed, "other" for any other."""
-    return "current" if is_current(result.code_tree, result.plugins) else "other"
+    return "current" if is_current(result.code_trees, result.plugins) else "other"
 
 
 def say(text: str) -> None:

@@ -51,7 +51,7 @@ def made_by_other_code(run: RunFolder) -> bool:
         return False
     try:
         result = read_result(run)
-        return not is_current(result.code_tree, result.plugins)
+        return not is_current(result.code_trees, result.plugins)
     except AnError:
         return False
 

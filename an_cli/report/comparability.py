@@ -14,7 +14,7 @@ from itertools import chain
 from an_cli.plan import Cell
 from an_cli.report.leaves import part_leaves
 from an_cli.report.outcome import Outcome
-from an_cli.store import Attempt, RunRecord
+from an_cli.store import contributing
 
 _SHOWN = 4  # values of one fact in a footnote
 _WIDTH = 40
@@ -140,7 +140,7 @@ def run_facts(row: Outcome, reference: Outcome) -> list[Discord]:
 
 def _facts(outcome: Outcome) -> dict[str, set[str]]:
     runs = outcome.finished.values()
-    attempts = [attempt for run in runs for attempt in contributing(run.record)]
+    attempts = [attempt for run in runs for attempt in contributing(run.record.attempts)]
     stamps = (*(one.plugins for one in attempts), *(run.result.plugins for run in runs))
     own: dict[str, set[str]] = {}
     for stamp in chain.from_iterable(stamps):
@@ -149,16 +149,10 @@ def _facts(outcome: Outcome) -> dict[str, set[str]]:
     return {
         "data": {run.result.data_fingerprint for run in runs},
         "training data": {attempt.train_fingerprint for attempt in attempts},
-        "code": {run.result.code_tree for run in runs} | {attempt.code_tree for attempt in attempts},
+        "code": {tree for run in runs for tree in run.result.code_trees} | {attempt.code_tree for attempt in attempts},
         "device": {run.result.device for run in runs} | {attempt.device for attempt in attempts},
         **own,
     }
-
-
-def contributing(record: RunRecord) -> tuple[Attempt, ...]:
-    """The attempts that a result stands on: from the last one that started at step 0."""
-    starts = [index for index, attempt in enumerate(record.attempts) if attempt.resumed_step == 0]
-    return record.attempts[starts[-1] if starts else 0 :]
 
 
 def _list(values: set[str]) -> str:

@@ -28,14 +28,14 @@ from an_cli.store.reading import (
     read_runs,
     status_of,
 )
-from an_cli.store.records import Attempt, Evaluation, Imported, Progress, Result, RunRecord, Status
+from an_cli.store.records import Attempt, Evaluation, Imported, Progress, Result, RunRecord, Status, contributing
 from an_cli.store.submissions import End, Submission, newest_submission, take_submission
 from an_cli.store.writing import RunWriter, set_aside
 
 __all__ = [
     "Attempt", "Claim", "Correct", "End", "Evaluation", "Holder", "Imported", "Life", "PLANES", "Progress", "Result",
     "RunFolder", "RunRecord", "RunWriter", "Status", "Store", "Submission", "ask_to_stop", "code_tree", "commit",
-    "forget_stop", "holder_life", "is_current", "is_here", "life", "newest_claim", "newest_submission", "read_config",
-    "read_correct", "read_holder", "read_imported", "read_progress", "read_result", "read_run", "read_run_and_count",
-    "read_runs", "set_aside", "status_of", "take", "take_submission", "this_process",
+    "contributing", "forget_stop", "holder_life", "is_current", "is_here", "life", "newest_claim", "newest_submission",
+    "read_config", "read_correct", "read_holder", "read_imported", "read_progress", "read_result", "read_run",
+    "read_run_and_count", "read_runs", "set_aside", "status_of", "take", "take_submission", "this_process",
 ]  # fmt: skip

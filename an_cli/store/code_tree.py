@@ -24,14 +24,14 @@ def code_tree() -> str:
     return digest.hexdigest()[:16]
 
 
-def is_current(tree: str, plugins: Collection[str] = ()) -> bool:
+def is_current(trees: Collection[str], plugins: Collection[str] = ()) -> bool:
     """Whether a record was made by the installed code, the user's own parts included.
 
     Args:
-        tree: the recorded `code_tree`.
+        trees: the recorded code trees, of all attempts that a result stands on.
         plugins: the recorded stamps of the user's parts.
     """
-    if tree != code_tree():
+    if set(trees) != {code_tree()}:
         return False
     if not plugins:
         return True

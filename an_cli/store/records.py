@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -50,6 +50,12 @@ class Result:
     data_fingerprint: str
     device: str
     plugins: tuple[str, ...] = ()  # the user's own parts, as stamps; runs of before they existed have none
+    earlier_code: tuple[str, ...] = ()  # other code trees, of attempts that this one continued
+
+    @property
+    def code_trees(self) -> tuple[str, ...]:
+        """All code that the numbers stand on, that of the last attempt first."""
+        return (self.code_tree, *self.earlier_code)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +97,12 @@ class Attempt:
     eval_fingerprint: str
     resumed_step: int
     plugins: tuple[str, ...] = ()
+
+
+def contributing(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    """The attempts that a result stands on: from the last one that started at step 0."""
+    starts = [index for index, attempt in enumerate(attempts) if attempt.resumed_step == 0]
+    return attempts[starts[-1] if starts else 0 :]
 
 
 @dataclass(frozen=True, kw_only=True)

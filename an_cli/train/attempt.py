@@ -26,6 +26,7 @@ from an_cli.store import (
     RunWriter,
     code_tree,
     commit,
+    contributing,
     read_config,
     read_run,
 )
@@ -165,6 +166,7 @@ def _finish(
     _write_mixture(writer, config, launch, data, device, state)
     shape = (config.data.channels, config.data.image_size, config.data.image_size)
     costs = count(state.model, shape)
+    trees = [one.code_tree for one in contributing(read_run(writer.run).attempts) if one.code_tree != code_tree()]
     result = Result(
         last=last.evaluation,
         best=best.evaluation,
@@ -177,6 +179,7 @@ def _finish(
         data_fingerprint=data.fingerprint,
         device=device_name(device),
         plugins=stamps_of(config),
+        earlier_code=tuple(dict.fromkeys(trees)),
     )
     checkpoint.prune(writer, step=state.step, generations=1)
     writer.finish(result, _correct(data, last, best))

@@ -126,7 +126,7 @@ def _progress(store: Store, record: RunRecord) -> float | None:
 
 
 def _code(result: Result | None) -> str | None:
-    return None if result is None else "current" if is_current(result.code_tree, result.plugins) else "other"
+    return None if result is None else "current" if is_current(result.code_trees, result.plugins) else "other"
 
 
 def _choices(records: Iterable[RunRecord]) -> list[str]:
