@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -26,14 +27,22 @@ def read_bits(store: Store, records: Iterable[RunRecord]) -> dict[str, Correct |
     return found
 
 
-def wrong(correct: Correct, plane: str) -> Wrong:
-    """Which samples are wrong, as 0 and 1 in data-set order.
+@lru_cache(maxsize=32)  # a table's rows are all compared with few references
+def wrong(several: tuple[Correct, ...], plane: str) -> Wrong:
+    """Which samples are wrong, as 0 and 1 in data-set order; read-only.
 
     Args:
+        several: runs on one evaluation set.
         plane: for example "last.top1".
+
+    Returns:
+        Shape: [runs, samples].
     """
-    packed = np.frombuffer(correct.planes[plane], dtype=np.uint8)
-    return np.bitwise_xor(np.unpackbits(packed, count=correct.samples), np.uint8(1))
+    packed = np.frombuffer(b"".join([one.planes[plane] for one in several]), dtype=np.uint8)
+    right = np.unpackbits(packed.reshape(len(several), -1), axis=1, count=several[0].samples)
+    found = np.bitwise_xor(right, np.uint8(1))
+    found.flags.writeable = False
+    return found
 
 
 def disagreement(correct: Correct, record: RunRecord, result: Result) -> str:

@@ -20,6 +20,7 @@ from an_cli.report.quoted import quoted_row
 from an_cli.report.spec import Measure, Spec, load_spec
 from an_cli.report.statistics import Difference, difference, summarize
 from an_cli.report.table import Mark, Source, Table, TableCell, TableRow
+from an_cli.report.uncollected import uncollected
 from an_cli.report.wording import columns_of
 from an_cli.store import RunRecord, Store, read_runs
 
@@ -49,8 +50,9 @@ def make_table(
     Raises:
         ReportError: a spec that does not read as one.
     """
-    records = read_runs(store, (cell.id for cell in plan.cells))
-    return build_table(plan, records, costs, spec or load_spec(plan), bits=read_bits(store, records), rule=rule)
+    with uncollected():
+        records = read_runs(store, (cell.id for cell in plan.cells))
+        return build_table(plan, records, costs, spec or load_spec(plan), bits=read_bits(store, records), rule=rule)
 
 
 def build_table(

@@ -52,8 +52,7 @@ def _stacks(row: Outcome, reference: Outcome, seeds: Sequence[int], plane: str) 
     known = [one for one in correct if one is not None]
     if len(known) < len(correct) or len({(one.fingerprint, one.samples) for one in known}) > 1:
         return None
-    stacked = np.stack([wrong(one, plane) for one in known])
-    return stacked[: len(seeds)], stacked[len(seeds) :]
+    return wrong(tuple(known[: len(seeds)]), plane), wrong(tuple(known[len(seeds) :]), plane)
 
 
 def _unpaired(row: list[float], reference: list[float]) -> Comparison:

@@ -7,11 +7,12 @@ stick out, and only there. Below the width that its smallest type needs it keeps
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from an_cli.report.spec import Measure
 from an_cli.report.table import Column, Table
 from an_cli.report.tex_text import MIXTURE
-from an_cli.report.wording import LEFT, Printed, printed
+from an_cli.report.wording import LEFT, Printed, printed_rows
 
 _NARROW = 300.0  # points; what is narrower fits the columns of any one-column paper as it is
 _GAP = 6.0  # between columns of a wide table
@@ -34,14 +35,12 @@ class Fit:
     least_pt: int = 0
 
 
-def fitted(table: Table, marks: dict[str, str]) -> Fit:
-    """What makes a table fit its page.
-
-    Args:
-        marks: footnote text -> mark (`table.footnotes`).
-    """
-    cells = {column: [printed(table, row, column, marks) for row in table.rows] for column in table.columns}
-    full = sum(max([_width(column.title), *map(_cell_width, cells[column])]) + 2 * _GAP for column in table.columns)
+def fitted(table: Table) -> Fit:
+    """What makes a table fit its page."""
+    cells = dict(zip(table.columns, zip(*printed_rows(table), strict=True), strict=False))
+    full = sum(
+        max([_width(column.title), *map(_cell_width, cells.get(column, ()))]) + 2 * _GAP for column in table.columns
+    )
     sides = ["l" if column.measure in LEFT else "r" for column in table.columns]
     if full <= _NARROW:
         return Fit("".join(sides))
@@ -49,7 +48,9 @@ def fitted(table: Table, marks: dict[str, str]) -> Fit:
     sides[table.columns.index(wrapped)] = r">{\raggedright\arraybackslash}X"
     needed = 0.0
     for column in table.columns:
-        several = [_label_width(cell, table) if column is wrapped else _cell_width(cell) for cell in cells[column]]
+        several = [
+            _label_width(cell, table) if column is wrapped else _cell_width(cell) for cell in cells.get(column, ())
+        ]
         needed += max([_width(column.title), *several])
     normal, *smaller = (round(needed * _MARGIN * digit / _DIGITS[0] + _GAP * (len(sides) - 1)) for digit in _DIGITS)
     starts = zip(_SMALLER, (normal, *smaller), strict=False)
@@ -74,9 +75,10 @@ def _label_width(cell: Printed, table: Table) -> float:
 
 def _width(text: str) -> float:
     """Points that a text takes in the normal type of a 10 pt article."""
-    return sum(map(_char_width, text))
+    return sum([_char_width(char) for char in text])
 
 
+@cache
 def _char_width(char: str) -> float:
     for chars, width in _CLASSES:
         if char in chars:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape as escape_markup
 
-from an_cli.report.table import Column, Table, TableRow
-from an_cli.report.wording import LEFT, Printed, clean, printed
+from an_cli.report.table import Column, Table
+from an_cli.report.wording import LEFT, Printed, clean, printed_rows
 
 # Whatever a label holds, nothing runs and nothing is fetched.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -36,7 +36,6 @@ def html(table: Table) -> str:
     Returns:
         Text that ends in a newline.
     """
-    marks = table.footnotes
     caption = escape(table.caption)
     lines = [
         "<!DOCTYPE html>",
@@ -53,10 +52,10 @@ def html(table: Table) -> str:
         f'<table id="{escape(table.study)}">',
         f"<caption>{caption}</caption>",
         f"<thead><tr>{''.join(_head(column) for column in table.columns)}</tr></thead>",
-        *_body(table, marks),
+        *_body(table),
         "</table>",
         "</div>",
-        *_foot(table, marks),
+        *_foot(table),
         "</body>",
         "</html>",
     ]
@@ -76,22 +75,16 @@ def _words(column: Column) -> str:
     return ' class="words"' if column.measure in LEFT else ""
 
 
-def _body(table: Table, marks: dict[str, str]) -> Iterator[str]:
+def _body(table: Table) -> Iterator[str]:
     """A `tbody` per group."""
-    for index, row in enumerate(table.rows):
+    kinds = [_words(column) for column in table.columns]
+    for index, (row, cells) in enumerate(zip(table.rows, printed_rows(table), strict=True)):
         if not index or row.group != table.rows[index - 1].group:
             yield "<tbody>" if not index else "</tbody>\n<tbody>"
-        yield _row(table, row, marks)
+        label, *others = (f"{kind}>{_cell(cell)}" for kind, cell in zip(kinds, cells, strict=True))
+        texts = "".join(f"<td{text}</td>" for text in others)
+        yield f'<tr data-runs="{escape(" ".join(row.runs))}"><th scope="row"{label}</th>{texts}</tr>'
     yield "</tbody>" if table.rows else "<tbody></tbody>"
-
-
-def _row(table: Table, row: TableRow, marks: dict[str, str]) -> str:
-    cells = []
-    for index, column in enumerate(table.columns):
-        text = _cell(printed(table, row, column, marks))
-        kind, scope = ("td", "") if index else ("th", ' scope="row"')
-        cells.append(f"<{kind}{scope}{_words(column)}>{text}</{kind}>")
-    return f'<tr data-runs="{escape(" ".join(row.runs))}">{"".join(cells)}</tr>'
 
 
 def _cell(cell: Printed) -> str:
@@ -102,8 +95,8 @@ def _cell(cell: Printed) -> str:
     return (body or escape(cell.word)) + (f" <sup>{','.join(cell.marks)}</sup>" if cell.marks else "")
 
 
-def _foot(table: Table, marks: dict[str, str]) -> Iterator[str]:
+def _foot(table: Table) -> Iterator[str]:
     yield "<footer>"
-    yield from (f"<p><sup>{mark}</sup> {escape(text)}</p>" for text, mark in marks.items())
+    yield from (f"<p><sup>{mark}</sup> {escape(text)}</p>" for text, mark in table.footnotes.items())
     yield from (f"<p>{escape(note)}</p>" for note in table.notes)
     yield "</footer>"

@@ -8,7 +8,7 @@ from an_cli.report.fitting import Fit, fitted
 from an_cli.report.spec import TEXTS, Measure
 from an_cli.report.table import DAGGER, Column, Table, TableRow
 from an_cli.report.tex_text import escape, spelled
-from an_cli.report.wording import Printed, printed
+from an_cli.report.wording import Printed, printed_rows
 
 _HEADS = {
     Measure.AP_BB: r"AP$^{bb}$",
@@ -31,8 +31,7 @@ def latex(table: Table) -> str:
     Returns:
         Text that ends in a newline.
     """
-    marks = table.footnotes
-    fit = fitted(table, marks)
+    fit = fitted(table)
     lines = [
         *_remarks(table, fit),
         r"\begin{table}",
@@ -44,11 +43,11 @@ def latex(table: Table) -> str:
         r"    \toprule",
         f"    {' & '.join(_head(column) for column in table.columns)} \\\\",
         r"    \midrule",
-        *_body(table, marks),
+        *_body(table),
         r"    \bottomrule",
         r"  \end{tabularx}}" if fit.least_pt else r"  \end{tabular}",
         "",
-        *_notes(table, marks),
+        *_notes(table),
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
@@ -78,30 +77,32 @@ def _head(column: Column) -> str:
     return _HEADS.get(column.measure) or escape(column.title)
 
 
-def _body(table: Table, marks: dict[str, str]) -> list[str]:
-    lines = []
-    for index, row in enumerate(table.rows):
-        above = table.rows[index - 1] if index else None
-        if above is not None and row.group != above.group:
+def _body(table: Table) -> list[str]:
+    lines: list[str] = []
+    above: TableRow | None = None
+    for row, several in zip(table.rows, printed_rows(table), strict=True):
+        again = above is not None and row.group == above.group
+        if above is not None and not again:
             lines.append(r"    \midrule")
-        cells = [_set(table, row, above, column, marks) for column in table.columns]
+        cells = [_set(table, column, cell, again) for column, cell in zip(table.columns, several, strict=True)]
         # After a row's end or a rule, "[" and "*" would be read as its option.
         guard = "{}" if cells[0][:1] in ("[", "*", "") else ""
         lines.append(f"    {guard}{' & '.join(cells)} \\\\")
+        above = row
     return lines
 
 
-def _set(table: Table, row: TableRow, above: TableRow | None, column: Column, marks: dict[str, str]) -> str:
-    if column.measure is Measure.ARCHITECTURE and above is not None and row.group == above.group:
-        return ""  # once per group, as in the paper
-    cell = printed(table, row, column, marks)
+def _set(table: Table, column: Column, cell: Printed, again: bool) -> str:
+    """A cell; the architecture stands once per group, as in the paper."""
+    if column.measure is Measure.ARCHITECTURE and again:
+        return ""
     if column.measure is not Measure.DESIGN or not table.stacked_k:
         return _cell(cell)
     return _noted(escape(cell.word, stacked_k=True), cell.marks)
 
 
-def _notes(table: Table, marks: dict[str, str]) -> list[str]:
-    texts = [f"{_raised((mark,))} {escape(text)}" for text, mark in marks.items()]
+def _notes(table: Table) -> list[str]:
+    texts = [f"{_raised((mark,))} {escape(text)}" for text, mark in table.footnotes.items()]
     texts += [escape(note) for note in table.notes]
     body = [f"    {text}\\par" for text in texts]
     return [r"  \smallskip", r"  \parbox{\linewidth}{\footnotesize\raggedright", *body, r"  }"] if body else []

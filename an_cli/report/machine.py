@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from an_cli.report.spec import PRECISIONS, Measure
@@ -29,7 +28,7 @@ def json_value(table: Table) -> dict[str, Any]:
         "alpha": table.alpha,
         "looks": table.looks,
         "config": shared,
-        "provenance": {run_id: asdict(source) for run_id, source in table.sources.items()},
+        "provenance": {run_id: {**vars(source)} for run_id, source in table.sources.items()},
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from an_cli.report.table import Table
-from an_cli.report.wording import LEFT, Printed, clean, printed
+from an_cli.report.wording import LEFT, Printed, clean, printed_rows
 
 _ACTIVE = re.compile(r"([\\`|*\[\]<>~$])|(?<![0-9A-Za-z])(_)|(_)(?![0-9A-Za-z])|(&)(?=#?\w+;)")
 
@@ -19,14 +19,13 @@ def markdown(table: Table) -> str:
     Returns:
         Text that ends in a newline.
     """
-    marks = table.footnotes
     head = [escape(column.title) for column in table.columns]
-    body = [[_cell(printed(table, row, column, marks)) for column in table.columns] for row in table.rows]
+    body = [[*map(_cell, cells)] for cells in printed_rows(table)]
     widths = [max(3, *(len(line[index]) for line in [head, *body])) for index in range(len(head))]
     left = [column.measure in LEFT for column in table.columns]
     rule = ["-" * width if text else "-" * (width - 1) + ":" for width, text in zip(widths, left, strict=True)]
     lines = [f"**{escape(table.caption)}**", "", *(_line(line, widths, left) for line in (head, rule, *body)), ""]
-    lines += [f"<sup>{mark}</sup> {escape(text)}  " for text, mark in marks.items()]
+    lines += [f"<sup>{mark}</sup> {escape(text)}  " for text, mark in table.footnotes.items()]
     lines += [f"{escape(note)}  " for note in table.notes]
     return "\n".join(line.rstrip() if index + 1 == len(lines) else line for index, line in enumerate(lines)) + "\n"
 

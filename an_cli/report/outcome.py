@@ -9,7 +9,7 @@ from an_cli.plan import Cell, PlanRow
 from an_cli.report.bits import Bits, disagreement
 from an_cli.report.spec import Epoch, Measure
 from an_cli.report.table import Mark, RowStatus
-from an_cli.store import Correct, Evaluation, Imported, Result, RunRecord, Status
+from an_cli.store import Correct, Imported, Result, RunRecord, Status
 
 _LONGEST_CAUSE = 160
 _BROKEN = (Status.FAILED, Status.UNREADABLE)
@@ -83,7 +83,7 @@ class Outcome:
 
     def errors(self, measure: Measure, epoch: Epoch) -> dict[int, float]:
         """Seed -> error rate in per cent."""
-        return {seed: _error(_evaluation(run.result, epoch), measure) for seed, run in self.finished.items()}
+        return {seed: _error(run.result, measure, epoch) for seed, run in self.finished.items()}
 
 
 def _by_text(texts: Iterable[tuple[int, str]]) -> dict[str, list[int]]:
@@ -99,11 +99,8 @@ def seeds_text(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def _evaluation(result: Result, epoch: Epoch) -> Evaluation:
-    return result.last if epoch is Epoch.LAST else result.best
-
-
-def _error(evaluation: Evaluation, measure: Measure) -> float:
+def _error(result: Result, measure: Measure, epoch: Epoch) -> float:
+    evaluation = result.last if epoch is Epoch.LAST else result.best
     return evaluation.top1_error_pct if measure is Measure.TOP1 else evaluation.top5_error_pct
 
 

@@ -13,6 +13,7 @@ from an_cli.report.machine import as_csv, as_json
 from an_cli.report.markdown import markdown
 from an_cli.report.table import Table
 from an_cli.report.terminal import terminal
+from an_cli.report.uncollected import uncollected
 from an_cli.store import Store
 
 _RENDERERS = {
@@ -57,7 +58,8 @@ def write(table: Table, store: Store, formats: Iterable[str] = FILES) -> list[Pa
     Raises:
         ReportError: an unknown format. StoreError: the folder cannot be written.
     """
-    texts = {format: render(table, format) for format in formats}
+    with uncollected():
+        texts = {format: render(table, format) for format in formats}
     try:
         store.reports.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from an_cli.report.comparison import Comparison
 from an_cli.report.spec import Epoch, Measure
@@ -164,7 +165,11 @@ class Table:
     alpha: float = 0.05
     looks: int | None = None
 
-    @property
+    def __hash__(self) -> int:
+        """Equal tables hash alike; what they hold of their rows need not be hashable."""
+        return hash((self.study, self.file_name, self.caption, self.columns))
+
+    @cached_property
     def footnotes(self) -> dict[str, str]:
         """Text -> its mark, in reading order: a dagger for quoted rows, letters for the rest."""
         texts = dict.fromkeys(text for row in self.rows for text in self._notes(row))

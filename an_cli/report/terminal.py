@@ -6,7 +6,7 @@ import textwrap
 import unicodedata
 
 from an_cli.report.table import Table
-from an_cli.report.wording import LEFT, Printed, clean, printed
+from an_cli.report.wording import LEFT, Printed, clean, printed_rows
 
 _WIDTH = 100  # of captions and footnotes, at most
 _NARROWEST = 20
@@ -24,9 +24,8 @@ def terminal(table: Table, width: int | None = None) -> str:
     Returns:
         Text without control characters that ends in a newline.
     """
-    marks = table.footnotes
     head = [column.title for column in table.columns]
-    body = [[_cell(printed(table, row, column, marks)) for column in table.columns] for row in table.rows]
+    body = [[*map(_cell, cells)] for cells in printed_rows(table)]
     widths = [max(_wide(line[index]) for line in [head, *body]) for index in range(len(head))]
     left = [column.measure in LEFT for column in table.columns]
     room = sum(widths) + len(_GAP) * (len(widths) - 1) if width is None else max(width, _NARROWEST)
@@ -39,7 +38,7 @@ def terminal(table: Table, width: int | None = None) -> str:
         if index and table.rows[index].group != table.rows[index - 1].group:
             lines.append("")
         lines += _lines(cells, widths, left, groups, room)
-    lines += [rule, *(line for text, mark in marks.items() for line in _wrapped(f"[{mark}] ", text, prose))]
+    lines += [rule, *(line for text, mark in table.footnotes.items() for line in _wrapped(f"[{mark}] ", text, prose))]
     lines += [line for note in table.notes for line in _wrapped("", note, prose)]
     return "\n".join(lines) + "\n"
 
@@ -87,6 +86,8 @@ def _line(cells: list[str], widths: list[int], left: list[bool]) -> str:
 
 def _wide(text: str) -> int:
     """Terminal columns that a text takes."""
+    if text.isascii():
+        return len(text)
     return sum(
         2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text if not unicodedata.combining(char)
     )

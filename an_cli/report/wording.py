@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from an_cli.report.spec import ABOUT_PAPER, PRECISIONS, TEXTS, Measure, Spec
 from an_cli.report.table import Column, Direction, Mark, RowStatus, Table, TableCell, TableRow
@@ -68,17 +69,17 @@ def _column(measure: Measure, spec: Spec) -> Column:
     )
 
 
-def printed(table: Table, row: TableRow, column: Column, marks: dict[str, str]) -> Printed:
-    """One cell in words.
-
-    Args:
-        table: the table that it stands in.
-        row: its row.
-        column: its column.
-        marks: footnote text -> mark (`table.footnotes`).
-    """
+@lru_cache(maxsize=2)
+def printed_rows(table: Table) -> tuple[tuple[Printed, ...], ...]:
+    """Every cell in words, row by row; all formats print the same, so they are worded once."""
     # A row's own footnotes stand at its label; a detector's label is its backbone.
     where = next((one for one in table.columns if one.measure is Measure.BACKBONE), table.columns[0])
+    return tuple(tuple(_printed(table, row, column, where) for column in table.columns) for row in table.rows)
+
+
+def _printed(table: Table, row: TableRow, column: Column, where: Column) -> Printed:
+    """One cell in words; the row's own footnotes stand in the column `where`."""
+    marks = table.footnotes
     noted = tuple(marks[note] for note in row.notes) if column is where else ()
     if column.measure is Measure.DESIGN:
         return Printed(word=clean(row.title or row.label), marks=noted)

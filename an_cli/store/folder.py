@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from an_cli.config import CellConfig, cell_id, plain
@@ -115,7 +116,7 @@ class Store:
 
     root: Path
 
-    @property
+    @cached_property
     def runs(self) -> Path:
         return self.root / "runs"
 

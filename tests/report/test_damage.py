@@ -151,4 +151,4 @@ def test_bits_are_read_as_they_were_written(whole: Store) -> None:
     correct = read_bits(whole, records)[PLAN.cells[0].id]
     assert isinstance(correct, Correct)
     assert records[0].result is not None
-    assert wrong(correct, "last.top1").sum() * 100 / SAMPLES == records[0].result.last.top1_error_pct
+    assert wrong((correct,), "last.top1").sum() * 100 / SAMPLES == records[0].result.last.top1_error_pct
