@@ -9,7 +9,7 @@ import torch
 
 from an_cli.errors import DataError
 from an_cli.files import append_line, read_json, read_json_lines
-from an_cli.store import RunFolder, read_result
+from an_cli.store import RunFolder, code_tree, is_current, read_result
 from an_cli.train import Interrupted, StopFlag, loop
 from an_cli.train import checkpoint as checkpoints
 from an_cli.train.checkpoint import found, load_best, load_newest
@@ -85,6 +85,22 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(
             train(pieces, StopAfter(looks))
     train(pieces)
     assert_same_run(pieces, whole)
+
+
+def test_a_run_that_continues_what_other_code_began_is_not_of_the_installed_code(
+    make_run: Callable, train: Callable
+) -> None:
+    begun, alone = make_run("begun"), make_run("alone")
+    for run in (begun, alone):
+        with pytest.raises(Interrupted):
+            train(run, StopAfter(2))
+    begun.env.write_text(begun.env.read_text().replace(code_tree(), "0" * 16))
+    for run in (begun, alone):
+        train(run)
+    assert read_result(begun).code_trees == (code_tree(), "0" * 16)
+    assert not is_current(read_result(begun).code_trees)
+    assert read_result(alone).code_trees == (code_tree(),)
+    assert is_current(read_result(alone).code_trees)
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 2])
