@@ -94,7 +94,7 @@ def test_a_run_that_continues_what_other_code_began_is_not_of_the_installed_code
     for run in (begun, alone):
         with pytest.raises(Interrupted):
             train(run, StopAfter(2))
-    begun.env.write_text(begun.env.read_text().replace(code_tree(), "0" * 16))
+    begun.attempts.write_text(begun.attempts.read_text().replace(code_tree(), "0" * 16))
     for run in (begun, alone):
         train(run)
     assert read_result(begun).code_trees == (code_tree(), "0" * 16)
