@@ -45,9 +45,16 @@ def find_run(store: Store, word: str) -> RunFolder:
         raise StoreError(
             f"{word!r} begins {len(hits)} run ids", where=str(store.runs), now=f"one of: {', '.join(hits[:8])}"
         )
-    raise StoreError(
-        f"no run {word!r}", where=str(store.root), now=nearest(word, [*known, *ids]) + "; or: an-cli show model"
-    )
+    study = word.partition("/")[0]
+    own = [link for link in known if link.startswith(f"{study}/")]
+    raise StoreError(f"no run {word!r}", where=str(store.root), now=_what_instead(word, own or list(known), len(ids)))
+
+
+def _what_instead(word: str, links: list[str], runs: int) -> str:
+    """Labels, not ids: nobody can choose among those."""
+    if not links:
+        return "an-cli status lists its runs" if runs else "it holds no runs yet: an-cli ablate STUDY makes them"
+    return f"{nearest(word, links)}; or an id of an-cli status"
 
 
 def runs_of(store: Store, word: str | None) -> list[RunFolder]:

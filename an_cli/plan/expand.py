@@ -155,11 +155,11 @@ def _told(
     known = {frozenset[tuple[str, str]](): Told(choices={}, reference=config)}
     told = {}
     for run_id, (_, choices) in runs.items():
-        other = {group: choice for group, choice in choices.items() if usual.get(group) != choice}
+        other = {group: choice for group, choice in choices.items() if usual.get(group) != choice and group != "launch"}
         key = frozenset(other.items())
         if key not in known:
             try:
-                words = [f"{group}={choice}" for group, choice in other.items()]
+                words = [f"{group}={choice}" for group, choice in choices.items()]
                 known[key] = Told(choices=other, reference=composer.compose([*study.base, *words]).cell)
             except AnError:  # these choices need the row's other words to fit together
                 known[key] = Told(choices={}, reference=config)
