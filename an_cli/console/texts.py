@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -83,7 +84,7 @@ def status_text(cells: Sequence[Value]) -> str:
     ]
     lines = [f"{cell['label'] or cell['id']}: {clean(cell['error'])}\n" for cell in cells if cell["error"]]
     lines += [f"{_OTHER_NOTE}\n"] if any(cell["code"] == "other" for cell in cells) else []
-    heads, left = ["id", "label", "status", "epoch", "loss", "top-1 (%)", "left"], [0, 1, 2]
+    heads, left = ["id", "label", "status", "epoch", "train loss", "top-1 (%)", "left"], [0, 1, 2]
     if any(cell.get("job") for cell in cells):
         heads, left = [*heads, "job", "node", "reason"], [0, 1, 2, 7, 8, 9]
         for line, cell in zip(body, cells, strict=True):
@@ -127,7 +128,7 @@ def _result(run: Value) -> list[str]:
         found = run["result"][which]
         lines.append(
             f"  {which}: epoch {found['epoch'] + 1}, top-1 error {found['top1_error_pct']:.2f} %, "
-            f"top-5 error {found['top5_error_pct']:.2f} %, loss {found['loss']:.4f}"
+            f"top-5 error {found['top5_error_pct']:.2f} %, evaluation loss {found['loss']:.4f}"
         )
     cost = f"{params_text(run['result']['params'])} parameters, {macs_text(run['result']['macs'])} MACs"
     return [*lines, f"  {cost}, trained in {duration(run['result']['train_s'])} on {run['result']['device']}"]
@@ -145,7 +146,12 @@ def _imported(found: Value) -> list[str]:
 def _config(run: Value) -> list[str]:
     keys = run["config"] or {}
     width = max(map(len, keys), default=0)
-    return ["", "config", *(f"  {key.ljust(width)}  {value}" for key, value in keys.items())] if keys else []
+    return ["", "config", *(f"  {key.ljust(width)}  {_as_typed(value)}" for key, value in keys.items())] if keys else []
+
+
+def _as_typed(value: object) -> str:
+    """A value as it stands in YAML and is typed as an override."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _attempts(run: Value) -> list[str]:
