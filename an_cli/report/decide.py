@@ -22,7 +22,7 @@ from an_cli.report.sequential import look_levels, repeated_p
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """When to look, and when to stop.
+    """When to look, and when to stop; `python -m tests.checks.error_rates` measures what the defaults save.
 
     Attributes:
         most_seeds: per row; more are never asked for.
@@ -31,8 +31,8 @@ class Rule:
         futility: a row is given up where the chance of telling it apart with all seeds falls below this.
     """
 
-    most_seeds: int = 24
-    looks: int = 8
+    most_seeds: int = 30
+    looks: int = 10
     alpha: float = 0.05
     futility: float = 0.1
 

@@ -1,9 +1,9 @@
 """Error rate of whole tables, with Holm and with `--until-resolved`: `python -m tests.checks.error_rates [--tables N]`.
 
 Null tables: eight rows of equal networks, made-up evaluations with both seeds and samples varying. A table errs if any
-row is told apart from its baseline, or called the best. Then tables in which three of seven rows differ, to compare
-the seeds that `--until-resolved` spends with a fixed number of seeds of equal power. Exits 1 if a rate exceeds the
-one-sided 99 % binomial bound of 5 %, or if the seeds exceed 75 %.
+row is told apart from its baseline, or called the best. Then tables in which three or all of seven rows differ, to
+compare the seeds that `--until-resolved` spends with a fixed number of seeds of equal power. Exits 1 if a rate exceeds
+the one-sided 99 % binomial bound of 5 %, if the seeds exceed 75 %, or if that design finds more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.report.coin import evaluations
 
 ROWS = 8
 SAMPLES = 600
-FIXED = 20  # seeds of the fixed design
+FIXED = 24  # seeds of the fixed design
 RULE = Rule()
 SPREADS = (0.04, 0.2)  # of seeds and of samples
 SHIFT = 0.066  # of the rows that differ; the fixed design then finds about nine in ten
@@ -126,7 +126,7 @@ def main() -> int:
             f"{other:.3f} until resolved, which takes {share:.1%} of the runs",
             flush=True,
         )
-        passed = passed and (shifted != 3 or (share <= 0.75 and other >= one - 0.02))
+        passed = passed and share <= 0.75 and other >= one - 0.02
     return 0 if passed else 1
 
 

@@ -59,7 +59,8 @@ def test_a_repeated_p_value_is_the_error_rate_that_would_just_reject() -> None:
 
 
 def test_looks_are_even_and_start_at_three_seeds() -> None:
-    assert Rule().seeds_at == (3, 6, 9, 12, 15, 18, 21, 24)
+    assert Rule().seeds_at == (3, 6, 9, 12, 15, 18, 21, 24, 27, 30)
+    assert Rule(most_seeds=24, looks=8).seeds_at == (3, 6, 9, 12, 15, 18, 21, 24)
     assert Rule(most_seeds=5).seeds_at == (3, 4, 5)
 
 
