@@ -77,6 +77,7 @@ def test_a_study_at_hand_brings_the_same_table_as_the_report(tmp_path: Path) -> 
     assert study["title"] == plan.title
     assert study["table"]["rows"][0]["top1_error_pct"]["mean"] == pytest.approx(21.0)
     assert study["table"]["rows"][2]["status"] == "missing"
+    assert (study["table"]["rows"][0]["params"], study["table"]["rows"][2]["params"]) == ("78.1k", None)
 
 
 def test_runs_made_with_other_values_do_not_become_a_table_of_nothing(tmp_path: Path) -> None:

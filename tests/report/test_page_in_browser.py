@@ -135,6 +135,15 @@ def test_seeds_join_to_a_mean_with_a_band(opened: Open) -> None:
 
 
 @needs_browser
+def test_joined_seeds_of_the_design_without_a_label_have_a_name(opened: Open) -> None:
+    page = opened("#study=by+hand")
+    page.type("#filter", "gate=hsigmoid squeeze=rsd")
+    page.click("#grid .head input")
+    page.click('[data-toggle="join"]')
+    assert page.run(HEADINGS) == ["base (2 seeds)"]
+
+
+@needs_browser
 def test_a_view_is_its_address(opened: Open) -> None:
     run = cell("norm.attention.gate=softmax", "seed=1").id
     page = opened()

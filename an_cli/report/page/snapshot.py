@@ -19,7 +19,8 @@ from an_cli.report.build import build_table
 from an_cli.report.figures.bands import series
 from an_cli.report.machine import json_value
 from an_cli.report.page.columns import coded, curve, numbers, thin
-from an_cli.report.spec import load_spec
+from an_cli.report.spec import Measure, load_spec
+from an_cli.report.wording import count_text
 from an_cli.store import Result, RunFolder, RunRecord, Status, Store, is_current, read_progress, read_run
 
 VERSION = 1
@@ -198,9 +199,14 @@ def _from_plan(
 
 
 def _lean(table: dict[str, Any]) -> dict[str, Any]:
-    """A table without what the page holds of its runs already."""
-    rows = [{name: value for name, value in row.items() if name != "config"} for row in table["rows"]]
+    """A table without what the page holds of its runs already; sizes are worded as everywhere."""
+    rows = [{name: value for name, value in row.items() if name != "config"} | _sizes(row) for row in table["rows"]]
     return {name: value for name, value in {**table, "rows": rows}.items() if name != "provenance"}
+
+
+def _sizes(row: Mapping[str, Any]) -> dict[str, str | None]:
+    sizes = {measure.value: row[measure.value] for measure in (Measure.PARAMS, Measure.MACS)}
+    return {name: None if size is None else count_text(size, Measure(name)) for name, size in sizes.items()}
 
 
 def _links(store: Store, study: str) -> list[tuple[str, str]]:

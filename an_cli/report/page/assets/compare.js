@@ -31,7 +31,7 @@ function grouped(page, chosen) {
 
 function groupLabel(page, runs) {
   const label = page.store.label(runs[0], page.state.study);
-  return runs.length === 1 ? label : label.replace(/,?seed=\d+/, '').replace(/\/$/, '') + ' (' + runs.length + ' seeds)';
+  return runs.length === 1 ? label : (label.replace(/,?seed=\d+/, '').replace(/\/$/, '') || 'base') + ' (' + runs.length + ' seeds)';
 }
 
 function switches(page, chosen) {
