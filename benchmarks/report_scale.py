@@ -1,4 +1,4 @@
-"""How long a table of 10,000 runs takes, in all formats: `python benchmarks/report_scale.py [--runs N] [--seeds S]`.
+"""How long a table of 10,000 runs takes, in all formats: `python -m benchmarks.report_scale [--runs N] [--seeds S]`.
 
 Writes N finished run folders to a temporary store (untimed), then times what `report` does: reading them back (records
 and per-sample bits), comparing and marking the rows, writing the five files, and the terminal's text. Prints one JSON
@@ -25,6 +25,7 @@ from an_cli.plan import Cell, Plan, PlanRow
 from an_cli.report import Epoch, Measure, Spec, make_table, render, write
 from an_cli.store import PLANES, Attempt, Correct, Evaluation, Result, Store, commit
 from an_cli.store.correct import encode
+from benchmarks.synthesize import metrics
 
 SAMPLES = 2000
 LIMIT_S = 5.0
@@ -60,8 +61,9 @@ def make_plan(rows: int, seeds: int) -> Plan:
     return Plan(study="scale", title="A large table", lineage=(), rows=tuple(lines), cells=tuple(cells))
 
 
-def write_runs(plan: Plan, store: Store) -> None:
-    """Finished runs with error rates around 20 %, and their bits."""
+def write_runs(plan: Plan, store: Store, epochs: int) -> None:
+    """Finished runs with error rates around 20 %, their bits, and the metrics of their epochs."""
+    lines = "".join(metrics(epochs))
     generator = np.random.default_rng(0)
     attempt = Attempt(
         attempt=1, started_at="2026-01-01T00:00:00+00:00", host="node", pid=1, python="3.11", torch="2",
@@ -82,6 +84,7 @@ def write_runs(plan: Plan, store: Store) -> None:
         run.path.mkdir(parents=True)
         run.cell.write_text(json.dumps({"config": plain(cell.config), "choices": dict(cell.choices)}))
         run.attempts.write_text(json.dumps(plain(attempt)) + "\n")
+        run.metrics.write_text(lines)
         run.result.write_text(json.dumps(plain(result)))
         run.correct.write_bytes(encode(Correct(SAMPLES, "e7a1", planes)))
 
@@ -90,12 +93,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=100)
     asked = parser.parse_args()
     plan = make_plan(asked.runs // asked.seeds, asked.seeds)
     taken = {}
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        write_runs(plan, store)
+        write_runs(plan, store, asked.epochs)
         start, cpu = time.perf_counter(), time.process_time()
         table = make_table(plan, store, {}, SPEC)
         taken["table_s"] = time.perf_counter() - start
@@ -112,6 +116,7 @@ def main() -> int:
                 "commit": commit(),
                 "runs": len(plan.cells),
                 "seeds": asked.seeds,
+                "epochs": asked.epochs,
                 **seconds,
                 "load": round(os.getloadavg()[0], 1),
                 "bytes": sizes,

@@ -52,7 +52,7 @@ def write_runs(root: Path, cells: Iterable[Cell], *, unfinished: int = 0, epochs
         unfinished: every so many-th run is interrupted or failed; 0: all are finished.
         epochs: lines of metrics of a finished run.
     """
-    metrics = _metrics(epochs)
+    lines = metrics(epochs)
     for index, cell in enumerate(cells):
         run = root / "runs" / cell.id
         (run / "claims").mkdir(parents=True)
@@ -61,7 +61,7 @@ def write_runs(root: Path, cells: Iterable[Cell], *, unfinished: int = 0, epochs
         _write(run / "cell.json", {"config": plain(cell.config), "choices": dict(cell.choices)})
         (run / "env.jsonl").write_text(canonical_json(_attempt()) + "\n")
         ended = not unfinished or index % unfinished
-        (run / "metrics.jsonl").write_text("".join(metrics if ended else metrics[: 10 + index % 50]))
+        (run / "metrics.jsonl").write_text("".join(lines if ended else lines[: 10 + index % 50]))
         if ended:
             _write(run / "result.json", _result(index, epochs))
         elif index % (2 * unfinished):
@@ -72,7 +72,8 @@ def _write(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
-def _metrics(epochs: int) -> list[str]:
+def metrics(epochs: int) -> list[str]:
+    """Lines of the metrics of a run of so many epochs."""
     draw = random.Random(0)
     return [
         canonical_json(

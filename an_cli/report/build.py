@@ -22,7 +22,7 @@ from an_cli.report.statistics import Difference, difference, summarize
 from an_cli.report.table import Mark, Source, Table, TableCell, TableRow
 from an_cli.report.uncollected import uncollected
 from an_cli.report.wording import columns_of
-from an_cli.store import RunRecord, Store, read_runs
+from an_cli.store import RunRecord, Store, read_run_and_count
 
 
 class Cost(Protocol):
@@ -51,7 +51,7 @@ def make_table(
         ReportError: a spec that does not read as one.
     """
     with uncollected():
-        records = read_runs(store, (cell.id for cell in plan.cells))
+        records = [read_run_and_count(store.run(cell.id))[0] for cell in plan.cells]  # a table shows no epoch
         return build_table(plan, records, costs, spec or load_spec(plan), bits=read_bits(store, records), rule=rule)
 
 
