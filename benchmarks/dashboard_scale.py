@@ -12,6 +12,8 @@ import argparse
 import dataclasses
 import json
 import math
+import os
+import platform
 import random
 import sys
 import tempfile
@@ -24,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from an_cli.config import CellConfig, cell_id, compose, plain
 from an_cli.config.schema import Gate, Squeeze
 from an_cli.report.page import Reader, make_page, snapshot
-from an_cli.store import Store
+from an_cli.store import Store, commit
 from tests.browser import Browser, find_chromium, open_browser
 
 SEEDS, PER_STUDY = 4, 500
@@ -163,7 +165,9 @@ def main() -> None:
     given = words.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = given.keep or Path(folder)
-        print(json.dumps(measure(root, given.runs, given.epochs), indent=1))
+        found = measure(root, given.runs, given.epochs)
+    where = {"python": platform.python_version(), "processor": platform.machine(), "cores": os.cpu_count()}
+    print(json.dumps({"commit": commit(), **found, "load": round(os.getloadavg()[0], 1), **where}, indent=1))
 
 
 if __name__ == "__main__":
