@@ -3,7 +3,7 @@
 An attempt takes claim n+1 by an atomic link, which only one contender can do, and removes the older ones. It checks
 before every write that no newer claim exists and stops when one does: on a real cluster the process of a lost node
 goes on writing after its job was requeued. The holder's process identity says whether it still lives, where this
-machine can see it; elsewhere the claim's modification time is its heartbeat.
+machine can see it; elsewhere the claim's modification time is its heartbeat, on the file server's clock.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -20,7 +20,9 @@ from pathlib import Path
 
 from an_cli.errors import Fenced, StoreError
 from an_cli.files import cannot_write, part_name, write_json
+from an_cli.store.clock import disk_time
 from an_cli.store.folder import RunFolder
+from an_cli.store.links import link_once
 
 HEARTBEAT_S = 10.0
 SILENT_S = 180.0  # a holder on another machine without a heartbeat for so long is taken for dead
@@ -142,9 +144,23 @@ class Claim:
 def read_holder(run: RunFolder) -> Holder | None:
     """The holder of the newest claim; None when there is none, or it cannot be read."""
     try:
-        return Holder(**json.loads((run.claims / str(newest_claim(run))).read_text()))
-    except (OSError, ValueError, TypeError, RecursionError):
+        return _read_claim(run, newest_claim(run))[0]
+    except OSError:
         return None
+
+
+def _read_claim(run: RunFolder, number: int) -> tuple[Holder | None, float]:
+    """The holder of a claim, None where that does not read, and its last heartbeat.
+
+    One open for both: it asks the file server, where a `stat` may be answered from what was seen a minute ago.
+    """
+    with (run.claims / str(number)).open("rb") as file:
+        beat = os.fstat(file.fileno()).st_mtime
+        raw = file.read()
+    try:
+        return Holder(**json.loads(raw)), beat
+    except (ValueError, TypeError, RecursionError):
+        return None, beat
 
 
 def newest_claim(run: RunFolder) -> int:
@@ -178,9 +194,8 @@ def take(run: RunFolder, holder: Holder | None = None) -> Claim | None:
         run.claims.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(asdict(holder)))
         try:
-            os.link(part, run.claims / str(newest + 1))
-        except FileExistsError:
-            return None
+            if not link_once(part, run.claims / str(newest + 1)):
+                return None
         finally:
             part.unlink(missing_ok=True)
         if newest_claim(run) != newest + 1:  # what was seen above is old news: others came and went since
@@ -207,32 +222,36 @@ def life(run: RunFolder) -> Life:
     if not number:
         return Life.DEAD
     try:
-        silent_s = time.time() - (run.claims / str(number)).stat().st_mtime
+        holder, beat = _read_claim(run, number)
     except OSError:
         return Life.UNKNOWN
-    holder = read_holder(run)
+
+    def silent_s() -> float:
+        return disk_time(run.path.parent) - beat
+
     if holder is None:  # torn by a power cut, or of another version: no process can be looked for, silence decides
-        return Life.DEAD if silent_s > SILENT_S else Life.UNKNOWN
+        return Life.DEAD if silent_s() > SILENT_S else Life.UNKNOWN
     return holder_life(holder, silent_s)
 
 
-def holder_life(holder: Holder, silent_s: float) -> Life:
+def holder_life(holder: Holder, silent_s: Callable[[], float]) -> Life:
     """Whether a process lives.
 
     Args:
         holder: the process.
-        silent_s: seconds since its last heartbeat, for one that this machine cannot see.
+        silent_s: seconds since its last heartbeat; asked for a process that this machine cannot see.
     """
     if holder.left:
         return Life.DEAD
     host, boot, namespace = _machine()
-    if holder.host == host and holder.boot != boot and silent_s >= 3 * HEARTBEAT_S:
-        return Life.DEAD  # before a reboot; a fresh heartbeat would tell of another machine of the same name
     if (holder.host, holder.boot, holder.namespace) == (host, boot, namespace):
         return Life.ALIVE if _started(holder.pid) == holder.started else Life.DEAD
-    if silent_s < 3 * HEARTBEAT_S:
+    silent = silent_s()
+    if holder.host == host and holder.boot != boot and silent >= 3 * HEARTBEAT_S:
+        return Life.DEAD  # before a reboot; a fresh heartbeat would tell of another machine of the same name
+    if silent < 3 * HEARTBEAT_S:
         return Life.ALIVE
-    return Life.DEAD if silent_s > SILENT_S else Life.UNKNOWN
+    return Life.DEAD if silent > SILENT_S else Life.UNKNOWN
 
 
 def is_here(holder: Holder) -> bool:

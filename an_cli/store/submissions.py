@@ -15,6 +15,7 @@ from an_cli.config import read
 from an_cli.errors import StoreError
 from an_cli.files import cannot_write, part_name, sync_folder
 from an_cli.store.folder import RunFolder
+from an_cli.store.links import link_once
 
 REMEMBERED = 50  # earlier ends that a record carries
 
@@ -93,9 +94,8 @@ def take_submission(run: RunFolder, wanted: Submission) -> bool:
             file.flush()
             os.fsync(file.fileno())
         try:
-            os.link(part, run.submissions / str(wanted.number))
-        except FileExistsError:
-            return False
+            if not link_once(part, run.submissions / str(wanted.number)):
+                return False
         finally:
             part.unlink(missing_ok=True)
         if _newest(run.submissions) != wanted.number:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from an_cli.errors import Fenced, StoreError
-from an_cli.store import Claim, Life, RunFolder, life, newest_claim, take
+from an_cli.store import Claim, Life, RunFolder, Submission, life, newest_claim, take, take_submission
 from an_cli.store.claims import HEARTBEAT_S, SILENT_S, this_process
 
 Hold = Callable[..., None]
@@ -218,3 +218,34 @@ def test_a_claim_that_cannot_be_read_is_given_up_once_it_has_been_silent(run: Ru
     claim = take(run)
     assert claim is not None
     assert claim.number == 2
+
+
+def test_a_heartbeat_is_counted_on_the_disks_clock_whatever_this_host_thinks(
+    run: RunFolder, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = time.time
+    for ahead_s in (10 * SILENT_S, -10 * SILENT_S):
+        hold(1, host="node7")
+        monkeypatch.setattr(time, "time", lambda ahead_s=ahead_s: here() + ahead_s)
+        assert life(run) is Life.ALIVE
+        assert take(run) is None
+        os.utime(run.claims / "1", (here() - SILENT_S - 5,) * 2)
+        assert life(run) is Life.DEAD
+
+
+def test_a_link_whose_answer_was_lost_is_ours(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def twice(part: Path, name: Path) -> None:
+        link(part, name)
+        link(part, name)  # what a client sends again, and is refused
+
+    monkeypatch.setattr(os, "link", twice)
+    claim = take(run)
+    assert claim is not None
+    claim.check()
+    claim.release()
+    submission = Submission(number=1, token="0" * 12, task=0, after=())
+    assert take_submission(run, submission)
+    monkeypatch.setattr(os, "link", link)
+    assert not take_submission(run, submission)

@@ -18,6 +18,7 @@ from typing import Any
 from an_cli.errors import AnError
 from an_cli.files import cannot_write, read_json, sync_folder, write_atomic, write_json
 from an_cli.store import Holder, Life, RunFolder, Store, holder_life, this_process
+from an_cli.store.clock import disk_time
 
 SBATCH_GONE_S = 75.0  # after so long no sbatch of a lost submitter can still be at work (see `scheduler.Commands`)
 _TOKEN = re.compile(r"\.([0-9a-f]{12})$")
@@ -136,7 +137,7 @@ def read_intent(store: Store, token: str) -> Known:
     return Known(
         job=job,
         refused=refused,
-        submitting=not settled and _at_work(intent, called, age_s),
+        submitting=not settled and _at_work(intent, called, _age_on_disk_s(latest, store)),
         called=called,
         age_s=age_s,
     )
@@ -148,7 +149,7 @@ def _at_work(intent: Intent, called: bool, age_s: float) -> bool:
         submitter = Holder(**value["submitter"])
     except (AnError, TypeError, KeyError):
         return age_s < SBATCH_GONE_S
-    life = holder_life(submitter, age_s)
+    life = holder_life(submitter, lambda: age_s)
     if life is Life.DEAD and submitter.host == this_process().host and submitter.boot == this_process().boot:
         return called and _named_in_a_process(intent.token)
     if life is Life.DEAD:
@@ -177,6 +178,14 @@ def _text(path: Path) -> str | None:
         return path.read_text().strip() or None
     except OSError:
         return None
+
+
+def _age_on_disk_s(path: Path, store: Store) -> float:
+    """As `_age_s`, where the clocks of two hosts decide whether somebody still is at work."""
+    try:
+        return max(0.0, disk_time(store.jobs.parent) - path.stat().st_mtime)
+    except OSError:
+        return float("inf")
 
 
 def _age_s(path: Path) -> float:
