@@ -14,6 +14,7 @@ from an_cli.launch.door import Door
 from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.store import RunFolder, Store, newest_submission
 from an_cli.store.code_tree import code_tree
+from an_cli.store.reading import is_finished
 
 OLD_S = 86_400  # a part of a file, or a submission, that is younger may still be somebody's
 
@@ -58,7 +59,7 @@ def _runs(intent: Intent) -> list[RunFolder]:
 
 
 def _needs(run: RunFolder, token: str) -> bool:
-    if run.result.exists() or not run.path.is_dir():
+    if is_finished(run) or not run.path.is_dir():
         return False
     try:
         submission = newest_submission(run)
@@ -104,7 +105,7 @@ def strip(store: Store, door: Door | None = None) -> tuple[int, list[str]]:
     Raises:
         LaunchError: the heavy door failed.
     """
-    finished = [run for run in map(store.run, store.run_ids()) if run.result.exists()]
+    finished = [run for run in map(store.run, store.run_ids()) if is_finished(run)]
     if not finished:
         return 0, []
     answers = (door or Door()).ask("strip", [{"run": str(run.path)} for run in finished])

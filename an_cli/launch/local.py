@@ -21,6 +21,7 @@ from an_cli.launch.sharing import own_gpus
 from an_cli.launch.stopping import Stops, listening
 from an_cli.launch.warm import Event, WarmWorker
 from an_cli.store import Progress, RunFolder, Status, read_progress, status_of
+from an_cli.store.reading import is_finished
 
 BUSY = 75  # exit status of a run that another attempt holds
 CANCELLED = "cancelled"
@@ -209,7 +210,7 @@ class _Crew:
             self._exited(run, event.exit)
 
     def _exited(self, run: RunFolder, status: int) -> None:
-        if run.result.exists():
+        if is_finished(run):
             self._set(run, Phase.FINISHED)
         elif status == BUSY and self._stopping:
             self._set(run, Phase.ELSEWHERE)  # another attempt has it, and may well finish it

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypedDict
 
 from an_cli.config import CellConfig, read, read_cell_quickly
 from an_cli.errors import AnError, StoreError
-from an_cli.files import JsonDecoder, json_object, read_json, read_json_lines, read_lines
+from an_cli.files import JsonDecoder, json_object, read_json, read_json_lines, read_lines, read_whole
 from an_cli.store.claims import Life, life, newest_claim
 from an_cli.store.correct import Correct, decode
 from an_cli.store.folder import RunFolder, Store
@@ -20,13 +22,14 @@ _TAIL = 4096  # bytes of a metrics file's end that are read for its newest lines
 
 
 def status_of(run: RunFolder) -> Status:
-    """State of a run, from file names and the holder of its claim alone."""
-    if run.result.exists():
+    """State of a run, from its result, file names and the holder of its claim."""
+    damaged = run.result.exists()
+    if damaged and is_finished(run):
         return Status.FINISHED
     if not run.cell.exists():
         return Status.UNREADABLE if run.path.exists() else Status.MISSING
     if not newest_claim(run):
-        return Status.WAITING
+        return Status.UNREADABLE if damaged else Status.WAITING
     alive = life(run)
     if alive is Life.ALIVE:
         return Status.RUNNING
@@ -34,7 +37,18 @@ def status_of(run: RunFolder) -> Status:
         return Status.UNKNOWN
     if run.imported.exists():
         return Status.IMPORTED
-    return Status.FAILED if run.error.exists() else Status.INTERRUPTED
+    if run.error.exists():
+        return Status.FAILED
+    return Status.UNREADABLE if damaged else Status.INTERRUPTED
+
+
+def is_finished(run: RunFolder) -> bool:
+    """Whether a run has a result that can be read; one that is damaged is none, and the run is to be continued."""
+    try:
+        read_result(run)
+    except StoreError:
+        return False
+    return True
 
 
 def read_config(run: RunFolder) -> CellConfig:
@@ -64,7 +78,18 @@ def read_result(run: RunFolder) -> Result:
     Raises:
         StoreError: `result.json` is missing or damaged.
     """
-    return read(Result, read_json(run.result), where=f"{run.id}/result.json", error=StoreError)
+    path = os.fspath(run.result)
+    try:
+        now = os.stat(path)
+    except OSError as error:
+        raise StoreError(f"cannot read result.json: {error.strerror}", where=run.id) from error
+    return _read_result(path, run.id, now.st_ino, now.st_size, now.st_mtime_ns)
+
+
+@lru_cache(maxsize=20_000)
+def _read_result(path: str, run_id: str, *version: int) -> Result:
+    """Remembered as long as the file is the same: a state is asked more often than it changes."""
+    return read(Result, read_json(Path(path)), where=f"{run_id}/result.json", error=StoreError)
 
 
 def read_imported(run: RunFolder) -> Imported:
@@ -83,7 +108,7 @@ def read_correct(run: RunFolder) -> Correct:
         StoreError: `correct.bin` is missing or damaged.
     """
     try:
-        raw = run.correct.read_bytes()
+        raw = read_whole(run.correct)
     except OSError as error:
         raise StoreError(f"cannot read correct.bin: {error.strerror}", where=run.id) from error
     return decode(raw, where=run.id)
@@ -138,9 +163,10 @@ def _head(run: RunFolder) -> RunRecord:
     attempts: tuple[Attempt, ...] = ()
     lost = 0
     try:
-        if status not in (Status.MISSING, Status.UNREADABLE):
+        if status not in (Status.MISSING, Status.UNREADABLE) or run.cell.exists():
             config, choices = _config_and_choices(run)
-        result = read_result(run) if status is Status.FINISHED else None
+        if status is Status.FINISHED or (status is Status.UNREADABLE and run.result.exists()):
+            result = read_result(run)
         imported = read_imported(run) if status is Status.IMPORTED else None
     except AnError as problem:
         status, error = Status.UNREADABLE, str(problem)

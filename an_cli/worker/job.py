@@ -22,6 +22,7 @@ from pathlib import Path
 
 from an_cli.config import LaunchConfig
 from an_cli.store import Holder, RunFolder, newest_submission, read_progress, this_process
+from an_cli.store.reading import is_finished
 from an_cli.train import StopFlag, read_launch
 from an_cli.worker.nodes import become_srun, run_node
 from an_cli.worker.run import BUSY, Account, run_here
@@ -175,7 +176,7 @@ class _Crew:
     def _steps(self) -> int:
         """Steps that all runs have made, and one for each that is finished."""
         reached = [read_progress(run) for run in self.runs]
-        return sum(found.step for found in reached if found) + sum(run.result.exists() for run in self.runs)
+        return sum(found.step for found in reached if found) + sum(is_finished(run) for run in self.runs)
 
     def _start(self, run: RunFolder, deadline: float | None) -> None:
         held = signal.pthread_sigmask(signal.SIG_BLOCK, set(STOPS))
@@ -203,7 +204,7 @@ class _Crew:
 
     def _attempt(self, run: RunFolder, early: StopFlag, deadline: float | None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr, force=True)
-        if run.result.exists():
+        if is_finished(run):
             return 0
         number = self.job.submission(run)
         if number is None:

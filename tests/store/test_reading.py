@@ -30,6 +30,7 @@ from an_cli.store import (
     status_of,
 )
 from an_cli.store.correct import encode
+from an_cli.store.reading import is_finished
 
 Hold = Callable[..., None]
 HOLDERS: dict[Life, dict[str, Any]] = {
@@ -79,6 +80,21 @@ def test_status_is_read_off_the_files_and_the_claim_s_holder(
     assert record.status is expected
     assert record.error == ("why" if expected is Status.FAILED else None)
     assert (record.result is not None) == (expected is Status.FINISHED)
+
+
+@pytest.mark.parametrize("damage", ["", "{torn", "{}", "null", '{"last": 1}'])
+def test_a_damaged_result_is_none(damage: str, run: RunFolder, hold: Hold, records: Any) -> None:
+    hold(1, **HOLDERS[Life.DEAD])
+    _finish(run, records)
+    assert is_finished(run)
+    run.result.write_text(damage)
+    assert not is_finished(run)
+    assert status_of(run) is Status.UNREADABLE
+    record = read_run(run)
+    assert (record.status, record.result) == (Status.UNREADABLE, None)
+    assert "result.json" in (record.error or "")
+    hold(1, **HOLDERS[Life.ALIVE])
+    assert status_of(run) is Status.RUNNING, "somebody continues it"
 
 
 def test_no_folder_is_missing_and_a_folder_without_a_cell_unreadable(store: Store) -> None:

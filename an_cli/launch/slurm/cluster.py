@@ -22,6 +22,7 @@ from an_cli.launch.slurm.submit import Outcome, Terms, Wish, check_taken, submit
 from an_cli.launch.slurm.watcher import View, Watcher
 from an_cli.launch.stopping import Stops, listening
 from an_cli.store import RunFolder, read_progress
+from an_cli.store.reading import is_finished
 
 FIRST_S, LONGEST_S = 2.0, 30.0  # between two looks at the scheduler
 DOUBT_S = 60.0  # a detached command stays so long for a job that may or may not exist
@@ -161,7 +162,7 @@ class OnSlurm:
         """Wishes by what sbatch is told to wait for; one whose need has no job yet waits for a later look."""
         groups: dict[str, list[Wish]] = {}
         for wish in wishes:
-            open_needs = [need for need in self.needs.get(wish.run, ()) if not need.result.exists()]
+            open_needs = [need for need in self.needs.get(wish.run, ()) if not is_finished(need)]
             jobs = [views[need].verdict.job for need in open_needs if need in views]
             if all(jobs) and len(jobs) == len(open_needs):
                 groups.setdefault(f"afterok:{':'.join(jobs)}" if jobs else "", []).append(wish)
@@ -197,5 +198,5 @@ class OnSlurm:
         """Between two looks at the scheduler only the disk is looked at, which costs the cluster nothing."""
         unfinished = [run for run, view in views.items() if view.verdict.standing is not Standing.FINISHED]
         end = self.clock() + seconds
-        while self.clock() < end and not stops.count and not all(run.result.exists() for run in unfinished):
+        while self.clock() < end and not stops.count and not all(map(is_finished, unfinished)):
             self.pause(0.5)

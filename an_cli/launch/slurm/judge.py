@@ -14,6 +14,7 @@ from an_cli.launch.slurm.intent import Known
 from an_cli.launch.slurm.observe import Observation, Row
 from an_cli.launch.slurm.states import NEVER_REASONS, Cause, Stage, is_held, meaning
 from an_cli.store import Holder, Life, RunFolder, Submission, life, read_holder
+from an_cli.store.reading import is_finished
 
 ABSENT_S = 15.0  # a job must be missing for so long, in at least two looks, before anybody asks whether it is gone
 LONE_S = 60.0  # ... and for so long where the accounts do not confirm it
@@ -71,7 +72,7 @@ def gather(run: RunFolder, submission: Submission, known: Known) -> Evidence:
     return Evidence(
         submission=submission,
         known=known,
-        finished=run.result.exists(),
+        finished=is_finished(run),
         life=life(run),
         holder=read_holder(run),
         error=_first_line(run),

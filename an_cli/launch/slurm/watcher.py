@@ -11,6 +11,7 @@ from an_cli.launch.slurm.judge import Standing, Verdict, gather, judge, waiting
 from an_cli.launch.slurm.observe import FRESH_S, Key, Observation, Observer, submitted_since
 from an_cli.launch.slurm.states import Stage, meaning
 from an_cli.store import RunFolder, Status, Store, Submission, newest_submission, status_of
+from an_cli.store.reading import is_finished
 
 _UNASKED = Observation(at=0.0, queue=None, accounts=None)
 
@@ -108,7 +109,7 @@ def _stands_for(token: str, run: RunFolder) -> bool:
 
 def _from_disk(run: RunFolder) -> View:
     """NEW with a submission means: ask the scheduler."""
-    if run.result.exists():
+    if is_finished(run):
         return View(verdict=Verdict(standing=Standing.FINISHED), submission=None)
     try:
         submission = newest_submission(run)
