@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from an_cli.cli.ablating import PARTIAL, print_table, tell_failures
 from an_cli.cli.asked import Asked, say
-from an_cli.config import LaunchConfig
 from an_cli.console.live import watching
 from an_cli.errors import StoreError
-from an_cli.launch import Phase, Snapshot, check_data, find_costs, prepare_run, set_aside_all, settle
+from an_cli.launch import Phase, Snapshot, check_data, find_costs, set_aside_all, settle
+from an_cli.launch.prepare import prepare_folder
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.judge import Standing
 from an_cli.launch.slurm.start import longest_first, make_cluster
@@ -52,12 +52,12 @@ def ablate_on_slurm(
     views = cluster.watcher.look([store.run(cell.id) for cell in cells])
     standings = {cell.id: views[store.run(cell.id)].verdict.standing for cell in cells}
     say(f"{asked.plan.study}: {sentence(list(standings.values()))}")
-    followed = [cell for cell in cells if _prepare(asked, cell, standings[cell.id], launch, store)]
+    followed = [cell for cell in cells if _prepare(asked, cell, standings[cell.id], store)]
     end = _follow(cluster, followed, store)
     return _tell(asked, store, cluster, end, command, json=json, detach=detach)
 
 
-def _prepare(asked: Asked, cell: Cell, standing: Standing, launch: LaunchConfig, store: Store) -> bool:
+def _prepare(asked: Asked, cell: Cell, standing: Standing, store: Store) -> bool:
     """Make a cell ready to be submitted and link it; one whose folder cannot be used is left alone and named."""
     run = store.run(cell.id)
     if status_of(run) is Status.IMPORTED:
@@ -65,7 +65,7 @@ def _prepare(asked: Asked, cell: Cell, standing: Standing, launch: LaunchConfig,
         return False
     try:
         if standing in (Standing.NEW, Standing.ENDED):
-            prepare_run(cell.config, cell.choices, launch, store)
+            prepare_folder(cell.config, cell.choices, store)
         store.link(asked.plan.folder, cell.label, run)
     except StoreError as error:
         say(f"left alone: {cell.label}: {error}")

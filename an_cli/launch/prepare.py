@@ -15,7 +15,7 @@ from an_cli.files import write_json
 from an_cli.launch.reconcile import Action, Reconciliation
 from an_cli.plan import Cell
 from an_cli.redact import holds_secret
-from an_cli.store import RunFolder, Store, forget_stop
+from an_cli.store import RunFolder, Status, Store, forget_stop, status_of
 
 
 def settle(launch: LaunchConfig) -> LaunchConfig:
@@ -99,13 +99,33 @@ def link_study(study: str, wanted: Reconciliation, store: Store) -> None:
 
 
 def prepare_run(config: CellConfig, choices: Mapping[str, str], launch: LaunchConfig, store: Store) -> RunFolder:
-    """Write one run folder, ready to be started.
+    """Write one run folder, ready to be started here.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    run = prepare_folder(config, choices, store)
+    if status_of(run) not in (Status.RUNNING, Status.UNKNOWN):  # else it says how somebody else has started it
+        write_job(run, launch, on="local")
+    return run
+
+
+def prepare_folder(config: CellConfig, choices: Mapping[str, str], store: Store) -> RunFolder:
+    """Write one run folder, without saying how it is started.
 
     Raises:
         StoreError: the store cannot be written.
     """
     run = store.prepare(config, choices)
     forget_stop(run)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(run.job, {"launch": plain(launch), "on": "local", "submitted_at": now})
     return run
+
+
+def write_job(run: RunFolder, launch: LaunchConfig, *, on: str) -> None:
+    """Say how a run is started; who submits it does so once the submission is taken, so that one writes it, not two.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(run.job, {"launch": plain(launch), "on": on, "submitted_at": now})

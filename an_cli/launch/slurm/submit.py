@@ -14,6 +14,7 @@ from pathlib import Path
 
 from an_cli.config import LaunchConfig, plain
 from an_cli.errors import LaunchError
+from an_cli.launch.prepare import write_job
 from an_cli.launch.slurm.budget import bad_nodes
 from an_cli.launch.slurm.intent import job_name, new_intent, token_of
 from an_cli.launch.slurm.scheduler import Said, Scheduler
@@ -131,6 +132,8 @@ def _submit_array(
         intent.refuse("every run was taken by another submitter")
         return None
     runs = [run for task in won for run in task]
+    for run in runs:
+        write_job(run, terms.launch, on="slurm")
     name = job_name(terms.study, intent.token)
     script = make_script(
         intent,
