@@ -21,6 +21,7 @@ max_array=${AN_TEST_MAX_ARRAY:-1001}
 host=$(hostname -s)
 socket=/run/mysqld/an-cli-test.sock
 
+# A daemon holds nothing of ours open, else `cluster.sh start | tee` would wait for it for ever.
 # A daemon that was killed leaves its file behind, and another process may have been given its number since.
 runs() {
   local daemon
@@ -42,7 +43,7 @@ until_true() {
 
 launch_munge() {
   install -d -o munge -g munge -m 755 /run/munge
-  pgrep -x munged > /dev/null || runuser -u munge -- munged --pid-file="$state/pid/munged.pid"
+  munge --no-input &> /dev/null || runuser -u munge -- munged --pid-file="$state/pid/munged.pid" &> "$state/log/munged.log"
   until_true munge --no-input
 }
 
@@ -126,9 +127,9 @@ EOF
 
 revive() {
   case "$1" in
-    dbd) runs "$state/pid/slurmdbd.pid" || setsid slurmdbd ;;
-    ctld) runs "$state/pid/slurmctld.pid" || setsid slurmctld ;;
-    n*) runs "$state/pid/slurmd-$1.pid" || setsid slurmd -N "$1" ;;
+    dbd) runs "$state/pid/slurmdbd.pid" || setsid slurmdbd &> /dev/null ;;
+    ctld) runs "$state/pid/slurmctld.pid" || setsid slurmctld &> /dev/null ;;
+    n*) runs "$state/pid/slurmd-$1.pid" || setsid slurmd -N "$1" &> /dev/null ;;
   esac
 }
 
@@ -170,7 +171,7 @@ stop() {
   for file in "$state"/pid/slurmd-*.pid "$state"/pid/{slurmctld,slurmdbd,mariadb,munged}.pid; do
     if runs "$file"; then kill "$(cat "$file")" || true; fi
   done
-  for file in "$state"/pid/{slurmctld,slurmdbd,mariadb}.pid; do
+  for file in "$state"/pid/{slurmctld,slurmdbd,mariadb,munged}.pid; do
     local tries
     for ((tries = 0; tries < 80; tries++)); do runs "$file" || break; sleep 0.25; done
   done
