@@ -77,7 +77,7 @@ def _as_run(path: Path, state: Mapping[str, Tensor], counts: Counts, config: Cel
     if (status := status_of(run)) is Status.IMPORTED and read_imported(run).sha256 == sha256:
         return run
     torn = status is Status.INTERRUPTED and not run.attempts.exists()  # an import that was broken off
-    if status not in _FREE and not torn:
+    if (status not in _FREE and not torn) or run.result.exists():  # one that does not read may still be mended
         raise StoreError(
             f"the run is {status}", where=run.id, now="imported weights never replace a run: name another --store"
         )

@@ -16,6 +16,7 @@ from an_cli.errors import LaunchError
 from an_cli.launch import Door, Phase, Snapshot, run_cells
 from an_cli.launch.causes import memory_kills
 from an_cli.store import RunFolder, Status, status_of, take
+from tests.launch.fake_door import finish
 
 Scripted = Callable[..., RunFolder]
 Attempts = Callable[[RunFolder], int]
@@ -51,7 +52,7 @@ def test_no_more_runs_at_once_than_asked(fake_door: Door, scripted: Scripted) ->
 
 def test_a_finished_study_starts_no_worker(scripted: Scripted) -> None:
     run = scripted("finish")
-    run.result.write_text("{}")
+    finish(run)
     assert phases(launch(Door(command=("/does/not/exist",)), [run])) == [Phase.FINISHED]
 
 
@@ -150,7 +151,7 @@ def test_a_worker_that_cannot_start_is_an_error_that_repeats_what_it_said(
 def test_a_run_held_by_another_process_is_awaited(fake_door: Door, scripted: Scripted, attempts_of: Attempts) -> None:
     held, free = scripted("finish"), scripted("finish")
     assert take(held) is not None  # this process is the other one
-    threading.Timer(0.3, lambda: held.result.write_text("{}")).start()
+    threading.Timer(0.3, finish, [held]).start()
     seen: list[Phase] = []
     end = run_cells(
         [held, free], door=fake_door, at_once=1, watch=lambda now: seen.append(now.runs[0].phase), tick_s=0.05

@@ -18,6 +18,7 @@ from an_cli.plan import Cell
 from an_cli.store import RunFolder, Store, Submission, take_submission
 from an_cli.store.digests import damages
 from an_cli.train.checkpoint import load_newest
+from tests.launch.fake_door import finish
 from tests.tiny import TINY
 
 
@@ -41,7 +42,7 @@ def test_only_what_nothing_needs_is_found(make_run: Callable[..., RunFolder]) ->
     store = Store(done.path.parent.parent)
     over, going = submitted(store, "a" * 12, done), submitted(store, "b" * 12, open_run)
     fresh = submitted(store, "c" * 12, make_run(overrides=["seed=2"]))
-    done.result.write_text("{}")
+    finish(done)
     part = done.path / ".metrics.jsonl.0000.part"
     part.write_text("half a line")
     for one in (over.folder, going.folder, part):

@@ -22,6 +22,7 @@ from an_cli.store.claims import newest_claim
 from an_cli.train import make_cell_model
 from an_cli.worker.import_weights import import_weights
 from an_cli.worker.run import BUSY
+from tests.launch.fake_door import finish
 from tests.tiny import TINY
 from tests.warm import Warm
 
@@ -143,7 +144,9 @@ def test_importing_the_same_file_again_changes_nothing_and_another_file_is_refus
         import_weights({**wanted, "file": str(tmp_path / "other.pth")})
 
 
-@pytest.mark.parametrize("status", [Status.FINISHED, Status.INTERRUPTED, Status.FAILED, Status.RUNNING])
+@pytest.mark.parametrize(
+    "status", [Status.FINISHED, Status.INTERRUPTED, Status.FAILED, Status.RUNNING, Status.UNREADABLE]
+)
 def test_imported_weights_never_replace_a_run_of_ours(
     ask: Callable[..., dict[str, Any]], cell: CellConfig, tmp_path: Path, status: Status
 ) -> None:
@@ -152,7 +155,9 @@ def test_imported_weights_never_replace_a_run_of_ours(
     assert claim is not None
     run.attempts.write_text("{}\n")
     if status is Status.FINISHED:
-        run.result.write_text("{}")
+        finish(run)
+    if status is Status.UNREADABLE:
+        run.result.write_text("{torn")
     if status is Status.FAILED:
         run.error.write_text("no\n")
     if status is not Status.RUNNING:
