@@ -66,6 +66,7 @@ def _spending(cells: Sequence[Cell], costs: Mapping[str, Costs], store: Store) -
         "hours_by_cell": dict(spent.hours),
         "device": spent.rate.device if spent.rate else None,
         "measured_runs": spent.rate.runs if spent.rate else 0,
+        "measured_by_smoke": bool(spent.rate and spent.rate.smoke),
         "checkpoint_bytes": spent.checkpoint_bytes,
     }
 

@@ -31,20 +31,28 @@ def plan_text(plan: Value) -> str:
     """Rows with their costs and the states of their cells, notes, and the cells that are not finished."""
     cells = {cell["id"]: cell for cell in plan["cells"]}
     notes = list(dict.fromkeys(row["note"] for row in plan["rows"] if row["note"]))
+    spending = plan.get("spending")
+    hours: Value = (spending or {}).get("hours_by_cell") or {}
     body = [
         [
             clean(row["label"]) + (f" [{notes.index(row['note']) + 1}]" if row["note"] else ""),
             params_text(row["params"]),
             macs_text(row["macs"]),
+            *([_hours_text([hours[one] for one in row["cells"] if one in hours])] if hours else []),
             "published" if row["kind"] == "literature" else _states([cells[one] for one in row["cells"]]),
         ]
         for row in plan["rows"]
     ]
     lines = [f"[{place}] {clean(note)}\n" for place, note in enumerate(notes, 1)]
     lines += [f"{_OTHER_NOTE}\n"] if any(cell["code"] == "other" for cell in cells.values()) else []
-    table = align(["row", "#Params", "FLOPs", "cells"], body, left=(0, 3))
-    spending = _spending_text(plan.get("spending"))
-    return f"{clean(plan['title'])}\n\n{table}{''.join(lines)}\n{plan['sentence']}\n{spending}"
+    header = ["row", "#Params", "FLOPs", *(["hours"] if hours else []), "cells"]
+    table = align(header, body, left=(0, len(header) - 1))
+    return f"{clean(plan['title'])}\n\n{table}{''.join(lines)}\n{plan['sentence']}\n{_spending_text(spending)}"
+
+
+def _hours_text(hours: Sequence[float]) -> str:
+    """Device hours that a row still needs."""
+    return duration(3600 * sum(hours)) if hours else DASH
 
 
 def _spending_text(spending: Value | None) -> str:
@@ -53,12 +61,12 @@ def _spending_text(spending: Value | None) -> str:
         return ""
     disk = f"checkpoints: {spending['checkpoint_bytes'] / 2**30:.2f} GiB while all of them go\n"
     if spending["hours"] is None:
-        return f"hours: not known before a first run of this store has finished; {disk}"
+        return f"hours: not known before a first run of this store, or an-cli smoke, has finished; {disk}"
+    left = f"left: about {duration(3600 * spending['hours'])} of {clean(spending['device'])}"
+    if spending["measured_by_smoke"]:
+        return f"{left} at most, by the pace of an-cli smoke, whose tiny batches are slow; {disk}"
     runs = spending["measured_runs"]
-    return (
-        f"left: about {duration(3600 * spending['hours'])} of {clean(spending['device'])}, "
-        f"as {runs} finished {'run' if runs == 1 else 'runs'} of this store took; {disk}"
-    )
+    return f"{left}, as {runs} finished {'run' if runs == 1 else 'runs'} of this store took; {disk}"
 
 
 def _states(cells: Sequence[Value]) -> str:

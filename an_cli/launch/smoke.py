@@ -10,6 +10,7 @@ from an_cli.config import CellConfig, LaunchConfig
 from an_cli.config.schema import Augment, DataConfig, DataSource
 from an_cli.launch.door import Door
 from an_cli.launch.prepare import prepare_run
+from an_cli.launch.spending import remember_smoke
 from an_cli.plan import Cell
 from an_cli.store import Store
 
@@ -74,6 +75,7 @@ def smoke(cells: Sequence[Cell], launch: LaunchConfig, store: Store, door: Door 
         for cell in cells
         if (answer := said.get(str(runs[cell.id].path))) is not None
     ]
+    remember_smoke(place, store)
     if len(found) == len(cells) and not any(one.error for one in found):
         shutil.rmtree(place.root, ignore_errors=True)
     return found

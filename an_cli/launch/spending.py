@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
 
-from an_cli.config import CellConfig
-from an_cli.errors import AnError
+from an_cli.config import CellConfig, plain, read
+from an_cli.errors import AnError, StoreError
+from an_cli.files import read_json, write_json
 from an_cli.launch.costs import Costs
 from an_cli.plan import Cell
 from an_cli.store import Store, read_config, read_result
@@ -19,11 +21,15 @@ _BYTES_PER_PARAM = 4 * (2 * 2 + 2)
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """What was measured: multiply-accumulates of training images a second, on one device."""
+    """What was measured: multiply-accumulates of training images a second, on one device.
+
+    `smoke`: the runs were those of `an-cli smoke`, whose batches are too small to be fast.
+    """
 
     device: str
     runs: int
     macs_per_s: float
+    smoke: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +53,9 @@ def estimate(cells: Sequence[Cell], costs: Mapping[str, Costs], store: Store) ->
     Args:
         cells: that are not finished.
         costs: cell id -> parameters and multiply-accumulates.
-        store: whose finished runs are the measure. The device that made most of them is taken.
+        store: whose finished runs are the measure, else what `smoke` left. The device that made most is taken.
     """
-    rate = measure(store)
+    rate = measure(store) or _remembered(store)
     known = [cell for cell in cells if cell.id in costs]
     hours = {}
     if rate is not None:
@@ -68,6 +74,27 @@ def measure(store: Store) -> Rate | None:
         return None
     device = max(rates, key=lambda name: len(rates[name]))
     return Rate(device=device, runs=len(rates[device]), macs_per_s=median(rates[device]))
+
+
+def remember_smoke(tiny: Store, store: Store) -> None:
+    """Keep what the tiny runs of `smoke` took, as the measure of a store in which no run has finished yet.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    if (rate := measure(tiny)) is not None:
+        write_json(_smoke_file(store), plain(replace(rate, smoke=True)))
+
+
+def _remembered(store: Store) -> Rate | None:
+    try:
+        return read(Rate, read_json(_smoke_file(store)), error=StoreError)
+    except StoreError:
+        return None
+
+
+def _smoke_file(store: Store) -> Path:
+    return store.jobs.parent / "smoke.json"
 
 
 def _rates(store: Store) -> Iterable[tuple[str, float]]:

@@ -10,7 +10,7 @@ import pytest
 from an_cli.config import cell_id
 from an_cli.files import write_json
 from an_cli.launch import Costs
-from an_cli.launch.spending import estimate
+from an_cli.launch.spending import estimate, remember_smoke
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Store, read_config
 
@@ -46,3 +46,21 @@ def test_nothing_is_said_of_hours_before_a_run_has_finished(make_run: Callable[.
     found = estimate([cell], {run.id: Costs(params=10, macs=1000)}, Store(run.path.parent.parent))
     assert found.rate is None
     assert not found.hours
+
+
+def test_what_smoke_took_is_the_measure_until_a_run_has_finished(make_run: Callable[..., RunFolder]) -> None:
+    tiny, run = make_run(store="tiny"), make_run()
+    finish(tiny, 3600.0)
+    store = Store(run.path.parent.parent)
+    remember_smoke(Store(tiny.path.parent.parent), store)
+    cell = Cell(config=read_config(run), id=run.id, label="", choices={})
+    costs = {run.id: Costs(params=10, macs=1000)}
+    found = estimate([cell], costs, store)
+    assert found.rate is not None
+    assert found.rate.smoke
+    assert found.hours[run.id] == pytest.approx(1.0)
+    finish(run, 7200.0)
+    found = estimate([cell], costs, store)
+    assert found.rate is not None
+    assert not found.rate.smoke
+    assert found.hours[run.id] == pytest.approx(2.0)
