@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+from importlib import metadata
 from pathlib import Path
 
 from an_cli.launch.slurm.limits import Cluster, ask_cluster
@@ -13,6 +14,8 @@ from an_cli.launch.slurm.scheduler import Commands, Scheduler
 from an_cli.store import code_tree
 from an_cli.store.checks import Check
 
+_OF_ONE_NODE = ("/tmp", "/var/tmp", "/dev/shm", "/scratch/local")
+_REQUIRED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHORT_S = 60  # less than this between SIGTERM and SIGKILL may not be enough to save a large model
 
 
@@ -36,9 +39,37 @@ def checks(scheduler: Scheduler | None = None) -> list[Check]:
 def _environment() -> Check:
     inside = [name for name in os.environ if name in ("SLURM_JOB_ID", "SLURM_CPU_BIND")]
     found = f"Python {sys.version.split()[0]} at {sys.executable}, code {code_tree()}"
+    if missing := _missing():
+        said = f"{found}; not installed: {', '.join(missing)}"
+        return Check(
+            name="environment", well=False, found=said, now="it is older than this code: uv sync, or pip again"
+        )
+    if any(Path(sys.executable).is_relative_to(place) for place in _OF_ONE_NODE):
+        said = f"{found}, which is this machine's own disk"
+        return Check(name="environment", well=None, found=said, now="jobs run this Python: put it on a shared disk")
     if inside:
         return Check(name="environment", well=None, found=f"{found}; inside an allocation, which jobs do not inherit")
     return Check(name="environment", well=True, found=found)
+
+
+def _missing() -> list[str]:
+    """Distributions that an-cli requires here and that are not installed."""
+    found = []
+    for text in _requirements():
+        name, marker = _REQUIRED.match(text), text.partition(";")[2]
+        if name is not None and not marker:  # the others are for some machines, or for extras
+            try:
+                metadata.version(name[0])
+            except metadata.PackageNotFoundError:
+                found.append(name[0])
+    return found
+
+
+def _requirements() -> list[str]:
+    try:
+        return metadata.requires("an-cli") or []
+    except metadata.PackageNotFoundError:  # run from a folder of sources that nobody installed
+        return []
 
 
 def _gpus() -> Check:

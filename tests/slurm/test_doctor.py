@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from an_cli.launch.checks import checks, site_text
 from an_cli.launch.slurm.scheduler import Said
 from an_cli.store import Store
@@ -48,6 +50,22 @@ def test_a_cluster_without_an_answer_is_amiss() -> None:
     found = {check.name: check for check in checks(lambda *words: Said(124, ""))}
     assert found["SLURM"].well is False
     assert found["SLURM"].found == "no answer in time"
+
+
+def test_an_environment_that_is_older_than_the_code_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    required = ["pyyaml>=6", "an-cli-of-tomorrow[fast]>=2", 'colorama; sys_platform == "win32"']
+    monkeypatch.setattr("an_cli.launch.checks.metadata.requires", lambda name: required)
+    found = {check.name: check for check in checks(cluster)}["environment"]
+    assert found.well is False
+    assert found.found.endswith("not installed: an-cli-of-tomorrow")
+    assert "uv sync" in found.now
+
+
+def test_a_python_that_only_this_node_sees_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/tmp/venv/bin/python")
+    found = {check.name: check for check in checks(cluster)}["environment"]
+    assert found.well is None
+    assert "shared disk" in found.now
 
 
 def test_the_site_has_the_clusters_own_names() -> None:
