@@ -44,11 +44,17 @@ def status_of(run: RunFolder) -> Status:
 
 def is_finished(run: RunFolder) -> bool:
     """Whether a run has a result that can be read; one that is damaged is none, and the run is to be continued."""
+    path = os.fspath(run.result)
     try:
-        read_result(run)
-    except StoreError:
+        _read_result(path, run.id, *_version(path))
+    except (OSError, StoreError):
         return False
     return True
+
+
+def _version(path: str) -> tuple[int, int, int]:
+    now = os.stat(path)
+    return now.st_ino, now.st_size, now.st_mtime_ns
 
 
 def read_config(run: RunFolder) -> CellConfig:
@@ -80,10 +86,10 @@ def read_result(run: RunFolder) -> Result:
     """
     path = os.fspath(run.result)
     try:
-        now = os.stat(path)
+        version = _version(path)
     except OSError as error:
         raise StoreError(f"cannot read result.json: {error.strerror}", where=run.id) from error
-    return _read_result(path, run.id, now.st_ino, now.st_size, now.st_mtime_ns)
+    return _read_result(path, run.id, *version)
 
 
 @lru_cache(maxsize=20_000)
