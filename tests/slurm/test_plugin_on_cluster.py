@@ -63,7 +63,7 @@ def test_jobs_run_a_plug_in_as_it_was_when_they_were_submitted(
         shutil.rmtree(sources)
         shutil.rmtree(installed)
     slurm("scontrol", "release", there.live_jobs()[0][0].partition("_")[0])
-    [run], [other] = there.runs(), here.runs()
+    [run], [other] = ([site.store.run(one) for one in site.store.run_ids()] for site in (there, here))
     wait_until(run.result.exists, "the run to finish")
     assert_same_bits(run, other)
     assert read_result(run).plugins == read_result(other).plugins
