@@ -52,9 +52,10 @@ launch_database() {
   [ -d "$state/database/mysql" ] \
     || mariadb-install-db --user=mysql --datadir="$state/database" --auth-root-authentication-method=normal \
       &> "$state/log/mariadb-install.log"
-  runs "$state/pid/mariadb.pid" \
-    || setsid mariadbd --user=mysql --datadir="$state/database" --socket="$socket" --skip-networking \
+  runs "$state/pid/mariadb.pid" || {
+    setsid mariadbd --user=mysql --datadir="$state/database" --socket="$socket" --skip-networking \
       --pid-file="$state/pid/mariadb.pid" &> "$state/log/mariadb.log" &
+  }
   until_true mariadb-admin --socket="$socket" ping
 }
 
