@@ -12,7 +12,7 @@ from an_cli.errors import StoreError
 from an_cli.files import subfolders
 from an_cli.launch.door import Door
 from an_cli.launch.slurm.intent import Intent, read_intent
-from an_cli.store import RunFolder, Store, newest_submission
+from an_cli.store import RunFolder, Store, newest_submission, read_holder
 from an_cli.store.code_tree import code_tree
 from an_cli.store.reading import is_finished
 
@@ -94,6 +94,17 @@ def remove(waste: Sequence[Waste]) -> int:
     for one in waste:
         shutil.rmtree(one.path, ignore_errors=True) if one.path.is_dir() else one.path.unlink(missing_ok=True)
     return sum(one.size for one in waste if not one.path.exists())
+
+
+def find_strippable(store: Store) -> tuple[int, int]:
+    """How many finished runs still carry an optimizer's state, and about how many bytes that is.
+
+    Momentum is as large as the weights, so it is taken for half of a training state; `strip` looks inside.
+    """
+    runs = [run for run in map(store.run, store.run_ids()) if is_finished(run)]
+    whole = [run for run in runs if (holder := read_holder(run)) is None or holder.left != "stripped"]
+    states = [path for run in whole for path in run.checkpoints.glob("step-*")]
+    return len(whole), sum(path.stat().st_size for path in states) // 2
 
 
 def strip(store: Store, door: Door | None = None) -> tuple[int, list[str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from an_cli.config import Composer
 from an_cli.launch import Door, settle
-from an_cli.launch.gc import OLD_S, find_waste, remove, strip
+from an_cli.launch.gc import OLD_S, find_strippable, find_waste, remove, strip
 from an_cli.launch.slurm.intent import Intent
 from an_cli.launch.smoke import smoke
 from an_cli.plan import Cell
@@ -59,9 +59,12 @@ def test_a_stripped_run_keeps_its_weights_and_is_vouched_for(make_run: Callable[
     run = make_run(overrides=["recipe.epochs=2"])
     subprocess.run([sys.executable, "-m", "an_cli.worker", "run", str(run.path)], check=True, capture_output=True)
     before = load_newest(run)
+    count, about = find_strippable(Store(run.path.parent.parent))
+    assert (count, damages(run)) == (1, []), "looking changes nothing"
     freed, left = strip(Store(run.path.parent.parent))
-    assert freed > 0
+    assert 0.3 * about < freed < 3 * about
     assert not left
+    assert find_strippable(Store(run.path.parent.parent)) == (0, 0)
     after = load_newest(run)
     assert before is not None
     assert after is not None
