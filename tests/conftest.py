@@ -20,8 +20,6 @@ from an_cli.store import RunFolder, Store
 from tests.tiny import TINY
 from tests.warm import Warm, warm_worker
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # processes share the cores: threads of each would wait for one another
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 GOLDENS = Path(__file__).parent / "golden"
 
 # No deadline: a busy machine fails no test. Derandomized: a change fails for what it changed.
