@@ -12,9 +12,8 @@ from an_cli.errors import StoreError
 from an_cli.files import subfolders
 from an_cli.launch.door import Door
 from an_cli.launch.slurm.intent import Intent, read_intent
-from an_cli.store import RunFolder, Store, newest_submission, read_holder
+from an_cli.store import RunFolder, Store, is_finished, newest_submission, read_holder
 from an_cli.store.code_tree import code_tree
-from an_cli.store.reading import is_finished
 
 OLD_S = 86_400  # a part of a file, or a submission, that is younger may still be somebody's
 

@@ -20,8 +20,7 @@ from an_cli.launch.door import Door
 from an_cli.launch.sharing import own_gpus
 from an_cli.launch.stopping import Stops, listening
 from an_cli.launch.warm import Event, WarmWorker
-from an_cli.store import Progress, RunFolder, Status, read_progress, status_of
-from an_cli.store.reading import is_finished
+from an_cli.store import Progress, RunFolder, Status, is_finished, read_progress, status_of
 
 BUSY = 75  # exit status of a run that another attempt holds
 CANCELLED = "cancelled"

@@ -21,8 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from an_cli.config import LaunchConfig
-from an_cli.store import Holder, RunFolder, newest_submission, read_progress, this_process
-from an_cli.store.reading import is_finished
+from an_cli.store import Holder, RunFolder, is_finished, newest_submission, read_progress, this_process
 from an_cli.train import StopFlag, read_launch
 from an_cli.worker.nodes import become_srun, run_node
 from an_cli.worker.run import BUSY, Account, run_here

@@ -21,8 +21,7 @@ from an_cli.launch.slurm.states import Cause
 from an_cli.launch.slurm.submit import Outcome, Terms, Wish, check_taken, submit
 from an_cli.launch.slurm.watcher import View, Watcher
 from an_cli.launch.stopping import Stops, listening
-from an_cli.store import RunFolder, read_progress
-from an_cli.store.reading import is_finished
+from an_cli.store import RunFolder, is_finished, read_progress
 
 FIRST_S, LONGEST_S = 2.0, 30.0  # between two looks at the scheduler
 DOUBT_S = 60.0  # a detached command stays so long for a job that may or may not exist

@@ -13,8 +13,7 @@ from enum import StrEnum
 from an_cli.launch.slurm.intent import Known
 from an_cli.launch.slurm.observe import Observation, Row
 from an_cli.launch.slurm.states import NEVER_REASONS, Cause, Stage, is_held, meaning
-from an_cli.store import Holder, Life, RunFolder, Submission, life, read_holder
-from an_cli.store.reading import is_finished
+from an_cli.store import Holder, Life, RunFolder, Submission, is_finished, life, read_holder
 
 ABSENT_S = 15.0  # a job must be missing for so long, in at least two looks, before anybody asks whether it is gone
 LONE_S = 60.0  # ... and for so long where the accounts do not confirm it

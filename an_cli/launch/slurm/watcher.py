@@ -10,8 +10,7 @@ from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.launch.slurm.judge import Standing, Verdict, gather, judge, waiting
 from an_cli.launch.slurm.observe import FRESH_S, Key, Observation, Observer, submitted_since
 from an_cli.launch.slurm.states import Stage, meaning
-from an_cli.store import RunFolder, Status, Store, Submission, newest_submission, status_of
-from an_cli.store.reading import is_finished
+from an_cli.store import RunFolder, Status, Store, Submission, is_finished, newest_submission, status_of
 
 _UNASKED = Observation(at=0.0, queue=None, accounts=None)
 
