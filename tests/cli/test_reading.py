@@ -95,7 +95,7 @@ def test_report_prints_and_writes_the_table(call: Call, folder: Path) -> None:
     markdown = call("report", "tiny")
     assert "| softmax" in markdown.out
     assert (folder / "reports" / "build" / "tiny.md").read_text() == markdown.out
-    assert r"\begin{tabular" in call("report", "tiny", "--format", "tex").out
+    assert r"\begin{tabularx}" in call("report", "tiny", "--format", "tex").out
     assert call("report", "tiny", "--json").json["rows"][1]["label"] == "softmax"
     assert call("report", "tiny", "--format", "terminal").out.startswith("Tiny")
 
