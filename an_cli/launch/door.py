@@ -63,8 +63,9 @@ def _read(answer: bytes, verb: str, status: int) -> list[dict[str, Any]]:
     except ValueError:
         found = []
     if not found or (status != 0 and not any("error" in line for line in found)):
+        said = f" and answered {answer[:200].decode(errors='replace')!r}" if status == 0 else ""
         raise LaunchError(
-            f"the heavy door's {verb!r} ended with exit status {status}",
+            f"the heavy door's {verb!r} ended with exit status {status}{said}",
             where=verb,
             now="what it said stands above; `python -c 'import torch'` must work",
         )

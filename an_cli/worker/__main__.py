@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from an_cli.worker.frozen import prefer_frozen
 
@@ -43,36 +45,44 @@ def main(words: list[str]) -> int:
         case ["cost"]:
             from an_cli.worker.cost import answer_costs
 
-            return answer_costs(sys.stdin, sys.stdout)
+            return answer_costs(sys.stdin, _answers())
         case ["model"]:
             from an_cli.worker.cost import answer_model
 
-            return answer_model(sys.stdin, sys.stdout)
+            return answer_model(sys.stdin, _answers())
         case ["smoke"]:
             from an_cli.worker.smoke import answer_smoke
 
-            return answer_smoke(sys.stdin, sys.stdout)
+            return answer_smoke(sys.stdin, _answers())
         case ["strip"]:
             from an_cli.worker.strip import answer_strip
 
-            return answer_strip(sys.stdin, sys.stdout)
+            return answer_strip(sys.stdin, _answers())
         case ["data"]:
             from an_cli.worker.answering import answer
             from an_cli.worker.data import data
 
-            return answer(sys.stdin, sys.stdout, data)
+            return answer(sys.stdin, _answers(), data)
         case ["evaluate"]:
             from an_cli.worker.evaluate import answer_evaluations
 
-            return answer_evaluations(sys.stdin, sys.stdout)
+            return answer_evaluations(sys.stdin, _answers())
         case ["import"]:
             from an_cli.worker.answering import answer
             from an_cli.worker.import_weights import import_weights
 
-            return answer(sys.stdin, sys.stdout, import_weights)
+            return answer(sys.stdin, _answers(), import_weights)
         case _:
             print(USAGE, file=sys.stderr)
             return 2
+
+
+def _answers() -> TextIO:
+    """Standard output, for answers alone: what a library in C prints there goes to standard error from now on."""
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(own, "w", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -76,3 +76,13 @@ def test_a_stopped_worker_saves_its_runs_and_they_go_on_later(make_run: Callable
         assert warm.process.wait(60) == 128 + signal.SIGTERM
     assert status_of(run) is Status.INTERRUPTED
     assert list(run.checkpoints.glob("step-*.pt"))
+
+
+def test_what_a_library_prints_is_no_answer() -> None:
+    """As C code does, past Python's own stream."""
+    code = (
+        "import os, sys; from an_cli.worker import __main__ as door; own = door._answers(); "
+        "os.write(1, b'stray'); print('an answer', file=own, flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("an answer\n", "stray")
