@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from an_cli.cli.asked import say
 from an_cli.files import read_json, write_json
 from an_cli.store import Store, code_tree, take
 from tests.cli.conftest import Call
@@ -67,15 +70,18 @@ def test_rerun_of_what_is_no_row_is_an_error(call: Call) -> None:
     assert "did you mean softmax?" in ended.err
 
 
-def test_a_live_run_is_not_set_aside(call: Call, folder: Path) -> None:
-    import threading
-
+def test_a_live_run_is_not_set_aside(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     call("ablate", "tiny")
     run = Store(folder).run(runs(call, folder)["softmax"].name)
     run.result.unlink()
     claim = take(run)
     assert claim is not None
-    threading.Timer(0.5, claim.release).start()
+
+    def release_once_said(text: str) -> None:  # however long the command takes to look
+        say(text)
+        claim.release()
+
+    monkeypatch.setattr("an_cli.cli.ablating.say", release_once_said)
     ended = call("ablate", "tiny", "--rerun", "softmax")
     assert "1 running elsewhere" in ended.err
     assert ended.status == 0
