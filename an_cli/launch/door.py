@@ -25,7 +25,7 @@ class Door:
         environment: variables set for it beside those of this process.
     """
 
-    command: tuple[str, ...] = WORKER
+    command: tuple[str, ...] = field(default_factory=lambda: WORKER)
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, *verb: str, **streams: int | IO[bytes] | None) -> subprocess.Popen[bytes]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import an_cli.cli
 from an_cli.cli.__main__ import main
-from an_cli.launch import Door
 from tests.tiny import TINY
 
 FAKE = (sys.executable, str(Path(__file__).parents[1] / "launch" / "fake_door.py"))
 BASE = [word for word in TINY if not word.startswith("launch.")]
+
+# Commands import what they need when they are called. One that is called for the first time while a test has replaced
+# something would keep the replacement, and the tests after it in this process would meet that.
+for module in pkgutil.iter_modules(an_cli.cli.__path__):
+    importlib.import_module(f"an_cli.cli.{module.name}")
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def call(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run a command line against the scripted heavy door."""
-    fake = partial(Door, command=FAKE)
-    for place in ("an_cli.cli.ablating.Door", "an_cli.cli.running.Door", "an_cli.launch.costs.Door"):
-        monkeypatch.setattr(place, fake)
-    monkeypatch.setattr("an_cli.launch.Door", fake)
+    monkeypatch.setattr("an_cli.launch.door.WORKER", FAKE)
 
     def invoke(*words: str) -> Ended:
         status = main(words)
