@@ -17,6 +17,7 @@ from xdist.scheduler import LoadFileScheduling
 from an_cli.config import Composer, plain
 from an_cli.files import write_json
 from an_cli.store import RunFolder, Store
+from tests.slurm.presence import has_cluster
 from tests.tiny import TINY
 from tests.warm import Warm, warm_worker
 
@@ -37,9 +38,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="rewrite tests/golden/ where a value changed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary folders in memory where there is room: most of what the tests write is written through to the disk."""
+    memory = Path("/dev/shm")
+    if config.option.basetemp is None and not {"PYTEST_DEBUG_TEMPROOT", "TMPDIR"} & set(os.environ) and memory.is_dir():
+        room = os.statvfs(memory)
+        if os.access(memory, os.W_OK) and room.f_bavail * room.f_frsize > 4 << 30:
+            os.environ["PYTEST_DEBUG_TEMPROOT"] = str(memory)
+
+
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than cores, since tests of a cluster wait; four at most, since each takes 2 GB."""
-    return min(4, len(os.sched_getaffinity(0)) + 1)
+    """One process per core and one for a cluster's tests, which wait; four at most, since each takes 2 GB."""
+    return min(4, len(os.sched_getaffinity(0)) + has_cluster())
 
 
 class _ByFile(LoadFileScheduling):
@@ -54,9 +64,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     return _ByFile(config, log)
 
 
+# Begun first, so that no process is left alone with one of them at the end.
+LONGEST = (
+    "test_readme.py", "test_ablate.py", "test_killed.py", "test_your_own_part.py", "test_data_docs.py",
+    "test_damage.py", "test_judging.py", "test_page_in_browser.py", "test_interrupted.py", "test_every_norm.py",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of the cluster first: they take longest, and wait most of it."""
-    items.sort(key=lambda item: not item.path.name.endswith("on_cluster.py"))
+    """The tests of the cluster first, which take longest and wait most of it; then the other long files."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.name
+        if name.endswith("on_cluster.py"):
+            return -1
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture

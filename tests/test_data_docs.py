@@ -24,6 +24,7 @@ from an_cli.models import make_model, published_names
 from an_cli.worker.answering import answer_to
 from an_cli.worker.data import data
 from an_cli.worker.import_weights import import_weights
+from tests.warm_door import warm_door
 
 TEXT = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    (an-cli .*)$", TEXT, re.MULTILINE)
@@ -66,8 +67,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def _door_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What needs no process of its own is answered here: each would import torch anew."""
+    """What needs no process of its own is answered here, and the rest by one that need not import torch anew."""
     real = Door.ask
+    monkeypatch.setattr("an_cli.launch.door.WORKER", warm_door())
 
     def ask(door: Door, verb: str, requests: Sequence[Any]) -> list[dict[str, Any]]:
         here = {"data": data, "import": import_weights}

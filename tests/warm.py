@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from an_cli.store import RunFolder
+from tests.warm_door import warm_door
 
 
 class Warm:
     """One `serve` process, asked for runs by folder."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "an_cli.worker", "serve"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [*warm_door(), "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self.next() == {"event": "ready"}
 
     def next(self) -> dict[str, object]:

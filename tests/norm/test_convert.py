@@ -228,6 +228,7 @@ def test_the_docs_snippets_run(capsys: pytest.CaptureFixture[str]) -> None:
 
 # Deprecations inside PyTorch's own tracers are not ours.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.slow
 class TestTracing:
     @pytest.mark.parametrize("name", NETWORKS)
     def test_it_exports(self, name: str) -> None:

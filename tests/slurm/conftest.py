@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.slurm.harness import Site, has_cluster
+from tests.slurm.harness import Site
+from tests.slurm.presence import has_cluster
 
 
 @pytest.fixture(scope="session")

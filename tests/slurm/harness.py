@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -39,17 +38,6 @@ FOUR = (
     ("a1", "norm.attention.head=a1"),
     ("softmax", "norm.attention.gate=softmax"),
 )
-
-
-def has_cluster() -> bool:
-    """Whether SLURM answers here, and this process may hurt it."""
-    if os.geteuid() != 0 or shutil.which("squeue") is None:
-        return False
-    try:
-        config = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, timeout=20, check=False)
-    except subprocess.TimeoutExpired:  # installed, and nobody answers
-        return False
-    return config.returncode == 0 and "= antest" in config.stdout
 
 
 def cluster(*words: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from an_cli.store.digests import damages
 from an_cli.train.checkpoint import load_newest
 from tests.launch.fake_door import finish
 from tests.tiny import TINY
+from tests.warm_door import warm_door
 
 
 def old(path: Path) -> None:
@@ -57,11 +57,11 @@ def test_only_what_nothing_needs_is_found(make_run: Callable[..., RunFolder]) ->
 
 def test_a_stripped_run_keeps_its_weights_and_is_vouched_for(make_run: Callable[..., RunFolder]) -> None:
     run = make_run(overrides=["recipe.epochs=2"])
-    subprocess.run([sys.executable, "-m", "an_cli.worker", "run", str(run.path)], check=True, capture_output=True)
+    subprocess.run([*warm_door(), "run", str(run.path)], check=True, capture_output=True)
     before = load_newest(run)
     count, about = find_strippable(Store(run.path.parent.parent))
     assert (count, damages(run)) == (1, []), "looking changes nothing"
-    freed, left = strip(Store(run.path.parent.parent))
+    freed, left = strip(Store(run.path.parent.parent), Door(command=warm_door()))
     assert 0.3 * about < freed < 3 * about
     assert not left
     assert find_strippable(Store(run.path.parent.parent)) == (0, 0)
@@ -71,7 +71,7 @@ def test_a_stripped_run_keeps_its_weights_and_is_vouched_for(make_run: Callable[
     assert "optimizer" not in after
     assert all((after["model"][name] == value).all() for name, value in before["model"].items())
     assert damages(run) == []
-    assert strip(Store(run.path.parent.parent)) == (0, [])
+    assert strip(Store(run.path.parent.parent), Door(command=warm_door())) == (0, [])
 
 
 def test_smoke_names_the_cell_that_would_fail(tmp_path: Path, composer: Composer) -> None:
@@ -80,7 +80,7 @@ def test_smoke_names_the_cell_that_would_fail(tmp_path: Path, composer: Composer
         composed = composer.compose([*TINY, *words])
         cells.append(Cell(config=composed.cell, id=label, label=label, choices=composed.choices))
     launch = settle(composer.compose(TINY).launch)
-    good, bad = smoke(cells, launch, Store(tmp_path), Door())
+    good, bad = smoke(cells, launch, Store(tmp_path), Door(command=warm_door()))
     assert good.error == ""
     assert "loss" in bad.error
     assert (tmp_path / ".an-cli" / "smoke").is_dir(), "what failed stays to be looked at"

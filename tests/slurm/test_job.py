@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from an_cli.store import RunFolder, Submission, read_holder, take_submission
 from tests.slurm.harness import epochs_of, wait_until
+from tests.warm_door import warm_door
 
 TOKEN = "0123456789ab"
 LONG = ["recipe.epochs=400", "launch.checkpoint_interval_s=0.2"]
@@ -43,7 +43,7 @@ def start(tools: Path, *runs: RunFolder, restart: int = 0) -> subprocess.Popen[s
         "SLURM_ARRAY_TASK_ID": "3",
         "SLURM_RESTART_COUNT": str(restart),
     }
-    command = [sys.executable, "-m", "an_cli.worker", "job", *(str(run.path) for run in runs)]
+    command = [*warm_door(), "job", *(str(run.path) for run in runs)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -82,7 +82,7 @@ def test_a_told_job_saves_every_run_and_requeues_itself_only_after_a_warning(
 def test_a_run_that_is_killed_goes_on_in_its_job_and_its_neighbour_does_not_notice(
     make_run: Callable[..., RunFolder], tools: Path
 ) -> None:
-    runs = [submitted(make_run(overrides=["recipe.epochs=60", f"seed={seed}"])) for seed in (0, 1)]
+    runs = [submitted(make_run(overrides=["recipe.epochs=20", f"seed={seed}"])) for seed in (0, 1)]
     job = start(tools, *runs)
     wait_until(lambda: all(epochs_of(run) for run in runs), "both runs to be at work")
     holder = read_holder(runs[0])

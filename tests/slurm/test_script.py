@@ -14,7 +14,7 @@ from an_cli.errors import ConfigError
 from an_cli.launch.slurm.intent import new_intent
 from an_cli.launch.slurm.script import make_script, stage
 from an_cli.store import Store
-from tests.slurm.harness import has_cluster
+from tests.slurm.presence import has_cluster
 
 OPTIONS = [
     "partition=gpu",

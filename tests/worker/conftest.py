@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from tests.warm_door import warm_door
 
 
 class Evaluations:
     """One `evaluate` process. Each request is answered by processes forked from it."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "an_cli.worker", "evaluate"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [*warm_door(), "evaluate"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """The first line of the answer."""

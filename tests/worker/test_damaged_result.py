@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 
 from an_cli.store import RunFolder, Status, read_result, status_of
 from an_cli.store.digests import damages
+from tests.warm_door import warm_door
 
 
 def attempt(run: RunFolder) -> None:
-    command = [sys.executable, "-m", "an_cli.worker", "run", str(run.path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([*warm_door(), "run", str(run.path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
