@@ -19,12 +19,11 @@ from pathlib import Path
 
 from an_cli.errors import AnError, Fenced
 from an_cli.redact import redact
-from an_cli.store import Claim, Holder, RunFolder, RunWriter, Status, status_of, take, this_process
+from an_cli.store import Claim, Holder, RunFolder, RunWriter, is_finished, take, this_process
 from an_cli.store.claims import HEARTBEAT_S
 from an_cli.train import Interrupted, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
 
 BUSY = 75
-_OVER = (Status.FINISHED, Status.IMPORTED)
 LOST = 76  # another rank is gone; who started the ranks knows why
 WORD_S = 2.0  # how long the leader waits for another rank's word before it takes it for killed
 log = logging.getLogger("an_cli.worker")
@@ -69,7 +68,7 @@ def run_rank(run: RunFolder, account: Account = OWN) -> int:
     stop = account.make_stop()
     try:
         world = join()
-        claim = take(run, account.holder()) if world.leads and status_of(run) not in _OVER else None
+        claim = _claim(run, account) if world.leads else None
     except AnError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -81,6 +80,21 @@ def run_rank(run: RunFolder, account: Account = OWN) -> int:
         return BUSY
     log.info("claim %d of %s", number, run.id)
     return _attempt(RunWriter(Claim(run, number)), stop, world)
+
+
+def _claim(run: RunFolder, account: Account) -> Claim | None:
+    """The claim of a run that is still to be made."""
+    if _is_over(run):
+        return None
+    claim = take(run, account.holder())
+    if claim is not None and _is_over(run):  # another attempt has finished it since, and is gone
+        claim.release()
+        return None
+    return claim
+
+
+def _is_over(run: RunFolder) -> bool:
+    return is_finished(run) or run.imported.exists()
 
 
 def _attempt(writer: RunWriter, stop: StopFlag, world: World) -> int:

@@ -24,7 +24,7 @@ BUSY = 75
 
 def attempt(folder: Path) -> int:
     run = RunFolder(folder)
-    if run.result.exists() or take(run) is None:
+    if run.result.exists() or take(run) is None or run.result.exists():  # finished before the claim, or in between
         return BUSY
     with (folder / "attempts.txt").open("a") as file:
         file.write(f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}\n")

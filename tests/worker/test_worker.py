@@ -11,11 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from an_cli.config import Composer, plain
-from an_cli.store import Status, read_run, status_of
+from an_cli.store import Holder, Status, read_run, status_of, this_process
+from an_cli.train import StopFlag
+from an_cli.worker.run import BUSY, Account, run_rank
+from tests.launch.fake_door import finish
 from tests.tiny import TINY
 from tests.warm import Warm, wait_for, warm_worker
+from tests.warm_door import warm_door
 
-DOOR = [sys.executable, "-m", "an_cli.worker"]
+DOOR = warm_door()
 LONG = ("recipe.epochs=2000", "recipe.warmup_epochs=1", "data.train_samples=400")
 
 
@@ -44,6 +48,18 @@ def test_a_run_that_another_process_holds_is_left_to_it(warm: Warm, make_run: Ca
     os.kill(read_run(run).attempts[0].pid, signal.SIGKILL)
     assert warm.exits(1) == {run.id: -signal.SIGKILL}
     assert status_of(run) is Status.INTERRUPTED, "its holder is gone, and that is seen at once"
+
+
+def test_a_run_that_another_finishes_between_the_look_and_the_claim_is_not_run_again(make_run: Callable) -> None:
+    run = make_run()
+
+    def holder() -> Holder:
+        finish(run)
+        return this_process()
+
+    assert run_rank(run, Account(make_stop=StopFlag, holder=holder)) == BUSY
+    assert not run.attempts.exists()
+    assert status_of(run) is Status.FINISHED
 
 
 def test_costs_are_answered_line_by_line_and_a_bad_network_does_not_hide_the_others(composer: Composer) -> None:
