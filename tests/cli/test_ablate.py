@@ -194,6 +194,7 @@ sys.exit(main(["ablate", "tiny", "launch.processes=2"]))
 """
 
 
+@pytest.mark.slow
 def test_eight_commands_at_once_run_every_cell_once(folder: Path) -> None:
     command = [sys.executable, "-c", EIGHT, json.dumps(FAKE)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -15,13 +15,24 @@ from torch import Tensor, nn
 from an_cli.errors import ConfigError
 from an_cli.norm import AttentiveNorm2d, NormSite, convert, every_norm, norm_sites
 
-timm = pytest.importorskip("timm", reason="timm is not installed")
-torchvision = pytest.importorskip("torchvision")
+
+def _torchvisions(name: str) -> nn.Module:
+    import torchvision.models  # not above: collecting the tests would pay for it in every process
+
+    network: nn.Module = getattr(torchvision.models, name)(num_classes=10)
+    return network
+
+
+def _timms(name: str) -> nn.Module:
+    timm = pytest.importorskip("timm", reason="timm is not installed")
+    network: nn.Module = timm.create_model(name, num_classes=10)
+    return network
+
 
 NETWORKS = {
-    "torchvision resnet50": (lambda: torchvision.models.resnet50(num_classes=10), 16, "layer1.0.bn2"),
-    "torchvision mobilenet_v2": (lambda: torchvision.models.mobilenet_v2(num_classes=10), 17, "features.1.conv.0.1"),
-    "timm efficientnet_b0": (lambda: timm.create_model("efficientnet_b0", num_classes=10), 16, "blocks.0.0.bn1"),
+    "torchvision resnet50": (lambda: _torchvisions("resnet50"), 16, "layer1.0.bn2"),
+    "torchvision mobilenet_v2": (lambda: _torchvisions("mobilenet_v2"), 17, "features.1.conv.0.1"),
+    "timm efficientnet_b0": (lambda: _timms("efficientnet_b0"), 16, "blocks.0.0.bn1"),
 }
 
 

@@ -241,6 +241,7 @@ def digests(run: RunFolder) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_figure_has_equal_bytes_in_another_process(tmp_path: Path) -> None:
     code = (
         "import json, pathlib, sys; from an_cli.store import RunFolder; from tests.report.test_figures import digests\n"
