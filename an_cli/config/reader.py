@@ -148,15 +148,18 @@ def _word(words: Mapping[str, Value], value: object, where: str, error: type[AnE
 
 
 def _scalar(kind: type, value: object, where: str, error: type[AnError]) -> object:
-    if type(value) is kind and kind is not float:
-        return value
+    if type(value) is kind:
+        if kind is not float:
+            return value
+        if math.isfinite(value):  # type: ignore[arg-type]
+            return value + 0.0  # type: ignore[operator]  # -0.0 becomes 0.0: equal values, one spelling, one id
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = _float(value, where, error)  # so that lr=1 and lr=1.0 are one experiment
     if isinstance(value, bool) is not (kind is bool) or not isinstance(value, kind):
         raise error(f"{_show(value)} is not {_NAMES[kind]}", where=where, now=f"write {_NAMES[kind]}")
     if isinstance(value, float) and not math.isfinite(value):
         raise error(f"{_show(value)} is not a finite number", where=where, now="write a finite number")
-    return value + 0.0 if isinstance(value, float) else value  # -0.0 becomes 0.0: equal values, one spelling, one id
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def _float(value: int, where: str, error: type[AnError]) -> float:

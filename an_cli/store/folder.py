@@ -74,7 +74,7 @@ class RunFolder:
         """What the attempts printed."""
         return self.path / "log.txt"
 
-    @property
+    @cached_property
     def result(self) -> Path:
         """The run's numbers; its presence means finished."""
         return self.path / "result.json"

@@ -23,9 +23,9 @@ _TAIL = 4096  # bytes of a metrics file's end that are read for its newest lines
 
 def status_of(run: RunFolder) -> Status:
     """State of a run, from its result, file names and the holder of its claim."""
-    damaged = run.result.exists()
-    if damaged and is_finished(run):
+    if is_finished(run):
         return Status.FINISHED
+    damaged = run.result.exists()
     if not run.cell.exists():
         return Status.UNREADABLE if run.path.exists() else Status.MISSING
     if not newest_claim(run):
