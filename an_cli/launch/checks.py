@@ -82,6 +82,7 @@ def _gpus() -> Check:
 def _slurm(cluster: Cluster, scheduler: Scheduler) -> list[Check]:
     accounts = scheduler("sacct", "--noheader", "--parsable2", "--starttime=now", "--format=JobID")
     preempt = cluster.preempt_mode or "unknown"
+    warned = "after" if cluster.preempt_warns else "without (preempt_send_user_signal is not set)"
     return [
         Check(name="SLURM", well=True, found=f"{cluster.name}, version {cluster.version}"),
         Check(
@@ -100,7 +101,7 @@ def _slurm(cluster: Cluster, scheduler: Scheduler) -> list[Check]:
         Check(
             name="preemption",
             well=None,
-            found=f"mode {preempt}; {cluster.kill_wait_s} s between SIGTERM and SIGKILL",
+            found=f"mode {preempt}; {cluster.kill_wait_s} s between SIGTERM and SIGKILL, {warned} a warning signal",
             now="" if cluster.kill_wait_s >= _SHORT_S else "keep launch.checkpoint_interval_s short for large models",
         ),
         *_clocks(scheduler),

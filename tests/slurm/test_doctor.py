@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from an_cli.launch.checks import checks, site_text
+from an_cli.launch.slurm import limits
 from an_cli.launch.slurm.scheduler import Said
 from an_cli.store import Store
 from an_cli.store import checks as store_checks
@@ -43,7 +44,14 @@ def test_each_finding_says_what_to_do() -> None:
     assert "works without it" in found["accounting"].now
     assert "2001" in found["arrays"].found
     assert "mode CANCEL; 30 s" in found["preemption"].found
+    assert "without (preempt_send_user_signal is not set) a warning" in found["preemption"].found
     assert (found["partition gpu*"].well, found["partition old"].well) == (True, False)
+
+
+def test_a_cluster_that_warns_of_preemption_is_known_by_its_own_word() -> None:
+    told = f"{CONFIG}SlurmctldParameters     = idle_on_node_suspend,preempt_send_user_signal\n"
+    assert limits.read_config(told).preempt_warns
+    assert not limits.read_config(CONFIG).preempt_warns
 
 
 def test_a_cluster_without_an_answer_is_amiss() -> None:

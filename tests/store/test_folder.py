@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "run-folder.md"
 
 
 def _names(kind: type) -> list[str]:
-    return [name for name, value in vars(kind).items() if isinstance(value, property)]
+    return [name for name, value in vars(kind).items() if isinstance(value, property | cached_property)]
 
 
 def test_a_run_folder_is_called_by_its_cell_s_id(store: Store, cell: CellConfig) -> None:

@@ -19,6 +19,7 @@ class Cluster:
         max_array: elements that an array may have: MaxArraySize is a cap on the index, which starts at 0 here.
         accounting: whether sacct has anything to say.
         requeue: whether a job may be requeued.
+        preempt_warns: whether a job that is preempted gets the signal of its own `--signal` before SIGTERM.
         told: whether the cluster has said all this; else these are SLURM's defaults.
     """
 
@@ -29,6 +30,7 @@ class Cluster:
     requeue: bool
     kill_wait_s: int
     preempt_mode: str
+    preempt_warns: bool
     told: bool
 
 
@@ -49,6 +51,7 @@ def read_config(text: str) -> Cluster:
         requeue=_number(found.get("JobRequeue", ""), 1) != 0,
         kill_wait_s=_number(found.get("KillWait", ""), 30),
         preempt_mode=found.get("PreemptMode", ""),
+        preempt_warns="preempt_send_user_signal" in found.get("SlurmctldParameters", "").split(","),
         told=bool(found),
     )
 
