@@ -49,6 +49,8 @@ def test_recipes_are_the_released_ones(line: str, norm: str, composer: Composer)
 def test_small_networks_have_every_recipe_on_embedded_images(model: str, recipe: str, composer: Composer) -> None:
     cell = composer.compose([f"model={model}", f"recipe={recipe}", "data=fashion_mnist_small"]).cell
     assert (cell.recipe.stem, cell.recipe.augment) == ("conv3x3", "shift_flip")
+    assert cell.recipe.zero_gamma == (model == "resnet_small"), "as in the large networks"
+    assert cell.recipe.weight_decay == (4e-5 if model == "mobilenet_small" else 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +68,8 @@ def test_the_papers_wording_and_the_released_exceptions_are_one_override_away(
 ) -> None:
     changed = composer.compose([*words, f"{key}={value}"]).cell
     assert plain(changed)["recipe"] == {**plain(composer.compose(words).cell)["recipe"], key.split(".")[1]: value}
+
+
+def test_the_papers_half_precision_is_two_overrides_away(composer: Composer) -> None:
+    recipe = composer.compose(["model=resnet50", "recipe.precision=fp16", "recipe.loss_scale=128"]).cell.recipe
+    assert (recipe.precision, recipe.loss_scale) == ("fp16", 128.0)
