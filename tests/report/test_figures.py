@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from an_cli.config import Composer
 from an_cli.errors import ReportError
 from an_cli.plan import Published
 from an_cli.report import build_table
@@ -25,7 +26,7 @@ from an_cli.report.figures.draw_mixture import draw_mixture
 from an_cli.report.figures.draw_tradeoff import draw_tradeoff
 from an_cli.report.figures.learned import learned, place_of
 from an_cli.report.figures.style import Format, draw_bytes
-from an_cli.report.figures.tradeoff import Axis, Tradeoff, tradeoff
+from an_cli.report.figures.tradeoff import Axis, Tradeoff, method_of, tradeoff
 from an_cli.store import RunFolder, Status
 from tests.report.by_hand import SPEC, Cost, cell, finished, plan, quoted, record, row
 
@@ -265,3 +266,10 @@ def test_hostile_labels_are_text_in_an_svg() -> None:
     trained = curves_of({'<script>$x^2$ & "': runs, r"$\frac{$": runs}, title="$_{<b>$", where="")
     raw = draw_bytes(lambda: draw_curves(trained), Format.SVG)
     assert b"<script" not in raw
+
+
+@pytest.mark.parametrize(
+    ("norm", "method"), [("an_bn", "AN"), ("an_gn", "AN"), ("bn_se", "SE"), ("bn", "BN"), ("gn", "GN"), ("sn", "SN")]
+)
+def test_a_norm_is_drawn_as_what_it_is(norm: str, method: str, composer: Composer) -> None:
+    assert method_of(composer.compose([f"norm={norm}"]).cell) == method

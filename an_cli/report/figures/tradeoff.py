@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from an_cli.config import CellConfig
-from an_cli.config.schema import PluginNormConfig
+from an_cli.config.schema import AttentionConfig, PluginNormConfig, SqueezeExciteConfig
 from an_cli.errors import ReportError
 from an_cli.plan import Plan, PlanRow
 from an_cli.report.spec import Measure
@@ -107,10 +107,16 @@ def _method(plan: Plan, row: PlanRow) -> str:
 
 
 def method_of(config: CellConfig) -> str:
-    """AN, or what standardizes, in capitals; a norm of the user's own by its name."""
+    """AN, SE, or what standardizes, in capitals; a norm of the user's own by its name."""
     if isinstance(config.norm, PluginNormConfig):
         return config.norm.entry_point
-    return "AN" if config.norm.attention is not None else str(config.norm.standardize).upper()
+    match config.norm.attention:
+        case AttentionConfig():
+            return "AN"
+        case SqueezeExciteConfig():
+            return "SE"
+        case None:
+            return str(config.norm.standardize).upper()
 
 
 def _without(row: TableRow, axis: Axis) -> str:
