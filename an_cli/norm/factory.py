@@ -159,7 +159,7 @@ def _groups(config: NormConfig, channels: int) -> int | None:
     """The most groups, up to the config's, that divide the channels; None for BN.
 
     For a prime number of channels above the config's groups that is 1, layer normalization: AOGNets have such layers
-    (37, 47, 103 or 149 channels), and between one group and one channel a group there is nothing for them.
+    (37, 47, 103, 149 or 263 channels), and between one group and one channel a group there is nothing for them.
     """
     if config.groups is None:
         return None
