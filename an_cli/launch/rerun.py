@@ -31,12 +31,19 @@ def find_reruns(plan: Plan, store: Store, words: Sequence[str]) -> dict[str, int
         if word != CHANGED and word not in rows:
             raise StudyError(f"no row {word!r} to run again", where=plan.study, now=nearest(word, [CHANGED, *rows]))
     by_row = {cell_id for word in words if word != CHANGED for cell_id in rows[word]}
-    seen = {cell.id: newest_claim(store.run(cell.id)) for cell in plan.cells}
+    seen = {cell.id: _newest(store.run(cell.id)) for cell in plan.cells}
     return {
         cell.id: seen[cell.id]
         for cell in plan.cells
         if _again(store.run(cell.id), in_row=cell.id in by_row, changed=CHANGED in words)
     }
+
+
+def _newest(run: RunFolder) -> int:
+    try:
+        return newest_claim(run)
+    except OSError:
+        return -1  # cannot be listed: no claim will ever have that number
 
 
 def _again(run: RunFolder, *, in_row: bool, changed: bool) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,7 @@ from an_cli.store.folder import RunFolder
 from an_cli.store.links import link_once
 
 HEARTBEAT_S = 10.0
+_AGAIN_S = (0.2, 1.0, 5.0)  # a network disk that does not answer is asked again after so long
 SILENT_S = 180.0  # a holder on another machine without a heartbeat for so long is taken for dead
 
 
@@ -112,8 +114,9 @@ class Claim:
 
         Raises:
             Fenced: a newer attempt does, or the folder is gone.
+            StoreError: the disk does not answer, several times in a row.
         """
-        newest = newest_claim(self.run)
+        newest = self._newest()
         if newest != self.number:
             raise Fenced(
                 f"attempt {self.number} found {'attempt ' + str(newest) if newest else 'no claim'}",
@@ -121,8 +124,25 @@ class Claim:
                 now="nothing: the newer attempt goes on, this one stops",
             )
 
+    def _newest(self) -> int:
+        for wait_s in (*_AGAIN_S, None):
+            try:
+                return newest_claim(self.run)
+            except OSError as error:
+                if wait_s is None:
+                    raise StoreError(
+                        f"the claims cannot be listed: {error.strerror}", where=self.run.id, now="look at the disk"
+                    ) from error
+                time.sleep(wait_s)
+        raise AssertionError
+
     def beat(self) -> None:
-        """Renew the heartbeat."""
+        """Renew the heartbeat.
+
+        Raises:
+            Fenced: a newer attempt owns the folder, or the folder is gone.
+            StoreError: the disk does not answer.
+        """
         try:
             os.utime(self.run.claims / str(self.number))
         except OSError:
@@ -164,10 +184,14 @@ def _read_claim(run: RunFolder, number: int) -> tuple[Holder | None, float]:
 
 
 def newest_claim(run: RunFolder) -> int:
-    """Number of the newest claim; 0 when there is none."""
+    """Number of the newest claim; 0 when there is none.
+
+    Raises:
+        OSError: nobody knows, since the folder is there and cannot be listed.
+    """
     try:
         return max((int(name) for name in os.listdir(run.claims) if name.isdigit()), default=0)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0
 
 
@@ -185,7 +209,10 @@ def take(run: RunFolder, holder: Holder | None = None) -> Claim | None:
     Raises:
         StoreError: the folder cannot be written.
     """
-    newest = newest_claim(run)
+    try:
+        newest = newest_claim(run)
+    except OSError as error:
+        raise cannot_write(run.claims / "claim", error) from error
     holder = holder or this_process()
     if newest and life(run) is not Life.DEAD and not _supersedes(holder, read_holder(run)):
         return None
@@ -218,10 +245,10 @@ def _remove_older(run: RunFolder, number: int) -> None:
 
 def life(run: RunFolder) -> Life:
     """Whether the holder of the newest claim lives."""
-    number = newest_claim(run)
-    if not number:
-        return Life.DEAD
     try:
+        number = newest_claim(run)
+        if not number:
+            return Life.DEAD
         holder, beat = _read_claim(run, number)
     except OSError:
         return Life.UNKNOWN

@@ -28,8 +28,11 @@ def status_of(run: RunFolder) -> Status:
     damaged = run.result.exists()
     if not run.cell.exists():
         return Status.UNREADABLE if run.path.exists() else Status.MISSING
-    if not newest_claim(run):
-        return Status.UNREADABLE if damaged else Status.WAITING
+    try:
+        if not newest_claim(run):
+            return Status.UNREADABLE if damaged else Status.WAITING
+    except OSError:
+        return Status.UNKNOWN
     alive = life(run)
     if alive is Life.ALIVE:
         return Status.RUNNING

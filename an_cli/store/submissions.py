@@ -56,10 +56,10 @@ def newest_submission(run: RunFolder) -> Submission | None:
         StoreError: its record is damaged.
     """
     folder = os.fspath(run.submissions)  # texts, not paths, from here on: `status` asks this of 10,000 runs
-    number = _newest(folder)
-    if not number:
-        return None
     try:
+        number = _newest(folder)
+        if not number:
+            return None
         with open(f"{folder}/{number}", "rb") as file:
             found = json.load(file)
         if not found["after"] and isinstance(found["token"], str) and isinstance(found["task"], int):
@@ -72,7 +72,7 @@ def newest_submission(run: RunFolder) -> Submission | None:
 def _newest(folder: str | os.PathLike[str]) -> int:
     try:
         return max((int(name) for name in os.listdir(folder) if name.isdigit()), default=0)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0
 
 

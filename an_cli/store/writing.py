@@ -88,8 +88,11 @@ def set_aside(run: RunFolder, *, seen: int) -> Path | None:
     Raises:
         StoreError: the folder cannot be written; what is moved already stays moved.
     """
-    if newest_claim(run) != seen:
-        return None
+    try:
+        if newest_claim(run) != seen:
+            return None
+    except OSError as error:
+        raise cannot_write(run.claims, error) from error
     claim = take(run)
     if claim is None:
         return None

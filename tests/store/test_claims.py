@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -249,3 +250,28 @@ def test_a_link_whose_answer_was_lost_is_ours(run: RunFolder, monkeypatch: pytes
     assert take_submission(run, submission)
     monkeypatch.setattr(os, "link", link)
     assert not take_submission(run, submission)
+
+
+def test_a_disk_that_does_not_answer_fences_nobody(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = take(run)
+    assert claim is not None
+    monkeypatch.setattr("an_cli.store.claims._AGAIN_S", (0.0, 0.0))
+    listing, stale = os.listdir, iter([True, True, False])
+
+    def once_stale(path: object) -> list[str]:
+        if next(stale, False):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return listing(path)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(os, "listdir", once_stale)
+    claim.check()
+    monkeypatch.setattr(os, "listdir", _stale)
+    with pytest.raises(StoreError, match="cannot be listed: Stale file handle"):
+        claim.check()
+    assert life(run) is Life.UNKNOWN
+    with pytest.raises(StoreError):
+        take(run)
+
+
+def _stale(path: object) -> list[str]:
+    raise OSError(errno.ESTALE, "Stale file handle")
