@@ -100,7 +100,7 @@ def _is_over(run: RunFolder) -> bool:
 def _attempt(writer: RunWriter, stop: StopFlag, world: World) -> int:
     done = threading.Event()
     if world.leads:
-        threading.Thread(target=_beat, args=(writer.claim, done), daemon=True).start()
+        threading.Thread(target=_beat, args=(writer.claim, stop, done), daemon=True).start()
     status, how = 1, "failed"
     try:
         status, how = _run(writer, stop, world)
@@ -166,12 +166,16 @@ def _failed(writer: RunWriter, message: str, world: World) -> int:
     return 1
 
 
-def _beat(claim: Claim, done: threading.Event) -> None:
+def _beat(claim: Claim, stop: StopFlag, done: threading.Event) -> None:
     while not done.wait(HEARTBEAT_S):
         try:
             claim.beat()
-        except AnError:
-            return  # fenced: the loop notices at its next write
+        except Fenced:
+            return  # the loop notices at its next write
+        except AnError as error:
+            log.warning("no heartbeat: %s", error)  # the disk does not answer; it may at the next
+            continue
         if claim.run.stop.exists():  # asked for on another machine, whose signals do not reach this one
-            os.kill(os.getpid(), signal.SIGTERM)
+            if stop.received is None:  # a second signal would end the process before it has saved
+                os.kill(os.getpid(), signal.SIGTERM)
             return

@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from an_cli.config import Composer, plain
-from an_cli.store import Holder, Status, read_run, status_of, this_process
+from an_cli.store import Holder, Status, ask_to_stop, read_run, status_of, take, this_process
 from an_cli.train import StopFlag
-from an_cli.worker.run import BUSY, Account, run_rank
+from an_cli.worker.run import BUSY, Account, _beat, run_rank
 from tests.launch.fake_door import finish
 from tests.tiny import TINY
 from tests.warm import Warm, wait_for, warm_worker
@@ -102,3 +104,20 @@ def test_what_a_library_prints_is_no_answer() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("an answer\n", "stray")
+
+
+def test_a_beat_that_finds_the_wish_to_stop_sends_no_second_signal(make_run: Callable, monkeypatch: Any) -> None:
+    """`cancel` has sent the first; a second one would end the process before it has saved."""
+    run = make_run()
+    claim = take(run)
+    assert claim is not None
+    ask_to_stop(run)
+    sent: list[int] = []
+    monkeypatch.setattr("an_cli.worker.run.HEARTBEAT_S", 0.001)
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append(number))
+    stop = StopFlag()
+    stop.received = signal.SIGTERM
+    _beat(claim, stop, threading.Event())
+    assert sent == []
+    _beat(claim, StopFlag(), threading.Event())
+    assert sent == [signal.SIGTERM]
