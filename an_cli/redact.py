@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
-from typing import TextIO
+from typing import TextIO, cast
 from urllib.parse import quote
 
 MASK = "[secret]"
@@ -79,3 +80,8 @@ class Redacted:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
+
+
+def redact_output() -> None:
+    """Let no secret through on this process's standard output and error from now on."""
+    sys.stdout, sys.stderr = cast("TextIO", Redacted(sys.stdout)), cast("TextIO", Redacted(sys.stderr))

@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 
 from an_cli.errors import StoreError
 from an_cli.launch.slurm.intent import Intent, read_intent
+from an_cli.launch.slurm.observe import Observer
 from an_cli.launch.slurm.scheduler import Commands, Scheduler
+from an_cli.launch.slurm.states import Stage, meaning
 from an_cli.store import (
     RunFolder,
     Status,
     Store,
+    Submission,
     ask_to_stop,
+    is_finished,
     is_here,
     newest_submission,
     read_holder,
@@ -24,6 +30,7 @@ from an_cli.store import (
 )
 
 _GOING = (Status.RUNNING, Status.UNKNOWN)
+_AT_ONCE = 500  # jobs in one call of scancel
 _QUEUED = (Status.WAITING, Status.INTERRUPTED)  # perhaps by a command that lives: it will not start them
 
 
@@ -37,11 +44,19 @@ class Told(StrEnum):
     NOTHING = "nothing to stop"
 
 
+@dataclass(frozen=True)
+class _Job:
+    """A job, or an element of an array, that may still be there, and all runs that it makes."""
+
+    name: str
+    runs: tuple[RunFolder, ...]
+
+
 def cancel(runs: Sequence[RunFolder], scheduler: Scheduler | None = None) -> dict[RunFolder, Told]:
     """Tell runs to save and stop; the command that started them starts them again.
 
     Args:
-        runs: finished and failed ones are left alone.
+        runs: finished ones are left alone, and failed ones that no job is going to try again.
         scheduler: how SLURM is spoken to; None is this machine's commands, where there are any.
 
     Raises:
@@ -49,18 +64,58 @@ def cancel(runs: Sequence[RunFolder], scheduler: Scheduler | None = None) -> dic
     """
     if scheduler is None and shutil.which("scancel"):
         scheduler = Commands()
-    return {run: _cancel(run, scheduler) for run in runs}
+    unfinished = [run for run in runs if not is_finished(run)]
+    jobs = _jobs(unfinished, scheduler) if scheduler is not None else {}
+    going = {run for run in unfinished if run in jobs or status_of(run) in (*_GOING, *_QUEUED)}
+    for run in going:
+        ask_to_stop(run)
+    ended = _end(set(jobs.values()), scheduler) if scheduler is not None else set()
+    return {run: _tell(run, jobs.get(run), ended) if run in going else Told.NOTHING for run in runs}
 
 
-def _cancel(run: RunFolder, scheduler: Scheduler | None) -> Told:
-    status = status_of(run)
-    if status not in (*_GOING, *_QUEUED):
-        return Told.NOTHING
-    ask_to_stop(run)
-    job = _job(run) if scheduler is not None else ""
-    if job and scheduler is not None and scheduler("scancel", job).status == 0:
+def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> dict[RunFolder, _Job]:
+    """The job of each run that has one, by one question to the queue; where it has no answer, by what is on record."""
+    submissions = {run: found for run in runs if (found := _submission(run)) is not None}
+    if not submissions:
+        return {}
+    keys = {run: (found.token, found.task) for run, found in submissions.items()}
+    queue = Observer(scheduler, cache=None).look(keys.values(), time.time(), accounts=False).queue
+    jobs = {}
+    for run, (token, task) in keys.items():
+        store = Store(run.path.parent.parent)
+        if queue is not None:
+            row = queue.get((token, task))
+            name = row.job if row is not None and meaning(row.state).stage in (Stage.WAITING, Stage.ACTIVE) else None
+        else:
+            array = read_intent(store, token).job if status_of(run) in (*_GOING, *_QUEUED) else None
+            name = f"{array}_{task}" if array else None
+        if name:
+            jobs[run] = _Job(name, tuple(Intent(store.jobs / token).runs_of(task)))
+    return jobs
+
+
+def _submission(run: RunFolder) -> Submission | None:
+    with suppress(StoreError):
+        return newest_submission(run)
+    return None
+
+
+def _end(jobs: Collection[_Job], scheduler: Scheduler) -> set[_Job]:
+    """Cancel the jobs with nothing left to do; one with other runs goes on, and leaves out those told to stop."""
+    idle = [job for job in jobs if all(run.stop.exists() or is_finished(run) for run in job.runs)]
+    ended: set[_Job] = set()
+    for start in range(0, len(idle), _AT_ONCE):
+        part = idle[start : start + _AT_ONCE]
+        if scheduler("scancel", *sorted(job.name for job in part)).status == 0:
+            ended.update(part)
+    return ended
+
+
+def _tell(run: RunFolder, job: _Job | None, ended: Collection[_Job]) -> Told:
+    """Reach a run, whose word to stop is written, in the quickest way there is."""
+    if job in ended:
         return Told.JOB
-    if status in _QUEUED:
+    if status_of(run) not in _GOING:
         return Told.HELD_BACK
     holder = read_holder(run)
     if holder is not None and is_here(holder):
@@ -68,16 +123,3 @@ def _cancel(run: RunFolder, scheduler: Scheduler | None) -> Told:
             os.kill(holder.pid, signal.SIGTERM)
             return Told.STOPPING
     return Told.ASKED
-
-
-def _job(run: RunFolder) -> str:
-    """The scheduler's name for a run's job; empty when it has none of its own: packed cells are stopped by the word."""
-    with suppress(StoreError, OSError, IndexError):
-        submission = newest_submission(run)
-        if submission is not None:
-            store = Store(run.path.parent.parent)
-            intent = Intent(store.jobs / submission.token)
-            known = read_intent(store, submission.token)
-            alone = "\t" not in intent.tasks.read_text().splitlines()[submission.task]
-            return f"{known.job}_{submission.task}" if known.job and alone else ""
-    return ""

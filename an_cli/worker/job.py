@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from an_cli.config import LaunchConfig
+from an_cli.errors import StoreError
+from an_cli.redact import redact_output
 from an_cli.store import Holder, RunFolder, is_finished, newest_submission, read_progress, this_process
 from an_cli.train import StopFlag, read_launch
 from an_cli.worker.nodes import become_srun, run_node
@@ -130,6 +132,7 @@ def run_job(folders: list[Path]) -> int:
 
 def run_ranks(folder: Path) -> int:
     """The ranks of one run on this node of the job; returns the exit status."""
+    redact_output()  # srun writes into the run's log what this process says
     run, job = RunFolder(folder.resolve()), Job.here()
     number = job.submission(run)
     return BUSY if number is None else run_node(folder, job.account(read_launch(run), number, job.ends_at()))
@@ -205,7 +208,14 @@ class _Crew:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr, force=True)
         if is_finished(run):
             return 0
-        number = self.job.submission(run)
+        if run.stop.exists():
+            log.info("cancelled before it started; the same command submits it again")
+            return 128 + signal.SIGTERM
+        try:
+            number = self.job.submission(run)
+        except StoreError as error:  # not superseded: nobody knows
+            log.error("%s", error)
+            return 1
         if number is None:
             log.info("job %s is superseded by a newer submission", self.job.name)
             return BUSY

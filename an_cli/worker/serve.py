@@ -16,12 +16,12 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TextIO
 
 import numpy.random  # noqa: F401 - with the next line, what a run would otherwise import for itself: 4 s each
 import torch._dynamo  # noqa: F401 - the first optimizer of a process imports it
 
-from an_cli.redact import Redacted
+from an_cli.redact import redact_output
 from an_cli.store import code_tree
 from an_cli.worker.run import run_here
 
@@ -129,6 +129,6 @@ def redirect(log: Path) -> None:
     os.dup2(null, 0)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    sys.stdout, sys.stderr = cast("TextIO", Redacted(sys.stdout)), cast("TextIO", Redacted(sys.stderr))
+    redact_output()
     os.close(descriptor)
     os.close(null)

@@ -77,7 +77,8 @@ class Imagined:
                 return self._sacct()
             case "scancel":
                 for one in self.elements:
-                    one.state = "CANCELLED by 0" if f"{one.array}_{one.task}" == words[1] and one.live else one.state
+                    named = f"{one.array}_{one.task}" in words[1:]
+                    one.state = "CANCELLED by 0" if named and one.live else one.state
                 return Said(0, "")
             case "scontrol":
                 return self._scontrol(words)

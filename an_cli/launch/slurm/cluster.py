@@ -24,7 +24,7 @@ from an_cli.launch.stopping import Stops, listening
 from an_cli.store import RunFolder, is_finished, read_progress
 
 FIRST_S, LONGEST_S = 2.0, 30.0  # between two looks at the scheduler
-DOUBT_S = 60.0  # a detached command stays so long for a job that may or may not exist
+DOUBT_S = 90.0  # a detached command stays so long for a job that may or may not exist, or have a result
 _LIVE = (Standing.SUBMITTING, Standing.QUEUED, Standing.HELD, Standing.RUNNING)
 _PHASES = {
     Standing.NEW: Phase.QUEUED,
@@ -141,14 +141,16 @@ class OnSlurm:
         self._first = False
         if not wishes:
             return False
+        self.outcome.refused = {}
         for dependency, group in self._by_dependency(wishes, views).items():
             outcome = submit(group, self.terms, self.scheduler, dependency=dependency or None, pause=self.pause)
+            live += len(outcome.submitted)
             self.outcome.submitted += outcome.submitted
             self.outcome.doubtful += outcome.doubtful
             self.outcome.calls += outcome.calls
-            self.outcome.refused = outcome.refused
+            self.outcome.refused.update(outcome.refused)
             views = {**views, **self.watcher.look([wish.run for wish in group], fresh_s=0.0)}
-        self._refused_at = live + len(self.outcome.submitted) if self.outcome.refused else None
+        self._refused_at = live if self.outcome.refused else None
         if not live:
             check_taken(self.outcome)
         return True

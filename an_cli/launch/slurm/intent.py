@@ -154,8 +154,9 @@ def _at_work(intent: Intent, called: bool, age_s: float) -> bool:
         return called and _named_in_a_process(intent.token)
     if life is Life.DEAD:
         return called and age_s < SBATCH_GONE_S
-    # It lives as far as is known; a submitter on a machine that cannot be seen is given up after the same time.
-    return life is Life.ALIVE or age_s < SBATCH_GONE_S
+    # It lives as far as is known. Once it has called sbatch it can only wait for the answer, which ends; before that,
+    # one on a machine that cannot be seen is given up after the same time.
+    return (life is Life.ALIVE and not called) or age_s < SBATCH_GONE_S
 
 
 def _named_in_a_process(token: str) -> bool:

@@ -56,6 +56,7 @@ class Evidence:
         life: of the newest claim's holder.
         holder: of the newest claim.
         error: first line of `error.txt`.
+        stop: whether its owner wants it to stop.
     """
 
     submission: Submission
@@ -64,6 +65,7 @@ class Evidence:
     life: Life
     holder: Holder | None
     error: str
+    stop: bool = False
 
 
 def gather(run: RunFolder, submission: Submission, known: Known) -> Evidence:
@@ -75,6 +77,7 @@ def gather(run: RunFolder, submission: Submission, known: Known) -> Evidence:
         life=life(run),
         holder=read_holder(run),
         error=_first_line(run),
+        stop=run.stop.exists(),
     )
 
 
@@ -154,14 +157,17 @@ def _over(evidence: Evidence, row: Row, said: Cause, since_s: float) -> Verdict:
         return Verdict(standing=Standing.RUNNING, detail="another process holds it", job=row.job, node=row.node)
     cause, detail = said, row.state
     if said in (Cause.CRASH, Cause.COMPLETED):
-        if left == "failed":
+        if evidence.stop and left != "failed":
+            cause, detail = Cause.CANCELLED, "an-cli cancel"
+        elif left == "failed":
             cause, detail = Cause.CRASH, evidence.error
         elif left.startswith("stopped"):
             cause, detail = Cause.TIME_LIMIT, f"{left}, and not requeued"
         elif said is Cause.CRASH and mine:
             cause, detail = Cause.KILLED, f"ended without a word (exit {row.exit or 'unknown'})"
         elif said is Cause.COMPLETED and since_s < VISIBLE_S:
-            return Verdict(standing=Standing.UNKNOWN, detail="its job is over; waiting to see its result", job=row.job)
+            detail = "its job is over; waiting to see its result"
+            return Verdict(standing=Standing.UNKNOWN, detail=detail, job=row.job, in_doubt=True)
     return Verdict(standing=Standing.ENDED, cause=cause, detail=detail, job=row.job, node=row.node)
 
 

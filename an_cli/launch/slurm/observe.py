@@ -221,11 +221,11 @@ def _rows(flat: list[list[Any]] | None) -> dict[Key, Row] | None:
 
 
 def submitted_since(store: Store, tokens: Iterable[str], clock: Callable[[], float] = time.time) -> float:
-    """When the oldest of some submissions was made."""
+    """When the oldest of some submissions was made: by a file that nobody changes, as jobs do their folder."""
     times = []
     for token in tokens:
         try:
-            times.append((store.jobs / token).stat().st_ctime)
+            times.append((store.jobs / token / "intent.json").stat().st_mtime)
         except OSError:
             continue
     return min(times, default=clock())

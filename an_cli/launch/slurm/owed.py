@@ -45,7 +45,8 @@ def owed(run: RunFolder, view: View, *, forgive: bool = False, resubmit_cancelle
         job=verdict.job,
         node=verdict.node,
     )
-    after = (*submission.after, end)
+    # A submission that SLURM did not take never was a job: it must not push out what became of real ones.
+    after = submission.after if verdict.cause is Cause.REFUSED else (*submission.after, end)
     reason = spent(after)
     if reason and not forgive:
         return Owed(left_alone=reason)

@@ -40,6 +40,22 @@ class Wish:
     after: tuple[End, ...]
 
 
+Task = Sequence[Wish]  # the runs of one element of an array
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An array that SLURM did not take.
+
+    Attributes:
+        said: why.
+        tasks: its elements: what this submitter has taken, and no other.
+    """
+
+    said: str
+    tasks: Sequence[Task]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Terms:
     """What all jobs of one command have in common."""
@@ -92,21 +108,22 @@ def submit(
         LaunchError: a setting that sbatch cannot take.
     """
     tasks = [list(wishes[start : start + terms.launch.pack]) for start in range(0, len(wishes), terms.launch.pack)]
-    queue = [tasks[start : start + terms.max_array] for start in range(0, len(tasks), terms.max_array)]
-    shares = max(1, len(queue))
+    chunks = [tasks[start : start + terms.max_array] for start in range(0, len(tasks), terms.max_array)]
+    share = max(1, terms.launch.array_parallelism // max(1, len(chunks)))
+    queue: list[tuple[Sequence[Task], int]] = [(chunk, share) for chunk in chunks]
     outcome = Outcome()
     while queue:
-        chunk = queue.pop(0)
-        at_once = max(1, terms.launch.array_parallelism // shares)
-        said = _submit_array(chunk, terms, scheduler, outcome, at_once, dependency, pause)
-        if said is None:
+        chunk, at_once = queue.pop(0)
+        refusal = _submit_array(chunk, terms, scheduler, outcome, at_once, dependency, pause)
+        if refusal is None:
             continue
-        if len(chunk) > 1 and _has(said, _LIMITS):  # a smaller array may still fit under the limit
-            again = [[_next(wish) for wish in task] for task in chunk]
-            queue[:0] = [again[: len(again) // 2], again[len(again) // 2 :]]
+        half = len(refusal.tasks) // 2
+        if half and _has(refusal.said, _LIMITS):  # a smaller array may still fit under the limit
+            again = [[_next(wish) for wish in task] for task in refusal.tasks]
+            queue[:0] = [(part, max(1, at_once // 2)) for part in (again[:half], again[half:])]
             continue
-        rest = [wish for chunk in (chunk, *queue) for task in chunk for wish in task]
-        outcome.refused.update({wish.run: said for wish in rest})
+        rest = [task for tasks in (refusal.tasks, *(later for later, _ in queue)) for task in tasks]
+        outcome.refused.update({wish.run: refusal.said for task in rest for wish in task})
         break  # what is refused once is refused again; the same command continues with the rest
     return outcome
 
@@ -116,22 +133,22 @@ def _next(wish: Wish) -> Wish:
 
 
 def _submit_array(
-    chunk: Sequence[Sequence[Wish]],
+    chunk: Sequence[Task],
     terms: Terms,
     scheduler: Scheduler,
     outcome: Outcome,
     at_once: int,
     dependency: str | None,
     pause: Callable[[float], None],
-) -> str | None:
-    """One array; returns what SLURM said when it refused it."""
+) -> Refusal | None:
+    """One array, of those of the runs that no other submitter takes; returns what SLURM said when it refused it."""
     intent = new_intent(terms.store)
     intent.announce(terms.study, {"launch": plain(terms.launch), "code": str(terms.code)})
     won = _take(chunk, intent.token)
     if not won:
         intent.refuse("every run was taken by another submitter")
         return None
-    runs = [run for task in won for run in task]
+    runs = [wish.run for task in won for wish in task]
     for run in runs:
         write_job(run, terms.launch, on="slurm")
     name = job_name(terms.study, intent.token)
@@ -146,9 +163,9 @@ def _submit_array(
         commit=commit(),
         dependency=dependency,
         data=terms.data,
-        exclude=bad_nodes([end for task in chunk for wish in task for end in wish.after]),
+        exclude=bad_nodes([end for task in won for wish in task for end in wish.after]),
     )
-    intent.prepare(script, won)
+    intent.prepare(script, [[wish.run for wish in task] for task in won])
     intent.call()
     outcome.calls += 1
     said = scheduler("sbatch", "--parsable", str(intent.script))
@@ -162,15 +179,15 @@ def _submit_array(
         outcome.doubtful += runs
         return None
     intent.refuse(said.trouble)
-    return said.trouble
+    return Refusal(said.trouble, won)
 
 
-def _take(chunk: Sequence[Sequence[Wish]], token: str) -> list[list[RunFolder]]:
+def _take(chunk: Sequence[Task], token: str) -> list[Task]:
     """Take the submissions of a chunk: the runs of each element that are ours, without elements that have none."""
-    won: list[list[RunFolder]] = []
+    won: list[Task] = []
     for task in chunk:
         mine = [
-            wish.run
+            wish
             for wish in task
             if take_submission(wish.run, Submission(number=wish.number, token=token, task=len(won), after=wish.after))
         ]
