@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from an_cli.cli.completing import studies_and_overrides
-from an_cli.cli.options import HERE, AsJson, Place, StorePath
+from an_cli.cli.options import HERE, AsJson, Place, StorePath, store_words
 
 OPEN = 4  # more rounds of seeds to come
 
@@ -78,7 +78,7 @@ def ablate(
         print_dry_run(asked, opened, reruns, json=json)
         return
     command = ["an-cli", "ablate", *([name, *overrides] if name else words or []), *on.options]
-    command += ["--until-resolved"] if until_resolved else []
+    command += [*(["--until-resolved"] if until_resolved else []), *store_words(store)]
     if on is Place.SLURM:
         from an_cli.cli.on_slurm import ablate_on_slurm
 

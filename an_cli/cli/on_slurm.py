@@ -92,7 +92,8 @@ def _tell(
         say(f"not submitted: {run.id}: {what}")
     tell_failures(asked.plan, end)
     if end.count(Phase.FAILED):
-        say(f"left alone: {end.count(Phase.FAILED)}; once the cause is gone: {words.replace(' ablate ', ' retry ', 1)}")
+        retry = shlex.join([word for word in command if word != "--until-resolved"]).replace(" ablate ", " retry ", 1)
+        say(f"left alone: {end.count(Phase.FAILED)}; once the cause is gone: {retry}")
     going = end.count(Phase.QUEUED, Phase.RUNNING, Phase.ELSEWHERE)
     if going:
         say(f"{going} of {len(end.runs)} cells go on without this command. Come back to them with: {words}")

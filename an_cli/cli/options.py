@@ -49,3 +49,8 @@ class Place(StrEnum):
     def options(self) -> list[str]:
         """What names the place on a command line."""
         return ["--on", str(self)] if self is Place.SLURM else []
+
+
+def store_words(store: Path) -> list[str]:
+    """What names a store on a command line; nothing for the folder one stands in."""
+    return [] if store == HERE else ["--store", str(store)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli.options import HERE, AsJson, Place, StorePath, StudyName, Words
+from an_cli.cli.options import HERE, AsJson, Place, StorePath, StudyName, Words, store_words
 
 
 def retry(
@@ -22,7 +22,7 @@ def retry(
     from an_cli.cli.asked import ask_study, open_store
 
     asked, opened = ask_study(study, [*on.words, *(words or [])]), open_store(store)
-    command = ["an-cli", "ablate", study, *(words or []), *on.options]
+    command = ["an-cli", "ablate", study, *(words or []), *on.options, *store_words(store)]
     if on is Place.SLURM:
         from an_cli.cli.on_slurm import ablate_on_slurm
 

@@ -70,7 +70,7 @@ def lose_dbd(site: Site) -> None:
 
 def lose_ctld(site: Site) -> None:
     cluster("kill", "ctld")
-    time.sleep(4)  # less than the 10 s after which slurmctld, once back, takes its nodes for lost and requeues their jobs
+    time.sleep(4)  # after 10 s it would take its nodes for lost when it is back, and requeue their jobs
     said = {cell["status"] for cell in site.status().values()}
     assert not said & set(NOT_OF_THE_LIVING), f"while slurmctld is away: {said}"
     cluster("revive", "ctld")
