@@ -5,6 +5,7 @@ Exit status: 0 done, 1 an error that the user can repair, 2 wrong usage, 3 parti
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -36,9 +37,19 @@ def main(words: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         # The reader has left (`an-cli status | head`); nothing may be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         return BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is not None:
+            raise
+        _print_no_more()
+        print(f"an-cli: cannot print: {error.strerror} -> send the output to where there is room", file=sys.stderr)
+        return 1
     return status
+
+
+def _print_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -51,7 +51,7 @@ def ablate(
     ] = False,
     budget: Annotated[
         int | None,
-        typer.Option("--budget", metavar="N", help="With --until-resolved: at most N seeds per row. [first round: 24]"),
+        typer.Option("--budget", metavar="N", help="With --until-resolved: at most N seeds per row. [first round: 30]"),
     ] = None,
     json: AsJson = False,
     store: StorePath = HERE,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from an_cli.cli.asked import Asked, print_json, say, statuses
 from an_cli.console.columns import align
 from an_cli.console.live import watching
-from an_cli.errors import DataError
+from an_cli.errors import DataError, LaunchError
 from an_cli.launch import (
     Action,
     Door,
@@ -17,6 +17,7 @@ from an_cli.launch import (
     Reconciliation,
     Snapshot,
     check_data,
+    check_ranks,
     find_costs,
     link_study,
     made_by_other_code,
@@ -48,8 +49,10 @@ def print_dry_run(asked: Asked, store: Store, reruns: Mapping[str, int], *, json
     print(align(["action", "cell", "id"], body, left=(0, 1, 2)), end="")
     print(wanted.sentence)
     try:
-        check_data(wanted.to_launch, settle(asked.launch))
-    except DataError as error:
+        launch = settle(asked.launch)
+        check_data(wanted.to_launch, launch)
+        check_ranks(wanted.to_launch, launch)
+    except (DataError, LaunchError) as error:
         say(f"note: as things are, none would start: {error}")
 
 
@@ -110,6 +113,7 @@ def _tell_other_code(wanted: Reconciliation, store: Store, command: Sequence[str
 def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], store: Store) -> Snapshot:
     launch = settle(asked.launch)
     check_data(wanted.to_launch, launch)
+    check_ranks(wanted.to_launch, launch)
     find_costs(asked.plan.cells, store)  # a network that cannot be built is said before anything is started
     share = share_machine([cell.config for cell in wanted.to_follow], launch)
     labels = {cell.id: cell.label for cell in wanted.to_follow}

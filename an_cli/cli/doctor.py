@@ -24,6 +24,7 @@ def doctor(
     from pathlib import Path
 
     from an_cli.cli.asked import open_store, print_json, say
+    from an_cli.config import search_path
     from an_cli.files import write_atomic
     from an_cli.launch import checks as launch_checks
     from an_cli.store import checks as store_checks
@@ -32,9 +33,13 @@ def doctor(
         if not write_site.replace("-", "").replace("_", "").isalnum():
             raise typer.BadParameter("use letters, digits, - and _", param_hint="--write-site")
         path = Path("conf") / "launch" / f"{write_site}.yaml"
+        taken = search_path.names("conf", under="launch")
+        if write_site in taken:  # a file of ours that is begun with would stand in its own way
+            raise typer.BadParameter(
+                f"there is a launch group {write_site!r}; choose another name than {', '.join(taken)}",
+                param_hint="--write-site",
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            raise typer.BadParameter(f"{path} exists", param_hint="--write-site")
         write_atomic(path, launch_checks.site_text())
         say(f"wrote {path}; use it with: --on slurm launch={write_site}")
         return

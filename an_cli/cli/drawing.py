@@ -43,7 +43,7 @@ def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
     store = open_store(path)
     makers = {"fig1": _figure_1, "mixture": _mixture, "curves": _curves}
     raw = makers[wanted.kind](wanted, store, Format(ending))
-    name = re.sub(r"[^\w.=,-]+", "_", wanted.target)
+    name = re.sub(r"[^\w.=,+-]+", "_", _name(wanted))
     place = out.expanduser() if out else store.reports / f"{name}-{wanted.kind}.{ending}"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +51,11 @@ def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
         raise cannot_write(place, error) from error
     write_atomic(place, raw)
     return place
+
+
+def _name(wanted: Request) -> str:
+    """What the file is called after: a study with overrides has a tag, so that it does not take the study's place."""
+    return ask_study(wanted.target, wanted.words).plan.folder if wanted.words else wanted.target
 
 
 def _figure_1(wanted: Request, store: Store, format: Format) -> bytes:

@@ -14,10 +14,11 @@ from an_cli.config import CellConfig, LaunchConfig, compose, plain, read
 from an_cli.config.check import check_cell
 from an_cli.config.overrides import parse
 from an_cli.config.schema import Augment, Data, DataConfig
-from an_cli.errors import ConfigError
+from an_cli.errors import ConfigError, StoreError
 from an_cli.launch import Door, refusal, settle
 from an_cli.store import RunFolder, RunRecord, Status, Store, read_run
 
+_WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
 _NOTHING_DRAWN = "recipe.augment=none"  # an evaluation augments nothing, so the recipe's need not fit the data set
 
 
@@ -52,6 +53,8 @@ def ask(question: Question, store: Store) -> dict[str, Any]:
     if file.is_file():
         composed = compose([*words, *launch_words, _NOTHING_DRAWN])
         return _answer(question, composed.cell, composed.launch, threads=None, file=file)
+    if file.suffix in _WEIGHTS:
+        raise StoreError("no such file", where=str(file), now="a file of weights, or a run: an-cli status lists them")
     run = find_run(store, question.target)
     record = read_run(run)
     if record.config is None:

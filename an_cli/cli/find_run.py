@@ -60,10 +60,12 @@ def _what_instead(word: str, links: list[str], runs: int) -> str:
 def runs_of(store: Store, word: str | None) -> list[RunFolder]:
     """The runs of a study that was launched here, or the one run that a word names; all of the store for None.
 
+    Those of a study include what was launched with overrides, whose folder is `STUDY+TAG`.
+
     Raises:
         StoreError: neither.
     """
     if word is None:
         return [store.run(run_id) for run_id in store.run_ids()]
-    own = [run_id for link, run_id in links(store).items() if link.startswith(f"{word}/")]
+    own = [run_id for link, run_id in links(store).items() if link.startswith((f"{word}/", f"{word}+"))]
     return [store.run(run_id) for run_id in dict.fromkeys(own)] or [find_run(store, word)]

@@ -10,7 +10,7 @@ from an_cli.cli.ablating import PARTIAL, print_table, tell_failures
 from an_cli.cli.asked import Asked, say
 from an_cli.console.live import watching
 from an_cli.errors import StoreError
-from an_cli.launch import Phase, Snapshot, check_data, find_costs, set_aside_all, settle
+from an_cli.launch import Phase, Snapshot, check_data, check_ranks, find_costs, set_aside_all, settle
 from an_cli.launch.prepare import prepare_folder
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.judge import Standing
@@ -45,6 +45,7 @@ def ablate_on_slurm(
     """
     launch = settle(asked.launch)
     check_data(asked.plan.cells, launch)
+    check_ranks(asked.plan.cells, launch)
     if aside := set_aside_all(reruns, asked.plan.cells, store):
         say(f"set aside: {len(aside)}, each in archive/ of its run")
     cells = longest_first(asked.plan.cells, find_costs(asked.plan.cells, store))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from an_cli.cli.asked import say
 from an_cli.config import cell_id, compose
 from an_cli.errors import LaunchError
-from an_cli.launch import Door, check_data, own_gpus, prepare_run, run_foreground, settle, share_machine
+from an_cli.launch import Door, check_data, check_ranks, own_gpus, prepare_run, run_foreground, settle, share_machine
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Status, Store, status_of
 
@@ -37,7 +37,9 @@ def run_cell(words: Sequence[str], store: Store) -> tuple[RunFolder, int]:
             "the weights of this cell were imported", where=run.id, now="to train it, name another store with --store"
         )
     launch = settle(composed.launch)
-    check_data([Cell(config=composed.cell, id=run.id, label=run.id, choices=composed.choices)], launch)
+    cells = [Cell(config=composed.cell, id=run.id, label=run.id, choices=composed.choices)]
+    check_data(cells, launch)
+    check_ranks(cells, launch)
     prepare_run(composed.cell, composed.choices, launch, store)
     say(f"run {run.id} in {run.path}")
     share = share_machine([composed.cell], launch)

@@ -165,6 +165,12 @@ def _explained(groups: list[str], error: BaseException) -> ConfigError:
             where=f"conf/recipe/{chosen['recipe']}",
             now=f"write {chosen['model']}.yaml there, or choose another: it has {', '.join(known)}",
         )
+    if isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
+        return ConfigError(
+            "a file in conf/ includes itself, directly or by way of another",
+            where=" ".join(groups) or "conf/config.yaml",
+            now="a file of yours that begins with one of ours needs a name of its own: see its defaults",
+        )
     text = " ".join(str(error.__cause__ or error).split())
     return ConfigError(
         f"cannot compose: {text}", where=" ".join(groups) or "conf/config.yaml", now="see the file it names"

@@ -60,6 +60,25 @@ def check_data(cells: Sequence[Cell], launch: LaunchConfig) -> None:
     )
 
 
+def check_ranks(cells: Sequence[Cell], launch: LaunchConfig) -> None:
+    """Refuse to start when not one cell's replicas can be shared among so many processes.
+
+    Args:
+        cells: to be started.
+        launch: settled.
+
+    Raises:
+        LaunchError: no cell's replicas can.
+    """
+    replicas = sorted({cell.config.recipe.replicas for cell in cells})
+    if replicas and all(count % launch.ranks for count in replicas):
+        raise LaunchError(
+            f"{launch.ranks} processes for {' or '.join(map(str, replicas))} replicas",
+            where="launch.ranks",
+            now="give a number of processes that divides recipe.replicas",
+        )
+
+
 def prepare_study(study: str, wanted: Reconciliation, launch: LaunchConfig, store: Store) -> dict[str, StoreError]:
     """Write and link the folders of all cells that will be started; link those that are there already.
 

@@ -59,6 +59,12 @@ class TrainState:
             self.best, self.last = _evaluated(saved["best"]), _evaluated(saved["last"])
             self.elapsed_s = saved["elapsed_s"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            if "optimizer" not in saved:
+                raise StoreError(
+                    "an-cli gc --strip has left the weights of this run alone, and they cannot be trained further",
+                    where=where,
+                    now="remove the run folder to start it again",
+                ) from error
             raise StoreError(
                 f"the checkpoint does not fit this code: {str(error).splitlines()[0]}",
                 where=where,

@@ -32,11 +32,19 @@ from tests.cli.conftest import Call
         (["ablate", "--as", "a/b", "norm=bn,gn"], "'a/b' cannot name a study"),
         (["ablate", "--as", "x", "norm=bn"], "nothing varies"),
         (["show", "deadbeef"], "no run 'deadbeef'"),
+        (["evaluate", "nothere.pth"], "no such file (nothere.pth)"),
+        (
+            ["run", "recipe=demo", "model=resnet_small", "data=synthetic", "launch.ranks=3"],
+            "3 processes for 1 replicas",
+        ),
+        (["show", "model", "norm=itself"], "a file in conf/ includes itself"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_one(words: list[str], message: str, call: Call, folder: Path) -> None:
     rows = [{"label": "a", "baseline": True}, {"label": "b", "baseline": True}]
     (folder / "sweeps" / "two.yaml").write_text(json.dumps({"rows": rows}))
+    (folder / "conf" / "norm").mkdir(parents=True)
+    (folder / "conf" / "norm" / "itself.yaml").write_text("defaults: [itself, _self_]\n")
     ended = call(*words)
     assert (ended.status, ended.out) == (1, "")
     assert message in ended.err
@@ -88,3 +96,27 @@ def test_the_version_and_the_help(call: Call) -> None:
     assert call("--version").out == f"an-cli {an_cli.__version__}\n"
     text = call("--help").out
     assert all(verb in text for verb in ("plan", "ablate", "run", "status", "show", "report"))
+
+
+def test_output_without_room_is_said_in_one_line(folder: Path) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "an_cli", "plan", "tiny", "--no-costs"]
+        done = subprocess.run(command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "an-cli: cannot print: No space left on device -> send the output to where there is room\n"
+
+
+def test_a_site_does_not_take_the_name_of_a_launch_group_that_ships(call: Call, folder: Path) -> None:
+    ended = call("doctor", "--write-site", "local")
+    assert ended.status == 2
+    assert "there is a launch group 'local'" in ended.err
+    assert not (folder / "conf").exists()
+
+
+def test_the_command_that_comes_back_names_the_store(call: Call, folder: Path) -> None:
+    """As it is printed where finished cells were made by other code, or a command was stopped."""
+    call("ablate", "tiny", "--store", "away")
+    result = next((folder / "away" / "runs").glob("*/result.json"))
+    result.write_text(result.read_text().replace('"code_tree": "', '"code_tree": "f'))
+    said = call("ablate", "tiny", "--store", "away").err
+    assert "run again with: an-cli ablate tiny --store away --rerun changed" in said

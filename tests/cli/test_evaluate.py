@@ -101,7 +101,8 @@ def test_what_a_run_cannot_be_evaluated_with_is_refused(
 def test_a_target_that_is_neither_run_nor_file_is_refused(call: Call, asked: Asked) -> None:
     said = call("evaluate", "nothing.pt")
     assert (said.status, said.out) == (1, "")
-    assert "no run 'nothing.pt'" in said.err
+    assert "no such file (nothing.pt)" in said.err
+    assert "no run 'nothing'" in call("evaluate", "nothing").err
 
 
 def test_a_file_is_evaluated_as_the_cell_that_the_options_name(call: Call, asked: Asked, folder: Path) -> None:

@@ -72,6 +72,10 @@ def test_a_stripped_run_keeps_its_weights_and_is_vouched_for(make_run: Callable[
     assert all((after["model"][name] == value).all() for name, value in before["model"].items())
     assert damages(run) == []
     assert strip(Store(run.path.parent.parent), Door(command=warm_door())) == (0, [])
+    run.result.write_text("{")
+    again = subprocess.run([*warm_door(), "run", str(run.path)], capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "gc --strip has left the weights of this run alone" in run.error.read_text()
 
 
 def test_smoke_names_the_cell_that_would_fail(tmp_path: Path, composer: Composer) -> None:
