@@ -101,3 +101,6 @@ def test_figure_1_of_a_finished_study_is_drawn_and_curves_without_an_epoch_are_n
     assert drawn.status == 0, drawn.err
     assert Path(drawn.out.strip()) == folder / "reports" / "build" / "tiny-fig1.svg"
     assert "no run has finished an epoch" in call("figure", "curves", "tiny").err
+    call("ablate", "tiny", "recipe.lr=0.2")
+    tagged = call("figure", "fig1", "tiny", "recipe.lr=0.2", "-f", "svg").out
+    assert "/tiny+" in tagged, "it does not take the place of the study's own"

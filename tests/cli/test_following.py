@@ -66,6 +66,12 @@ def test_cancel_names_runs_by_study_label_and_id(call: Call, folder: Path) -> No
     for word in ("tiny", "tiny/gate=softmax", run.id, run.id[:6]):
         assert f"{run.id}  held back" in call("cancel", word).out
     assert {one["told"] for one in call("cancel", "--json").json["runs"]} == {"held back", "nothing to stop"}
+    call("ablate", "tiny", "recipe.lr=0.2")
+    (variant,) = (folder / "studies").glob("tiny+*/gate=softmax")
+    (variant / "result.json").unlink()
+    assert f"{variant.resolve().name}  held back" in call("cancel", "tiny").out, (
+        "what runs with overrides is of the study"
+    )
     ended = call("cancel", "nothing")
     assert ended.status == 1
     assert "no run 'nothing'" in ended.err
