@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Temporary folders in memory where there is room: most of what the tests write is written through to the disk."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started with & by a script: tests that send it would wait
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     memory = Path("/dev/shm")
     if config.option.basetemp is None and not {"PYTEST_DEBUG_TEMPROOT", "TMPDIR"} & set(os.environ) and memory.is_dir():
         room = os.statvfs(memory)
