@@ -105,12 +105,14 @@ def test_a_row_told_apart_leaves_more_of_the_error_rate_to_the_others() -> None:
     assert states(decide(beside, RULE))[0] is State.TOLD_APART
 
 
+@pytest.mark.slow
 def test_null_tables_err_as_seldom_as_they_should() -> None:
     """A small version of `python -m tests.checks.error_rates`."""
     fixed, sequential = null_tables(40)
     assert max(fixed, sequential) <= bound(40)
 
 
+@pytest.mark.slow
 def test_until_resolved_finds_as_much_with_fewer_runs() -> None:
     one, other, share = efficiency(25, 3)
     assert other >= one - 0.15
