@@ -10,7 +10,7 @@ from an_cli.cli.rounds import round_of, rule_of
 from an_cli.errors import StoreError
 from an_cli.launch import find_costs
 from an_cli.plan import Plan
-from an_cli.report import Rule, Table, load_spec, make_table, spelled_characters, write
+from an_cli.report import Rule, Table, check_waive, load_spec, make_table, spelled_characters, write
 from an_cli.store import Store
 
 
@@ -34,6 +34,7 @@ def asked_table(asked: Asked, store: Store, *, waive: Sequence[str] = ()) -> Tab
     """The table of a study as asked for, with the seeds that `--until-resolved` has added."""
     rule = rule_of(asked, store)
     plan = asked.plan if rule is None else round_of(asked, store, rule)[0]
+    check_waive(plan.cells, waive)
     return study_table(plan, store, rule=rule, waive=waive)
 
 

@@ -32,6 +32,7 @@ _HOMES = {
     "TableCell": "table",
     "TableRow": "table",
     "build_table": "build",
+    "check_waive": "comparability",
     "decision": "gains",
     "json_value": "machine",
     "load_spec": "spec",

@@ -5,6 +5,7 @@ from an_cli.report.bits import Bits as Bits
 from an_cli.report.build import Cost as Cost
 from an_cli.report.build import build_table as build_table
 from an_cli.report.build import make_table as make_table
+from an_cli.report.comparability import check_waive as check_waive
 from an_cli.report.comparison import Comparison as Comparison
 from an_cli.report.comparison import Covers as Covers
 from an_cli.report.decide import Decision as Decision

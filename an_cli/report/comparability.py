@@ -11,11 +11,13 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 
+from an_cli.errors import ReportError, nearest
 from an_cli.plan import Cell
-from an_cli.report.leaves import part_leaves
+from an_cli.report.leaves import config_leaves, part_leaves
 from an_cli.report.outcome import Outcome
 from an_cli.store import contributing
 
+FACTS = ("data", "training data", "code", "device")  # that rows are compared by, beside the keys of their configs
 _SHOWN = 4  # values of one fact in a footnote
 _WIDTH = 40
 _ABSENT = "absent"
@@ -74,6 +76,24 @@ def guard(row: Side, reference: Side, waive: Iterable[str]) -> Guard:
         waived=tuple(discord for discord in rest if _covers(waived, discord)),
         hidden=tuple(discord for discord in rest if not _covers(waived, discord)),
     )
+
+
+def check_waive(cells: Iterable[Cell], waive: Iterable[str]) -> None:
+    """Refuse a waiver that nothing can need, which is a typo.
+
+    Args:
+        cells: of the study.
+        waive: config keys, groups of them, facts of runs, or a plug-in's name.
+
+    Raises:
+        ReportError: a key that no cell has.
+    """
+    keys = {key for cell in cells for key, _ in config_leaves(cell.config)}
+    groups = {key[:place] for key in keys for place, letter in enumerate(key) if letter == "."}
+    legal = (*FACTS, *sorted(keys | groups))
+    for key in waive:
+        if key not in legal and ":" not in key:  # a plug-in is named by its group and entry point
+            raise ReportError(f"no such key {key!r}", where="--waive", now=nearest(key, legal))
 
 
 def _covers(declared: tuple[str, ...], discord: Discord) -> bool:

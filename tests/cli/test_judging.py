@@ -129,6 +129,10 @@ def test_a_difference_in_code_is_refused_and_can_be_waived(call: Call, folder: P
     waived = call("report", "tiny", "seed=0,1", "--waive", "code", "--json").json["rows"][1]
     assert waived["gain"]["mean"] == 0
     assert "waived, in code" in " ".join(waived["notes"])
+    mistyped = call("report", "tiny", "--waive", "recipe.lrr")
+    assert (mistyped.status, mistyped.out) == (1, "")
+    assert "no such key 'recipe.lrr' (--waive)" in mistyped.err
+    assert "recipe.lr" in mistyped.err.partition("->")[2]
 
 
 def test_latex_names_the_characters_that_it_spells(call: Call, folder: Path) -> None:
