@@ -16,7 +16,7 @@ from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.judge import Standing
 from an_cli.launch.slurm.start import longest_first, make_cluster
 from an_cli.plan import Cell
-from an_cli.store import Status, Store, status_of
+from an_cli.store import Status, Store, forget_stop, status_of
 
 
 def ablate_on_slurm(
@@ -67,6 +67,8 @@ def _prepare(asked: Asked, cell: Cell, standing: Standing, store: Store) -> bool
     try:
         if standing in (Standing.NEW, Standing.ENDED):
             prepare_folder(cell.config, cell.choices, store)
+        elif standing in (Standing.QUEUED, Standing.HELD):
+            forget_stop(run)  # cancelled since it was submitted, and wanted again before its job started
         store.link(asked.plan.folder, cell.label, run)
     except StoreError as error:
         say(f"left alone: {cell.label}: {error}")

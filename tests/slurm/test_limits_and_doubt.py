@@ -7,9 +7,12 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from an_cli.cli.on_slurm import _prepare as prepare
 from an_cli.config import Composer, LaunchConfig
 from an_cli.files import write_json
 from an_cli.launch.cancel import Told, cancel
@@ -194,3 +197,16 @@ def test_a_job_that_ended_because_its_run_was_cancelled_is_not_submitted_again_b
     views = follower.watcher.look([run], fresh_s=0.0)
     assert views[run].verdict.standing is Standing.ENDED
     assert views[run].verdict.cause == "cancelled"
+
+
+@pytest.mark.parametrize(("standing", "wanted"), [(Standing.QUEUED, True), (Standing.RUNNING, False)])
+def test_a_cancelled_run_whose_job_still_waits_is_wanted_again_once_its_study_is(
+    tmp_path: Path, make_runs: Make, standing: Standing, wanted: bool
+) -> None:
+    (run,) = make_runs(1)
+    run.claims.mkdir()
+    run.stop.touch()
+    asked = cast("Any", SimpleNamespace(plan=SimpleNamespace(folder="s")))
+    cell = cast("Any", SimpleNamespace(id=run.id, label="a"))
+    assert prepare(asked, cell, standing, Store(tmp_path))
+    assert run.stop.exists() is not wanted
