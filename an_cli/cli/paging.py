@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from an_cli.cli.asked import open_store, say
+from an_cli.cli.job_values import with_jobs
+from an_cli.cli.values import status_values
 from an_cli.errors import StoreError
 from an_cli.files import cannot_write, write_atomic
-from an_cli.report.page import Reader, make_page, serve, snapshot
+from an_cli.report.page import Reader, State, make_page, serve, snapshot
 from an_cli.store import Store
 
 
@@ -26,13 +29,23 @@ def write_page(path: Path, out: Path | None) -> Path:
     except OSError as error:
         raise cannot_write(place, error) from error
     runs_at = os.path.relpath(store.runs, place.parent)
-    write_atomic(place, make_page(snapshot(Reader(store), say=say), at=_now(), runs_at=runs_at))
+    write_atomic(place, make_page(snapshot(_reader(store), say=say), at=_now(), runs_at=runs_at))
     return place
 
 
 def serve_page(path: Path, port: int) -> None:
     """Serve the page of a store until Ctrl-C."""
-    serve(Reader(_existing(path)), port, _now, say)
+    serve(_reader(_existing(path)), port, _now, say)
+
+
+def _reader(store: Store) -> Reader:
+    """Runs in the words of `status`, the scheduler's among them."""
+
+    def states(ids: Sequence[str]) -> dict[str, State]:
+        values = with_jobs(store, status_values(store, {}, ids))
+        return {value["id"]: State(value["status"], value["error"]) for value in values}
+
+    return Reader(store, states)
 
 
 def _existing(path: Path) -> Store:

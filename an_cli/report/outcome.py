@@ -13,7 +13,7 @@ from an_cli.store import Correct, Imported, Result, RunRecord, Status
 
 _LONGEST_CAUSE = 160
 _BROKEN = (Status.FAILED, Status.UNREADABLE)
-_SAID = {Status.MISSING: "not run", Status.UNKNOWN: "not visible from here"}
+_EXPLAINED = {Status.UNKNOWN: "unknown: its machine cannot be seen from here"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,13 +142,13 @@ def _contradiction(record: RunRecord | None, correct: Correct | None) -> tuple[s
 def _unusable(record: RunRecord | None, cell: Cell) -> tuple[str, bool] | None:
     """What is said of a run without usable numbers, and whether it is broken; None for a usable one."""
     if record is None:
-        return _SAID[Status.MISSING], False
+        return Status.MISSING.value, False
     if record.status is Status.FINISHED:
         damage = _damage(record, cell)
         return (f"unreadable: {damage}", True) if damage else None
     if record.imported is not None:
         return _imported(record.imported), False
-    said = _SAID.get(record.status, record.status.value)
+    said = record.scheduled or _EXPLAINED.get(record.status, record.state)
     cause = _cause(record.error or "") if record.status in _BROKEN else ""
     return (f"{said}: {cause}" if cause else said), record.status in _BROKEN
 

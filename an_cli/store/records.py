@@ -132,3 +132,9 @@ class RunRecord:
     error: str | None
     skipped_lines: int
     imported: Imported | None = None
+    scheduled: str = ""  # what its state is called where the scheduler was asked too: "queued"
+
+    @property
+    def state(self) -> str:
+        """The word for its state, the same in `status`, in footnotes and on the page."""
+        return self.scheduled or self.status.value

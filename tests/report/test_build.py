@@ -135,7 +135,9 @@ def test_nothing_run_is_missing_and_unknown_is_never_failed() -> None:
     found = row_of(table, "mean")
     assert found.status is RowStatus.MISSING
     assert found.marks == (Mark.MISSING,)
-    assert found.notes == ("0 of 3 seeds; seed 0: not visible from here; seed 1: waiting; seed 2: not run",)
+    assert found.notes == (
+        "0 of 3 seeds; seed 0: unknown: its machine cannot be seen from here; seed 1: waiting; seed 2: missing",
+    )
     assert found.cells[Measure.GAIN] == TableCell(marks=(Mark.MISSING,))
     assert row_of(table, "base").cells[Measure.PARAMS] == TableCell(marks=(Mark.MISSING,))
 

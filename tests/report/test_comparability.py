@@ -69,7 +69,7 @@ def test_a_row_whose_own_seeds_were_made_by_different_code_says_so() -> None:
 
 def test_what_a_row_sets_needs_no_footnote() -> None:
     several = row("both", "norm.attention.squeeze=mean", "recipe.weight_decay=0.001")
-    assert second(table_of(plan(BASE, several))).notes == ("0 of 3 seeds; seeds 0, 1, 2: not run",)
+    assert second(table_of(plan(BASE, several))).notes == ("0 of 3 seeds; seeds 0, 1, 2: missing",)
 
 
 def test_another_norm_needs_no_footnote() -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from an_cli.plan import load_study, make_plan
-from an_cli.report.page import Reader, make_page, snapshot
+from an_cli.report.bits import read_bits
+from an_cli.report.build import build_table
+from an_cli.report.page import Reader, State, make_page, snapshot
 from an_cli.report.page.columns import coded, curve, numbers, thin
 from an_cli.report.page.html import as_data
-from an_cli.store import Store
-from tests.report.by_hand import cell
+from an_cli.report.spec import load_spec
+from an_cli.report.table import Table
+from an_cli.report.wording import printed_rows
+from an_cli.store import Store, read_runs, take
+from tests.report.by_hand import cell, result_json, write_run
 from tests.report.store_by_hand import HOSTILE, hostile_store, metrics, small_store, write_finished
 
 
@@ -77,7 +83,74 @@ def test_a_study_at_hand_brings_the_same_table_as_the_report(tmp_path: Path) -> 
     assert study["title"] == plan.title
     assert study["table"]["rows"][0]["top1_error_pct"]["mean"] == pytest.approx(21.0)
     assert study["table"]["rows"][2]["status"] == "missing"
-    assert (study["table"]["rows"][0]["params"], study["table"]["rows"][2]["params"]) == ("78.1k", None)
+    assert [head["title"] for head in study["table"]["heads"]] == [column.title for column in table_of(store).columns]
+    texts = [[cell.get("number") or cell.get("word") for cell in row["printed"]] for row in study["table"]["rows"]]
+    assert texts == [[cell.number or cell.word for cell in row] for row in printed_rows(table_of(store))]
+    assert study["table"]["rows"][0]["printed"][1]["number"] == "78.1k"
+
+
+def table_of(store: Store) -> Table:
+    plan = make_plan(load_study("demo"))
+    records = read_runs(store, [one.id for one in plan.cells])
+    return build_table(plan, records, {}, load_spec(plan), bits=read_bits(store, records))
+
+
+def test_badge_footnote_and_list_of_a_run_are_one_word_and_it_is_that_of_status(tmp_path: Path) -> None:
+    store, plan = Store(tmp_path), make_plan(load_study("demo"))
+    running, queued = plan.cells[0], plan.cells[1]
+    for one in (running, queued):
+        write_run(store, one, {"metrics.jsonl": metrics(50.0, 30.0)})
+        store.link("demo", one.label, store.run(one.id))
+    assert take(store.run(running.id)) is not None
+
+    def states(ids: Sequence[str]) -> dict[str, State]:
+        return {queued.id: State("queued")} if queued.id in ids else {}
+
+    data = snapshot(Reader(store, states))
+    words = dict(zip(data["runs"]["id"], values(data["runs"]["status"], 2), strict=True))
+    row = data["studies"][0]["table"]["rows"][0]
+    assert (words[running.id], words[queued.id]) == ("running", "queued")
+    assert row["states"] == "1 running, 1 queued, 1 missing"
+    assert row["notes"] == ["0 of 3 seeds; seed 0: running; seed 1: queued; seed 2: missing"]
+
+
+def test_a_run_that_finishes_between_two_looks_is_read_again(tmp_path: Path) -> None:
+    store, one = Store(tmp_path), cell("seed=0")
+    write_run(store, one, {"metrics.jsonl": metrics(50.0, 30.0)})
+
+    def states(ids: Sequence[str]) -> dict[str, State]:
+        store.run(one.id).result.write_text(json.dumps(result_json(30.0)))
+        return {one.id: State("finished")}
+
+    data = snapshot(Reader(store, states))
+    assert (values(data["runs"]["status"], 1), data["runs"]["last_top1_error_pct"]) == (["finished"], [30.0])
+
+
+def test_a_run_that_goes_has_the_error_of_its_newest_epoch(tmp_path: Path) -> None:
+    store, one = Store(tmp_path), cell("seed=0")
+    write_run(store, one, {"metrics.jsonl": metrics(50.0, 30.0, 40.0)})
+    runs = snapshot(Reader(store))["runs"]
+    assert (runs["last_top1_error_pct"], runs["best_top1_error_pct"]) == ([40.0], [30.0])
+    assert (values(runs["last_epoch"], 1), values(runs["best_epoch"], 1)) == ([3], [2])
+
+
+def test_runs_stand_in_the_order_of_their_study_with_or_without_links(tmp_path: Path) -> None:
+    store, plan = Store(tmp_path), make_plan(load_study("demo"))
+    for one in reversed(plan.cells):
+        write_finished(store, one, 30.0, 20.0)
+        if one is not plan.cells[3]:
+            store.link("demo", one.label, store.run(one.id))
+    data = snapshot(Reader(store))
+    study = data["studies"][0]
+    assert [data["runs"]["id"][place] for place in study["runs"]] == [one.id for one in plan.cells]
+    assert study["labels"] == [one.label for one in plan.cells]
+
+
+def test_labels_of_a_study_without_a_file_are_sorted_as_numbers(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for seed in (10, 9, 2):
+        store.link("elsewhere", f"seed={seed}", write_finished(store, cell(f"seed={seed}"), 20.0))
+    assert snapshot(Reader(store))["studies"][0]["labels"] == ["seed=2", "seed=9", "seed=10"]
 
 
 def test_runs_made_with_other_values_do_not_become_a_table_of_nothing(tmp_path: Path) -> None:

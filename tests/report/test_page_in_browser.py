@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from an_cli.plan import load_study, make_plan
+from an_cli.report import make_table
 from an_cli.report.page import Reader, make_page, snapshot
 from an_cli.report.page.server import make_server
+from an_cli.report.wording import Printed, printed_rows
 from an_cli.store import Store
 from tests.browser import Browser, find_chromium, open_browser
 from tests.report.by_hand import cell
-from tests.report.store_by_hand import HOSTILE, hostile_store, metrics, small_store
+from tests.report.store_by_hand import HOSTILE, hostile_store, metrics, small_store, write_finished
 
 needs_browser = pytest.mark.skipif(find_chromium() is None, reason="Chromium is not installed")
 
@@ -141,6 +144,30 @@ def test_joined_seeds_of_the_design_without_a_label_have_a_name(opened: Open) ->
     page.click("#grid .head input")
     page.click('[data-toggle="join"]')
     assert page.run(HEADINGS) == ["base (2 seeds)"]
+
+
+@needs_browser
+def test_the_table_of_a_study_is_the_printed_one(browser: Browser, tmp_path: Path) -> None:
+    store, plan = Store(tmp_path / "store"), make_plan(load_study("demo"))
+    for index, one in enumerate(plan.cells[:9]):
+        store.link("demo", one.label, write_finished(store, one, 30.0, 20.0 + index % 4))
+    browser.open(write(store, tmp_path) + "#study=demo")
+    lines = (
+        "[...document.querySelectorAll('#study tr')].map((row) => [...row.children].map((cell) => cell.textContent))"
+    )
+    heads, *rows = browser.run(lines)
+    table = make_table(plan, store, {})
+    assert [heads[0], *heads[2:]] == [column.title for column in table.columns]
+    assert [[row[0].removesuffix("3 missing"), *row[2:]] for row in rows] == [
+        [plain_text(cell) for cell in row] for row in printed_rows(table)
+    ]
+
+
+def plain_text(cell: Printed) -> str:
+    """A cell as a reader would copy it off the page."""
+    spread = f" \u00b1 {cell.spread}" if cell.spread else ""
+    interval = f" {cell.interval}" if cell.interval else ""
+    return (cell.number or cell.word) + spread + ",".join(cell.marks) + interval
 
 
 @needs_browser

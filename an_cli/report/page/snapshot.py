@@ -5,8 +5,12 @@ Everything in it is data; the page turns it into text nodes only, so that a host
 
 from __future__ import annotations
 
+import math
 import os
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +23,20 @@ from an_cli.report.build import build_table
 from an_cli.report.figures.bands import series
 from an_cli.report.machine import json_value
 from an_cli.report.page.columns import coded, curve, numbers, thin
-from an_cli.report.spec import Measure, load_spec
-from an_cli.report.wording import count_text
-from an_cli.store import Result, RunFolder, RunRecord, Status, Store, is_current, read_progress, read_run
+from an_cli.report.spec import load_spec
+from an_cli.report.table import Table
+from an_cli.report.wording import LEFT, Printed, printed_rows
+from an_cli.store import (
+    Evaluation,
+    Result,
+    RunFolder,
+    RunRecord,
+    Status,
+    Store,
+    is_current,
+    read_progress,
+    read_run,
+)
 
 VERSION = 1
 METRICS = ("top1_error_pct", "eval_loss", "loss")
@@ -30,16 +45,40 @@ _FEWEST, _MOST = 24, 400  # points of one curve
 _LONGEST_ERROR = 2000
 
 
-class Reader:
-    """Reads a store again and again; a finished run whose files have not changed is read once."""
+@dataclass(frozen=True)
+class State:
+    """What `status` prints of a run: a word, and what went wrong."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    word: str
+    error: str | None = None
+
+
+States = Callable[[Sequence[str]], Mapping[str, State]]
+
+
+class Reader:
+    """Reads a store again and again; a finished run whose files have not changed is read once.
+
+    Attributes:
+        states: ids of runs -> their states where a scheduler is asked too; those that it leaves out are as on disk.
+    """
+
+    def __init__(self, store: Store, states: States = lambda ids: {}) -> None:
+        self.store, self.states = store, states
         self._known: dict[str, tuple[object, RunRecord]] = {}
 
     def records(self) -> list[RunRecord]:
-        """All runs of the store, by id."""
-        return [self._record(self.store.run(run_id)) for run_id in self.store.run_ids()]
+        """All runs of the store, by id; the badge, the footnote and the list of a page read the same record."""
+        records = [self._record(self.store.run(run_id)) for run_id in self.store.run_ids()]
+        states = self.states([record.id for record in records if record.status is not Status.FINISHED])
+        return [self._in_state(record, states.get(record.id)) for record in records]
+
+    def _in_state(self, record: RunRecord, state: State | None) -> RunRecord:
+        if state is None or state.word == record.status.value:
+            return record
+        if state.word == Status.FINISHED.value:  # since it was read
+            return self._record(self.store.run(record.id))
+        return replace(record, scheduled=state.word, error=record.error or state.error)
 
     def _record(self, run: RunFolder) -> RunRecord:
         stamp = tuple(_stamp(path) for path in (run.cell, run.metrics, run.attempts, run.result))
@@ -86,10 +125,10 @@ def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
     attempts = [record.attempts[-1] if record.attempts else None for record in records]
     return {
         "id": [record.id for record in records],
-        "status": coded(record.status.value for record in records),
+        "status": coded(record.state for record in records),
         "progress": numbers((_progress(store, record) for record in records), 3),
         "epochs": coded(len(record.epochs) for record in records),
-        **_evaluations(results),
+        **_evaluations(records),
         "params": coded(result.params if result else None for result in results),
         "macs": coded(result.macs if result else None for result in results),
         "train_s": numbers((result.train_s if result else None for result in results), 5),
@@ -106,14 +145,38 @@ def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
     }
 
 
-def _evaluations(results: Sequence[Result | None]) -> dict[str, Any]:
+def _evaluations(records: Sequence[RunRecord]) -> dict[str, Any]:
+    """The last and the best epoch of each run, of one that still goes too: its curve is drawn from the same epochs."""
     columns: dict[str, Any] = {}
     for which in ("last", "best"):
-        found = [getattr(result, which) if result else None for result in results]
+        evaluations = [_evaluation(record, which) for record in records]
         for field in ("top1_error_pct", "top5_error_pct", "loss"):
-            columns[f"{which}_{field}"] = numbers(getattr(one, field) if one else None for one in found)
-        columns[f"{which}_epoch"] = coded(one.epoch + 1 if one else None for one in found)
+            columns[f"{which}_{field}"] = numbers(getattr(one, field) if one else None for one in evaluations)
+        columns[f"{which}_epoch"] = coded(one.epoch + 1 if one else None for one in evaluations)
     return columns
+
+
+def _evaluation(record: RunRecord, which: str) -> Evaluation | None:
+    if record.result is not None:
+        return record.result.last if which == "last" else record.result.best
+    if record.status in (Status.FINISHED, Status.UNREADABLE):
+        return None  # a damaged record vouches for no number
+    if record.imported is not None:
+        return record.imported.evaluation
+    epochs = [one for line in record.epochs if (one := _so_far(line)) is not None]
+    if not epochs:
+        return None
+    return epochs[-1] if which == "last" else min(epochs, key=lambda one: one.top1_error_pct)
+
+
+def _so_far(line: Mapping[str, Any]) -> Evaluation | None:
+    """An epoch of a run that still goes; None where its line does not say what was measured."""
+    values = [line.get(key) for key in ("eval_loss", "top1_error_pct", "top5_error_pct")]
+    loss, top1, top5 = (float(value) if isinstance(value, int | float) else math.nan for value in values)
+    epoch = line.get("epoch")
+    if not isinstance(epoch, int) or not math.isfinite(top1 + top5):
+        return None
+    return Evaluation(epoch=epoch, loss=loss, top1_error_pct=top1, top5_error_pct=top5, samples=0)
 
 
 def _progress(store: Store, record: RunRecord) -> float | None:
@@ -167,50 +230,74 @@ def _study(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     links = {label: run_id for label, run_id in _links(store, name) if run_id in place}
-    value: dict[str, Any] = {
-        "name": name,
-        "title": "",
-        "labels": list(links),
-        "runs": [place[run_id] for run_id in links.values()],
-        "planned": len(links),
-        "table": None,
-        "note": "",
-    }
+    value: dict[str, Any] = {"name": name, "title": "", "planned": len(links), "table": None, "note": ""}
     try:
         plan = make_plan(load_study(name), composer)
         value.update(_from_plan(store, plan, links, records, place))
+        links = _in_order(plan, links, place)
     except AnError as error:
         value["note"] = f"no table: {error.what}"
         say(f"{name}: no table in the page: {error}")
-    return value
+    return {**value, "labels": list(links), "runs": [place[run_id] for run_id in links.values()]}
+
+
+def _in_order(plan: Plan, links: Mapping[str, str], place: Mapping[str, int]) -> dict[str, str]:
+    """Label -> run id as `status` lists them: the study's runs in its order, then what else its folder links to.
+
+    A run that lost its link is the study's all the same.
+    """
+    names = {run_id: label for label, run_id in links.items()}
+    planned = {names.get(cell.id, cell.label): cell.id for cell in plan.cells if cell.id in place}
+    others = {label: run_id for label, run_id in links.items() if run_id not in set(planned.values())}
+    return {**planned, **others}
 
 
 def _from_plan(
     store: Store, plan: Plan, links: Mapping[str, str], records: Sequence[RunRecord], place: Mapping[str, int]
 ) -> dict[str, Any]:
     """Title and table of a study whose file is at hand, if the store's runs are those that it plans."""
-    ids = {cell.id for cell in plan.cells}
-    if not ids & set(links.values()):
+    ids = [cell.id for cell in plan.cells]
+    if not set(ids) & set(links.values()):
         note = f"no table: these runs were made with other values than {plan.study}.yaml has now"
         return {"title": plan.title, "note": note}
     mine = [records[place[one]] for one in ids if one in place]
     table = build_table(plan, mine, {}, load_spec(plan), bits=read_bits(store, mine))
-    return {"title": plan.title, "table": _lean(json_value(table)), "planned": len(ids | set(links.values()))}
+    states = {one: records[place[one]].state if one in place else Status.MISSING.value for one in ids}
+    planned = len({*ids, *links.values()})
+    return {"title": plan.title, "table": _as_printed(table, states), "planned": planned}
 
 
-def _lean(table: dict[str, Any]) -> dict[str, Any]:
-    """A table without what the page holds of its runs already; sizes are worded as everywhere."""
-    rows = [{name: value for name, value in row.items() if name != "config"} | _sizes(row) for row in table["rows"]]
-    return {name: value for name, value in {**table, "rows": rows}.items() if name != "provenance"}
+def _as_printed(table: Table, states: Mapping[str, str]) -> dict[str, Any]:
+    """A table without what the page holds of its runs already, and with every cell worded as in all other formats."""
+    value = json_value(table)
+    rows = [
+        {name: part for name, part in row.items() if name != "config"}
+        | {"printed": [_lean(cell) for cell in cells], "states": _counted(states[one] for one in planned.planned)}
+        for row, cells, planned in zip(value["rows"], printed_rows(table), table.rows, strict=True)
+    ]
+    columns = [{"title": column.title, "words": column.measure in LEFT} for column in table.columns]
+    kept = {name: part for name, part in value.items() if name not in ("provenance", "rows")}
+    return {**kept, "heads": columns, "rows": rows}
 
 
-def _sizes(row: Mapping[str, Any]) -> dict[str, str | None]:
-    sizes = {measure.value: row[measure.value] for measure in (Measure.PARAMS, Measure.MACS)}
-    return {name: None if size is None else count_text(size, Measure(name)) for name, size in sizes.items()}
+def _lean(cell: Printed) -> dict[str, Any]:
+    return {name: part for name, part in asdict(cell).items() if part}
+
+
+def _counted(words: Iterable[str]) -> str:
+    """For example "1 running, 2 missing"; empty where all are finished."""
+    counts = Counter(words)
+    if set(counts) <= {Status.FINISHED.value}:
+        return ""
+    return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
 def _links(store: Store, study: str) -> list[tuple[str, str]]:
-    """Label and run id of every link of a study."""
+    """Label and run id of every link of a study, seed=10 after seed=9."""
     with os.scandir(store.studies / study) as entries:
-        found = [(entry.name, Path(os.readlink(entry.path)).name) for entry in entries if entry.is_symlink()]
-    return sorted(found)
+        pairs = [(entry.name, Path(os.readlink(entry.path)).name) for entry in entries if entry.is_symlink()]
+    return sorted(pairs, key=lambda pair: [(int(part) if part.isdigit() else 0, part) for part in _parts(pair[0])])
+
+
+def _parts(label: str) -> list[str]:
+    return re.split(r"([0-9]+)", label)

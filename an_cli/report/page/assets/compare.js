@@ -82,8 +82,14 @@ function legend(page, groups) {
   )));
 }
 
+// Runs whose numbers are final.
+function ended(store, runs) {
+  return runs.filter((run) => ['finished', 'imported'].includes(store.get('status', run)));
+}
+
+// Values of a column. A run that still goes has those of its newest epoch, which are in no mean of several runs.
 function known(store, runs, name) {
-  return runs.map((run) => store.get(name, run)).filter((value) => value != null);
+  return (runs.length > 1 ? ended(store, runs) : runs).map((run) => store.get(name, run)).filter((value) => value != null);
 }
 
 function measured(store, runs, name) {

@@ -69,7 +69,7 @@ function getter(column) {
 }
 
 const FIXED = [
-  { name: 'last_top1_error_pct', title: 'top-1 last', say: say.pct, number: true, width: 106, shown: true, hint: 'top-1 error of the last epoch, in per cent' },
+  { name: 'last_top1_error_pct', title: 'top-1 last', say: say.pct, number: true, width: 106, shown: true, hint: 'top-1 error of the last epoch, in per cent; of a run that still goes, of its newest epoch' },
   { name: 'best_top1_error_pct', title: 'top-1 best', say: say.pct, number: true, width: 106, shown: true, hint: 'top-1 error of the best epoch, in per cent' },
   { name: 'last_top5_error_pct', title: 'top-5 last', say: say.pct, number: true, width: 106, hint: 'top-5 error of the last epoch, in per cent' },
   { name: 'last_loss', title: 'loss', say: say.loss, number: true, width: 80, hint: 'loss on the evaluation set after the last epoch' },

@@ -59,17 +59,23 @@ const page = {
   },
 };
 
+// All runs: each study's in its own order, then those of no study by id.
+function inOrder(store) {
+  const every = Array.from({ length: store.count }, (_, run) => run);
+  return [...new Set([...store.raw.studies.flatMap((study) => study.runs), ...every])];
+}
+
 // Which runs are shown, in which order.
 function arrange(page) {
   const { store, state } = page;
   const filter = parseFilter(state.filter, store);
   const study = store.raw.studies.find((one) => one.name === state.study);
-  const pool = study ? study.runs : Array.from({ length: store.count }, (_, run) => run);
+  const pool = study ? study.runs : inOrder(store);
   if (!filter.wrong) {
     const label = (run) => store.label(run, state.study);
     const get = state.sort.key === 'label' ? label : store.columns.get(state.sort.key);
     const runs = pool.filter(filter.test);
-    page.shown = get ? sorted(runs, get, state.sort.descending) : study ? runs : sorted(runs, label, false);
+    page.shown = get ? sorted(runs, get, state.sort.descending) : runs;
   }
   page.here = Math.min(page.here, page.shown.length - 1);
   byId('hint').textContent = filter.wrong || '';

@@ -1,5 +1,6 @@
 // Studies: a card each with how far it is, and the table of the chosen one.
-const STATUSES = ['finished', 'imported', 'running', 'interrupted', 'waiting', 'unknown', 'failed', 'unreadable', 'missing'];
+const STATUSES = ['finished', 'imported', 'running', 'interrupted', 'submitting', 'queued', 'held', 'waiting', 'unknown', 'failed', 'unreadable', 'missing'];
+const UNSTARTED = ['submitting', 'queued', 'held', 'waiting', 'missing'];
 
 function drawStudies(page) {
   const { store, state } = page;
@@ -19,9 +20,9 @@ function card(page, name, title, runs, planned, key) {
   }
   if (planned > runs.length) counts.set('missing', (counts.get('missing') || 0) + planned - runs.length);
   const total = Math.max(planned, runs.length, 1);
-  const parts = STATUSES.filter((status) => counts.has(status));
-  const bars = parts.filter((status) => status !== 'waiting' && status !== 'missing').map((status) => el('i', { class: 's-' + status, css: { width: (100 * counts.get(status)) / total + '%' } }));
-  const words = parts.map((status) => counts.get(status) + ' ' + (status === 'missing' ? 'not started' : status)).join(', ');
+  const parts = [...STATUSES, ...[...counts.keys()].filter((status) => !STATUSES.includes(status))].filter((status) => counts.has(status));
+  const bars = parts.filter((status) => !UNSTARTED.includes(status)).map((status) => el('i', { class: 's-' + status, css: { width: (100 * counts.get(status)) / total + '%' } }));
+  const words = parts.map((status) => counts.get(status) + ' ' + status).join(', ');
   return el(
     'button',
     { type: 'button', class: 'card', title: title, 'data-study': key, 'aria-pressed': String(page.state.study === key), on: { click: () => page.chooseStudy(key) } },
@@ -33,22 +34,18 @@ function studyTable(page, study) {
   const head = el('h2', {}, study.title || study.name);
   if (!study.table) return [head, designs(page, study), el('p', { class: 'note' }, study.note)];
   const { table } = study;
-  const marks = new Map(table.footnotes.map((one) => [one.text, one.mark]));
-  const shownGain = table.rows.some((row) => row.gain?.mean != null);
-  const columns = [['design'], ['seeds'], ['params', 'num'], ['FLOPs', 'num'], ['top-1 (%)', 'num'], ['top-5 (%)', 'num'], ...(shownGain ? [['vs. reference', 'num']] : [])];
+  const kind = (column) => (column.words ? null : 'num');
+  const [first, ...others] = table.heads;
   const rows = table.rows.map((row) => el(
     'tr', {},
-    el('td', { class: row.baseline ? 'baseline' : null }, row.label, noteMarks(row.notes, marks), row.baseline && el('span', { class: 'tag' }, 'baseline'), row.status !== 'finished' && el('span', { class: 'tag' }, row.status)),
+    el('td', { class: row.baseline ? 'baseline' : null }, printed(row.printed[0]), row.states && el('span', { class: 'tag' }, row.states)),
     el('td', { class: 'seeds' }, row.runs.map((id, index) => seedButton(page, id, row.seeds[index])), row.runs.length > 0 && el('button', { type: 'button', class: 'plain', 'data-compare': row.label, title: 'Add these runs to the comparison', on: { click: () => page.chooseMany(row.runs) } }, '+')),
-    el('td', { class: 'num' }, say.text(row.params)),
-    el('td', { class: 'num' }, say.text(row.macs)),
-    el('td', { class: 'num' + bestClass(row.top1_error_pct) }, withSpread(row.top1_error_pct, say.pct), noteMarks(row.top1_error_pct?.notes, marks)),
-    el('td', { class: 'num' + bestClass(row.top5_error_pct) }, withSpread(row.top5_error_pct, say.pct), noteMarks(row.top5_error_pct?.notes, marks)),
-    shownGain && el('td', { class: 'num' }, difference(row.gain, table.alpha), noteMarks(row.gain?.notes, marks)),
+    row.printed.slice(1).map((cell, index) => el('td', { class: kind(others[index]), title: cell.interval ? row.gain?.comparison?.method : null }, printed(cell))),
   ));
+  const heads = [el('th', { class: kind(first) }, first.title), el('th', {}, 'runs'), others.map((column) => el('th', { class: kind(column) }, column.title))];
   return [
     head,
-    el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, columns.map(([title, kind]) => el('th', { class: kind }, title)))), el('tbody', {}, rows))),
+    el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, heads)), el('tbody', {}, rows))),
     el('ul', { class: 'notes' }, table.footnotes.map((one) => el('li', {}, el('sup', {}, one.mark), one.text)), el('li', { class: 'general' }, table.notes.join(' '))),
   ];
 }
@@ -60,15 +57,15 @@ function designs(page, study) {
     const key = page.store.recipe(run);
     groups.set(key, [...(groups.get(key) || []), run]);
   }
-  const mean = (runs) => { const values = known(page.store, runs, 'last_top1_error_pct'); return values.length ? moments(values)[0] : Infinity; };
+  const mean = (runs) => { const values = known(page.store, ended(page.store, runs), 'last_top1_error_pct'); return values.length ? moments(values)[0] : Infinity; };
   const order = [...groups.values()].sort((a, b) => mean(a) - mean(b) || 0);
   const ids = (runs) => runs.map((run) => page.store.raw.runs.id[run]);
   const rows = order.slice(0, 12).map((runs) => el(
     'tr', {},
     el('td', {}, groupLabel(page, runs)),
     el('td', { class: 'seeds' }, el('button', { type: 'button', class: 'plain', title: 'Add these runs to the comparison', on: { click: () => page.chooseMany(ids(runs)) } }, '+')),
-    el('td', { class: 'num' }, known(page.store, runs, 'last_top1_error_pct').length + ' of ' + runs.length),
-    el('td', { class: 'num' }, measured(page.store, runs, 'last_top1_error_pct')),
+    el('td', { class: 'num' }, ended(page.store, runs).length + ' of ' + runs.length),
+    el('td', { class: 'num' }, measured(page.store, ended(page.store, runs), 'last_top1_error_pct')),
   ));
   const titles = [['design'], [''], ['finished', 'num'], ['top-1 last (%)', 'num']];
   return [
@@ -77,29 +74,13 @@ function designs(page, study) {
   ];
 }
 
-function noteMarks(notes, marks) {
-  const found = (notes || []).map((text) => marks.get(text)).filter(Boolean);
-  return found.length ? el('sup', {}, found.join(',')) : '';
-}
-
-function withSpread(measured, word) {
-  if (!measured || measured.mean == null) return DASH;
-  return [word(measured.mean), measured.std == null ? '' : el('span', { class: 'spread' }, ' \u00b1 ' + measured.std.toFixed(2))];
-}
-
-// Bold: told apart from every other row; underlined: among those that share the lead, as the table's notes say.
-function bestClass(measured) {
-  return measured?.marks?.includes('best') ? ' best' : measured?.marks?.includes('tied') ? ' tied' : '';
-}
-
-// A difference with the interval of its comparison; bold where the table's test tells the two rows apart.
-function difference(gain, alpha) {
-  const found = gain?.comparison;
-  if (!found?.interval || gain.mean == null) return withSpread(gain, say.signed);
-  const apart = found.p_table != null && found.p_table <= (alpha ?? 0.05);
-  const [low, high] = found.interval.map(say.signed);
-  const word = found.p_table == null ? 'not tested' : (apart ? 'differs' : 'not told apart') + ', p = ' + found.p_table.toPrecision(2) + ' over the table';
-  return el('span', { class: apart ? 'best' : null, title: found.method + ': ' + word }, say.signed(gain.mean), el('span', { class: 'spread' }, ' [' + low + ', ' + high + ']'));
+// A cell as every format prints it: bold where it is told apart from all others, underlined where it shares the lead.
+function printed(cell) {
+  const marks = cell.marks && el('sup', {}, cell.marks.join(','));
+  if (!cell.number) return [cell.word, marks];
+  const quiet = (text, more = '') => el('span', { class: 'spread' + more }, ' ' + text);
+  const number = el('span', { class: cell.best ? 'best' : cell.tied ? 'tied' : null }, cell.number);
+  return [number, cell.bracket && ' (' + cell.bracket + ')', cell.spread && quiet('\u00b1 ' + cell.spread), marks, cell.interval && quiet(cell.interval, ' interval')];
 }
 
 function seedButton(page, id, seed) {
