@@ -19,7 +19,7 @@ from PIL import Image
 from an_cli.config.schema import Augment, Interpolation
 from an_cli.data.dataset import View
 from an_cli.data.draws import Purpose, draws_of_sample
-from an_cli.errors import DataError
+from an_cli.data.picture import picture
 
 Box = tuple[int, int, int, int]  # left, upper, right, lower
 
@@ -31,6 +31,8 @@ _CROP_DRAWS = 3 + 2 * _ATTEMPTS
 # A JPEG is decoded at 1/2, 1/4 or 1/8 only while this many decoded pixels are left per wanted one and axis. At 2 the
 # result is close to that of a full decode; images of ImageNet's usual 500 x 375 are decoded in full.
 _REDUCING_GAP = 2
+_MOST_RESIZED = 2**25  # pixels of a resized image that is made whole: 100 MB; reached at ratios of 512 to 1
+_SUPPORT = 2  # source pixels that bicubic interpolation looks at, to each side
 _RESAMPLING = {
     Interpolation.BILINEAR: Image.Resampling.BILINEAR,
     Interpolation.BICUBIC: Image.Resampling.BICUBIC,
@@ -53,17 +55,12 @@ def decode(
         Shape (c, image_size, image_size).
 
     Raises:
-        DataError: the file is missing, truncated, or no image.
+        DataError: the file is missing, truncated, no image, or of a range of values that cannot be known.
     """
-    try:
-        with Image.open(file) as image:
-            shown = _training(image, sample, view, mode) if _crops(view) else _evaluation(image, view, mode)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"an image cannot be read: {error}",
-            where=where() if where else str(file),
-            now="copy the file again from its source",
-        ) from error
+    if view.resize is None and not _crops(view):
+        raise ValueError("an evaluation view of image files needs resize")
+    with picture(file, where or (lambda: str(file))) as image:
+        shown = _training(image, sample, view, mode) if _crops(view) else _evaluation(image, view, mode)
     pixels = np.asarray(shown, dtype=np.uint8)
     return pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
 
@@ -80,14 +77,26 @@ def _training(image: Image.Image, sample: int, view: View, mode: str) -> Image.I
 
 
 def _evaluation(image: Image.Image, view: View, mode: str) -> Image.Image:
-    if view.resize is None:
-        raise ValueError("an evaluation view of image files needs resize")
     width, height = image.size
-    short = min(width, height)
-    size = (view.resize * width // short, view.resize * height // short)
-    shown = _resized(image, (0, 0, width, height), size, view, mode)
+    short, resize = min(width, height), view.resize or 0
+    size = (resize * width // short, resize * height // short)
     left, upper = (round((side - view.image_size) / 2) for side in size)
-    return shown.crop((left, upper, left + view.image_size, upper + view.image_size))
+    crop = (left, upper, left + view.image_size, upper + view.image_size)
+    if size[0] * size[1] > _MOST_RESIZED:
+        return _middle(image, crop, size, view, mode)
+    return _resized(image, (0, 0, width, height), size, view, mode).crop(crop)
+
+
+def _middle(image: Image.Image, crop: Box, size: tuple[int, int], view: View, mode: str) -> Image.Image:
+    """The crop of a resized image without the rest of it: of 1 x 20,000 pixels the whole would take gigabytes."""
+    across, down = image.size[0] / size[0], image.size[1] / size[1]
+    box = (crop[0] * across, crop[1] * down, crop[2] * across, crop[3] * down)
+    margin = ceil(_SUPPORT * max(across, down, 1))
+    left, upper = max(floor(box[0]) - margin, 0), max(floor(box[1]) - margin, 0)
+    right, lower = min(ceil(box[2]) + margin, image.size[0]), min(ceil(box[3]) + margin, image.size[1])
+    inside = (box[0] - left, box[1] - upper, box[2] - left, box[3] - upper)
+    piece = image.crop((left, upper, right, lower)).convert(mode)
+    return piece.resize((view.image_size, view.image_size), _RESAMPLING[view.interpolation], box=inside)
 
 
 def _resized(image: Image.Image, box: Box, size: tuple[int, int], view: View, mode: str) -> Image.Image:

@@ -11,10 +11,9 @@ from io import BytesIO
 from itertools import islice
 from pathlib import Path
 
-from PIL import Image
-
 from an_cli.data.image_folder import list_folder
 from an_cli.data.listing import Listing
+from an_cli.data.picture import picture
 from an_cli.data.shards import ShardSet, has_shards, read_index
 from an_cli.errors import DataError
 
@@ -132,12 +131,10 @@ def _unreadable(source: _Source, say: Say) -> Iterator[str]:
 
 
 def _why(source: _Source, sample: int) -> str:
-    """Why an image cannot be decoded; empty for a sound one."""
+    """Why training could not see an image; empty for a sound one. Opened and converted as training does it."""
     try:
-        with Image.open(BytesIO(source.raw(sample))) as image:
-            image.load()
+        with picture(BytesIO(source.raw(sample)), lambda: source.where(sample)) as image:
+            image.convert("RGB")
     except DataError as error:
         return error.what
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        return " ".join(str(error).split())
     return ""
