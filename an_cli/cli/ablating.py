@@ -7,8 +7,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from an_cli.cli.asked import Asked, print_json, say, statuses
-from an_cli.console.columns import align
+from an_cli.console.columns import align, prose
 from an_cli.console.live import watching
+from an_cli.console.medium import medium
 from an_cli.errors import DataError, LaunchError
 from an_cli.launch import (
     Action,
@@ -46,8 +47,9 @@ def print_dry_run(asked: Asked, store: Store, reruns: Mapping[str, int], *, json
         print_json({"study": asked.plan.study, "sentence": wanted.sentence, "cells": cells})
         return
     body = [[str(action), cell.label, cell.id] for cell, action in wanted.actions]
-    print(align(["action", "cell", "id"], body, left=(0, 1, 2)), end="")
-    print(wanted.sentence)
+    on = medium()
+    print(align(["action", "cell", "id"], body, left=(0, 1, 2), on=on, weights={"id": 1}), end="")
+    print(prose(wanted.sentence, on), end="")
     try:
         launch = settle(asked.launch)
         check_data(wanted.to_launch, launch)
@@ -92,11 +94,11 @@ def print_table(asked: Asked, store: Store, *, json: bool) -> int:
         Exit status: 0, 1 when no cell is finished, 3 when some are.
     """
     from an_cli.cli.tables import asked_table, write_table  # numerical libraries, which a dry run does not need
-    from an_cli.console.columns import terminal_width
     from an_cli.report import render
 
     table = asked_table(asked, store)
-    print(render(table, "json" if json else "terminal", width=terminal_width()), end="", flush=True)
+    on = medium()
+    print(render(table, "json" if json else "terminal", width=on.width, paint=on.paint), end="", flush=True)
     write_table(table, store)
     say(f"runs: {store.runs}; by name: {store.studies / asked.plan.folder}")
     return _exit_status(asked.plan, store)

@@ -47,8 +47,13 @@ def doctor(
     if json:
         print_json({"checks": [asdict(one) for one in found]})
     else:
+        from an_cli.console.columns import prose
+        from an_cli.console.medium import medium
+
+        on = medium()
         marks = {True: "ok", False: "amiss", None: "-"}
         for one in found:
-            print(f"{marks[one.well]:>5}  {one.name}: {one.found}" + (f" -> {one.now}" if one.now else ""))
+            line = f"{marks[one.well]:>5}  {one.name}: {one.found}" + (f" -> {one.now}" if one.now else "")
+            print(prose(line, on, later="       ", style="red" if one.well is False else ""), end="")
     if any(one.well is False for one in found):
         raise typer.Exit(1)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from an_cli.cli.asked import print_json, say
 from an_cli.console.columns import align
+from an_cli.console.medium import medium
 from an_cli.errors import ReportError
 from an_cli.report import Table
 from an_cli.report.power import POWER, power
@@ -46,7 +47,7 @@ def print_power(table: Table, *, json: bool) -> None:
         print("Every row is told apart from its reference.")
         return
     body = [[one.label, str(one.seeds), "-" if one.more is None else f"+{one.more}", one.why] for one in found]
-    print(align(["row", "seeds", "more", "why"], body, left=(0, 3)), end="")
+    print(align(["row", "seeds", "more", "why"], body, left=(0, 3), on=medium()), end="")
     print(
         f"For {POWER:.0%} power, if the differences seen are the true ones; both rows of a comparison need the seeds."
     )

@@ -38,7 +38,8 @@ def show(
     format: FormatOption = Format.TERMINAL,
 ) -> None:
     """Print one of the paper's tables from the ledger."""
-    from an_cli.console.columns import terminal_width
+    from an_cli.console.medium import medium
     from an_cli.report import published_table, render
 
-    print(render(published_table(table), SHORT.get(format, format), width=terminal_width()), end="")
+    on = medium()
+    print(render(published_table(table), SHORT.get(format, format), width=on.width, paint=on.paint), end="")

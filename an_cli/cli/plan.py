@@ -25,6 +25,7 @@ def plan(
     if json:
         print_json(value)
         return
+    from an_cli.console.medium import medium
     from an_cli.console.texts import plan_text
 
-    print(plan_text(value), end="")
+    print(plan_text(value, medium()), end="")

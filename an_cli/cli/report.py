@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -25,12 +26,18 @@ class Format(StrEnum):
 
 SHORT = {Format.MD: Format.MARKDOWN, Format.TEX: Format.LATEX}
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="What to print; md and tex for short.")]
+_Printed = Annotated[
+    Format | None,
+    typer.Option(
+        "--format", "-f", help="What to print; md and tex for short. [default: terminal on one, else markdown]"
+    ),
+]
 
 
 def report(
     study: StudyName,
     words: Words = None,
-    format: FormatOption = Format.MARKDOWN,
+    format: _Printed = None,
     power: Annotated[
         bool, typer.Option("--power", help="Print how many more seeds each row needs to be told apart.")
     ] = False,
@@ -48,11 +55,13 @@ def report(
     from an_cli.cli.asked import ask_study, open_store
     from an_cli.cli.judging import print_power, verify_table
     from an_cli.cli.tables import asked_table, write_table
-    from an_cli.console.columns import terminal_width
+    from an_cli.console.medium import is_terminal, medium
     from an_cli.report import render
 
     asked, opened = ask_study(study, words or []), open_store(store)
-    wanted = Format.JSON if json else SHORT.get(format, format)
+    on = medium()
+    suited = Format.TERMINAL if is_terminal(sys.stdout) else Format.MARKDOWN
+    wanted = Format.JSON if json else SHORT.get(format, format) if format else suited
     table = asked_table(asked, opened, waive=waive or [])
     if verify:
         raise typer.Exit(verify_table(table, opened))
@@ -60,4 +69,4 @@ def report(
         print_power(table, json=json)
         return
     write_table(table, opened)
-    print(render(table, wanted, width=terminal_width()), end="")
+    print(render(table, wanted, width=on.width, paint=on.paint), end="")

@@ -34,6 +34,7 @@ def show(
     from an_cli.cli.asked import open_store, print_json
     from an_cli.cli.find_run import find_run, labels_of
     from an_cli.cli.values import run_value
+    from an_cli.console.medium import medium
     from an_cli.console.texts import run_text
 
     opened = open_store(store)
@@ -42,12 +43,13 @@ def show(
     if json:
         print_json(value)
     else:
-        print(run_text(value), end="")
+        print(run_text(value, medium()), end="")
 
 
 def _show_model(words: list[str], *, json: bool) -> None:
     from an_cli.cli.asked import print_json
     from an_cli.config import compose, plain
+    from an_cli.console.medium import medium
     from an_cli.console.texts import model_text
     from an_cli.launch import Door, refusal
 
@@ -58,4 +60,4 @@ def _show_model(words: list[str], *, json: bool) -> None:
     if json:
         print_json(answer)
     else:
-        print(model_text(answer), end="")
+        print(model_text(answer, medium()), end="")

@@ -16,6 +16,7 @@ def smoke(
     """Train two steps, save, resume and evaluate every cell on made-up images. Exit 1 where one fails."""
     from an_cli.cli.asked import ask_study, open_store, print_json
     from an_cli.console.columns import align
+    from an_cli.console.medium import medium
     from an_cli.launch import settle
     from an_cli.launch.smoke import smoke as try_all
 
@@ -29,7 +30,7 @@ def smoke(
         print_json({"study": asked.plan.study, "cells": cells})
     else:
         body = [[one.cell.label, f"{one.seconds:.1f} s", one.error or "ok"] for one in found]
-        print(align(["cell", "took", "outcome"], body, left=(0, 2)), end="")
+        print(align(["cell", "took", "outcome"], body, left=(0, 2), on=medium()), end="")
         print(f"{len(found)} cells: {len(found) - len(failed)} ok, {len(failed)} failed")
     if failed or len(found) < len(asked.plan.cells):
         raise typer.Exit(1)

@@ -38,6 +38,7 @@ def status(
     else:
         cells = ask_study(study, words or []).plan.cells
         labels, ids = {cell.id: cell.label for cell in cells}, [cell.id for cell in cells]
+    from an_cli.console.medium import medium
     from an_cli.console.texts import status_text
 
     def look() -> list[dict[str, Any]]:
@@ -52,7 +53,7 @@ def status(
     if json:
         print_json({"cells": values})
     else:
-        print(status_text(values), end="")
+        print(status_text(values, medium()), end="")
 
 
 def json_line(cells: list[dict[str, Any]]) -> str:

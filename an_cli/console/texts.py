@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from an_cli.console.columns import align
+from an_cli.console.columns import align, prose
+from an_cli.console.medium import FILE, STATE_STYLES, Medium
 from an_cli.console.words import DASH, duration, number
+from an_cli.report.layout import Cell
 from an_cli.report.spec import Measure
 from an_cli.report.wording import clean, count_text
 
@@ -27,27 +30,34 @@ def macs_text(count: float | None) -> str:
     return DASH if count is None else count_text(count, Measure.MACS)
 
 
-def plan_text(plan: Value) -> str:
+def plan_text(plan: Value, on: Medium = FILE) -> str:
     """Rows with their costs and the states of their cells, notes, and the cells that are not finished."""
     cells = {cell["id"]: cell for cell in plan["cells"]}
     notes = list(dict.fromkeys(row["note"] for row in plan["rows"] if row["note"]))
     spending = plan.get("spending")
     hours: Value = (spending or {}).get("hours_by_cell") or {}
-    body = [
+    body: list[list[str | Cell]] = [
         [
             clean(row["label"]) + (f" [{notes.index(row['note']) + 1}]" if row["note"] else ""),
             params_text(row["params"]),
             macs_text(row["macs"]),
             *([_hours_text([hours[one] for one in row["cells"] if one in hours])] if hours else []),
-            "published" if row["kind"] == "literature" else _states([cells[one] for one in row["cells"]]),
+            Cell("published", "dim") if row["kind"] == "literature" else _states([cells[one] for one in row["cells"]]),
         ]
         for row in plan["rows"]
     ]
-    lines = [f"[{place}] {clean(note)}\n" for place, note in enumerate(notes, 1)]
-    lines += [f"{_OTHER_NOTE}\n"] if any(cell["code"] == "other" for cell in cells.values()) else []
-    header = ["row", "#Params", "FLOPs", *(["hours"] if hours else []), "cells"]
-    table = align(header, body, left=(0, len(header) - 1))
-    return f"{clean(plan['title'])}\n\n{table}{''.join(lines)}\n{plan['sentence']}\n{_spending_text(spending)}"
+    header = ["row", "#Params", "FLOPs", *(["time"] if hours else []), "cells"]
+    weights = {"FLOPs": 2, "#Params": 1}
+    table = align(header, body, left=(0, len(header) - 1), on=on, weights=weights)
+    lines = [prose(f"[{place}] {clean(note)}", on, later="    ", style="dim") for place, note in enumerate(notes, 1)]
+    lines += [_other_note(on)] if any(cell["code"] == "other" for cell in cells.values()) else []
+    spent = "".join(prose(line, on) for line in _spending_text(spending).splitlines())
+    title = prose(clean(plan["title"]), on, style="bold")
+    return f"{title}\n{table}{''.join(lines)}\n{prose(plan['sentence'], on)}{spent}"
+
+
+def _other_note(on: Medium) -> str:
+    return prose(_OTHER_NOTE, on, later="  ", style="dim")
 
 
 def _hours_text(hours: Sequence[float]) -> str:
@@ -61,7 +71,7 @@ def _spending_text(spending: Value | None) -> str:
         return ""
     disk = f"checkpoints: {spending['checkpoint_bytes'] / 2**30:.2f} GiB while all of them go\n"
     if spending["hours"] is None:
-        return f"hours: not known before a first run of this store, or an-cli smoke, has finished; {disk}"
+        return f"time: not known before a first run of this store, or an-cli smoke, has finished; {disk}"
     left = f"left: about {duration(3600 * spending['hours'])} of {clean(spending['device'])}"
     if spending["measured_by_smoke"]:
         return f"{left} at most, by the pace of an-cli smoke, whose tiny batches are slow; {disk}"
@@ -69,20 +79,22 @@ def _spending_text(spending: Value | None) -> str:
     return f"{left}, as {runs} finished {'run' if runs == 1 else 'runs'} of this store took; {disk}"
 
 
-def _states(cells: Sequence[Value]) -> str:
+def _states(cells: Sequence[Value]) -> Cell:
     counts = Counter(cell["status"] + (_OTHER if cell["code"] == "other" else "") for cell in cells)
-    return ", ".join(f"{count} {status}" for status, count in counts.items())
+    text = ", ".join(f"{count} {status}" for status, count in counts.items())
+    # One color says one thing: a row whose cells differ has none.
+    return Cell(text, STATE_STYLES.get(next(iter(counts)).rstrip(_OTHER), "") if len(counts) == 1 else "")
 
 
-def status_text(cells: Sequence[Value]) -> str:
+def status_text(cells: Sequence[Value], on: Medium = FILE) -> str:
     """A line per cell: its state, how far it is, and why it failed."""
     if not cells:
         return "no runs\n"
-    body = [
+    body: list[list[str | Cell]] = [
         [
             cell["id"],
-            cell["label"] or DASH,
-            cell["status"] + (_OTHER if cell["code"] == "other" else ""),
+            clean(cell["label"]) or DASH,
+            _state(cell),
             DASH if cell["epoch"] is None else f"{cell['epoch']}/{cell['epochs']}",
             number(cell["loss"], 3),
             number(cell["top1_error_pct"], 2),
@@ -90,17 +102,34 @@ def status_text(cells: Sequence[Value]) -> str:
         ]
         for cell in cells
     ]
-    lines = [f"{cell['label'] or cell['id']}: {clean(cell['error'])}\n" for cell in cells if cell["error"]]
-    lines += [f"{_OTHER_NOTE}\n"] if any(cell["code"] == "other" for cell in cells) else []
     heads, left = ["id", "label", "status", "epoch", "train loss", "top-1 (%)", "left"], [0, 1, 2]
     if any(cell.get("job") for cell in cells):
         heads, left = [*heads, "job", "node", "reason"], [0, 1, 2, 7, 8, 9]
         for line, cell in zip(body, cells, strict=True):
             line += [clean(str(cell.get(key) or DASH)) for key in ("job", "node", "reason")]
-    return align(heads, body, left=left) + "".join(lines)
+    errors = [
+        prose(f"{clean(cell['label']) or cell['id']}: {clean(cell['error'])}", on, later="  ", style=_error_style(cell))
+        for cell in cells
+        if cell["error"]
+    ]
+    other = [_other_note(on)] if any(cell["code"] == "other" for cell in cells) else []
+    return align(heads, body, left=left, on=on, weights=_STATUS_WEIGHTS) + "".join([*errors, *other])
 
 
-def model_text(model: Value) -> str:
+# What a narrow terminal goes without, the highest first.
+_STATUS_WEIGHTS = {"train loss": 4, "id": 3, "node": 2, "job": 1}
+
+
+def _state(cell: Value) -> Cell:
+    text = cell["status"] + (_OTHER if cell["code"] == "other" else "")
+    return Cell(f"{text}: {cell['phase']}" if cell.get("phase") else text, STATE_STYLES.get(cell["status"], ""))
+
+
+def _error_style(cell: Value) -> str:
+    return "red" if STATE_STYLES.get(cell["status"]) == "red" else ""
+
+
+def model_text(model: Value, on: Medium = FILE) -> str:
     """A line per stage: output shape, parameters, multiply-accumulates, and its AN layers."""
     body = [
         [
@@ -114,16 +143,19 @@ def model_text(model: Value) -> str:
     ]
     body.append(["total", "", f"{model['params']:,}", f"{model['macs']:,}", ""])
     kinds = "".join(f"{count:>12,}  {kind}\n" for kind, count in model["params_by_kind"].items())
-    table = align(["stage", "output", "#Params", "MACs", "AN layers: channels (K)"], body, left=(0, 1, 4))
+    table = align(["stage", "output", "#Params", "MACs", "AN layers: channels (K)"], body, left=(0, 1, 4), on=on)
     return f"{table}\nparameters by kind\n{kinds}"
 
 
-def run_text(run: Value) -> str:
+def run_text(run: Value, on: Medium = FILE) -> str:
     """One run: its state, config, attempts, result and files."""
-    head = [f"run {run['id']}: {run['status']}", *(f"  {label}" for label in run["labels"])]
-    head += [f"  {clean(run['error'])}"] if run["error"] else []
-    head += [f"  damaged lines of its records, skipped: {run['skipped_lines']}"] if run["skipped_lines"] else []
-    return "\n".join([*head, *_result(run), *_config(run), *_attempts(run), *_files(run)]) + "\n"
+    state = on.paint(run["status"], STATE_STYLES.get(run["status"], ""))
+    head = [f"run {run['id']}: {state}\n", *(prose(f"  {clean(label)}", on) for label in run["labels"])]
+    head += [prose(f"  {clean(run['error'])}", on, style="red")] if run["error"] else []
+    lost = run["skipped_lines"]
+    head += [prose(f"  damaged lines of its records, skipped: {lost}", on)] if lost else []
+    lines = [*_result(run), *_config(run), *_attempts(run), *_files(run)]
+    return "".join([*head, *(prose(line, on, later="      ") if line else "\n" for line in lines)])
 
 
 def _result(run: Value) -> list[str]:
@@ -172,4 +204,11 @@ def _attempts(run: Value) -> list[str]:
 
 
 def _files(run: Value) -> list[str]:
-    return ["", "files", *(f"  {file}" for file in run["files"])]
+    """Their names below their folder: a path that is broken cannot be copied."""
+    if not run["files"]:
+        return []
+    return ["", f"files in {os.path.relpath(os.path.dirname(run['files'][0]))}", *_names(run["files"])]
+
+
+def _names(files: Sequence[str]) -> list[str]:
+    return [f"  {os.path.basename(file)}" for file in files]

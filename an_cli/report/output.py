@@ -9,6 +9,7 @@ from an_cli.errors import ReportError, nearest
 from an_cli.files import cannot_write, write_atomic
 from an_cli.report.html import html
 from an_cli.report.latex import latex
+from an_cli.report.layout import Paint, plain
 from an_cli.report.machine import as_csv, as_json
 from an_cli.report.markdown import markdown
 from an_cli.report.table import Table
@@ -28,20 +29,21 @@ _ENDINGS = {"markdown": "md", "latex": "tex", "html": "html", "terminal": "txt",
 FILES = ("markdown", "latex", "html", "csv", "json")
 
 
-def render(table: Table, format: str, *, width: int | None = None) -> str:
+def render(table: Table, format: str, *, width: int | None = None, paint: Paint = plain) -> str:
     """A table as text; equal tables give equal text.
 
     Args:
         table: what to print.
         format: markdown, latex, html, terminal, csv or json.
         width: columns of the terminal that it is printed to; None takes what the table needs.
+        paint: how a terminal shows styles.
 
     Raises:
         ReportError: another format.
     """
     if format not in _RENDERERS:
         raise ReportError(f"unknown format {format!r}", where=table.study, now=nearest(format, _RENDERERS))
-    return terminal(table, width) if format == "terminal" else _RENDERERS[format](table)
+    return terminal(table, width, paint) if format == "terminal" else _RENDERERS[format](table)
 
 
 def write(table: Table, store: Store, formats: Iterable[str] = FILES) -> list[Path]:

@@ -18,10 +18,10 @@ import pytest
 
 from an_cli.errors import ReportError
 from an_cli.report import Measure, Table, build_table, render, write
+from an_cli.report.layout import extent
 from an_cli.report.markdown import escape as markdown_escape
-from an_cli.report.terminal import _wide
 from an_cli.report.tex_text import escape as latex_escape
-from an_cli.report.wording import count_text, signed_text
+from an_cli.report.wording import count_text, printed_rows, signed_text
 from an_cli.store import Status, Store
 from tests.report.by_hand import SPEC, Cost, finished, plan, quoted, record, row
 
@@ -274,28 +274,56 @@ def test_no_control_character_reaches_the_terminal() -> None:
     assert all(char == "\n" or char.isprintable() for char in text)
 
 
-@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 132])
+WIDTHS = (20, 40, 60, 80, 100, 120, 132, 200)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("make", [full_table, lambda: hostile_table([*HOSTILE, "\u6f22\u5b57" * 40])])
-def test_a_table_fits_its_terminal_and_loses_no_letter(make: Callable[[], Table], width: int) -> None:
-    lines = render_width(make(), width).splitlines()
-    assert max(map(_wide, lines)) <= width
-    kept, whole = "".join(lines), render(make(), "terminal")
-    assert Counter(re.sub(r"[\s\u2500]", "", kept)) == Counter(re.sub(r"[\s\u2500]", "", whole))
+def test_a_table_fits_its_terminal_and_names_what_it_leaves_out(make: Callable[[], Table], width: int) -> None:
+    text = render_width(make(), width)
+    assert max(map(extent, text.splitlines())) <= width
+    columns = [column for column in make().columns if column.title not in hidden_in(text)]
+    whole = render(dataclasses.replace(make(), columns=tuple(columns)), "terminal")
+    if set(hidden_in(text)) <= {"#Params", "FLOPs"}:  # footnotes to a hidden column are still printed
+        assert letters(text.partition("Not shown in")[0]) == letters(whole)
+
+
+def hidden_in(text: str) -> list[str]:
+    """Titles that the last line of a table says it leaves out."""
+    titles = " ".join(text.split()).partition("but written: ")[2].rstrip(".")
+    return titles.split(", ") if titles else []
+
+
+def letters(text: str) -> Counter[str]:
+    return Counter(re.sub(r"[\s\u2500]", "", text))
 
 
 def render_width(table: Table, width: int) -> str:
     return render(table, "terminal", width=width)
 
 
-def test_a_row_that_does_not_fit_goes_on_below_in_the_same_columns() -> None:
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+def test_the_numbers_of_a_row_are_never_broken(width: int) -> None:
+    table, text = full_table(), render_width(full_table(), width)
+    for cells in printed_rows(table):
+        for column, cell in zip(table.columns, cells, strict=True):
+            number = f"{cell.number} \u00b1 {cell.spread}" if cell.spread else f"{cell.number} {cell.interval}".strip()
+            assert number in text or column.title in hidden_in(text)
+
+
+def test_at_80_columns_a_row_is_one_line_of_numbers_and_its_label_wraps_between_words() -> None:
     lines = render_width(full_table(), 80).splitlines()
-    head, rest = lines[2], lines[3]
-    row = next(index for index, line in enumerate(lines) if line.startswith("mean"))
-    assert lines[row].index("10.25 \u00b1 0.43") + len("10.25 \u00b1 0.43") == head.index("top-1 (%)") + len(
-        "top-1 (%)"
-    )
-    assert lines[row + 1].startswith("  ")
-    assert lines[row + 1].rstrip().index("not told") == rest.index("differs?")
+    row = next(index for index, line in enumerate(lines) if line.startswith("RSD"))
+    assert lines[row].rstrip().endswith("baseline")
+    assert "10.50 \u00b1 0.25" in lines[row]
+    assert lines[row + 1].split() == ["+", "K=(10,10,20,20)"]
+
+
+def test_a_style_does_not_move_a_column() -> None:
+    plain_lines = render_width(full_table(), 100)
+    painted = render(full_table(), "terminal", width=100, paint=lambda text, style: f"\x1b[1m{text}\x1b[0m")
+    assert "\x1b[1m" in painted
+    assert re.sub(r"\x1b\[[0-9]m", "", painted) == plain_lines
 
 
 def test_a_wide_terminal_changes_nothing() -> None:
