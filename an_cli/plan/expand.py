@@ -45,6 +45,7 @@ class PlanRow:
     note: str
     set: tuple[str, ...] = ()
     gain_of: str = ""
+    label_latex: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +199,7 @@ def _plan_row(
         note=published.note if published else "",
         set=row.set,
         gain_of=row.gain_of or "",
+        label_latex=row.label_latex,
     )
 
 

@@ -16,10 +16,12 @@ class Row:
     """One line of a table: what it changes in the base, or which published row it quotes.
 
     `gain_over` names the row that its difference is taken from; `gain_of` the row whose gain over this one stands in
-    brackets beside its numbers (Table 2 prints AN's gain beside each of its rivals).
+    brackets beside its numbers (Table 2 prints AN's gain beside each of its rivals). `label_latex` is
+    what LaTeX prints for its label.
     """
 
     label: str
+    label_latex: str = ""
     set: tuple[str, ...] = ()
     group: str = ""
     baseline: bool = False

@@ -18,6 +18,7 @@ from an_cli.config import read, search_path
 from an_cli.config.overrides import Override, parse
 from an_cli.errors import ConfigError, StudyError
 from an_cli.files import read_yaml
+from an_cli.plan.label_latex import harm
 from an_cli.plan.rows import Row, grid_rows
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -179,6 +180,9 @@ def _check(study: Study) -> None:
                 raise StudyError(
                     f"{key} names no row: {named!r}", where=f"{study.name}: {row.label}", now="use a label"
                 )
+        if row.label_latex and (wrong := harm(row.label_latex)):
+            place = f"{study.name}, row {row.label!r}: label_latex"
+            raise StudyError(f"{row.label_latex!r}: {wrong}", where=place, now="write what may stand in a table's cell")
         if row.literature is not None and (row.set or row.baseline):
             raise StudyError(
                 "a literature row is quoted, not run", where=f"{study.name}: {row.label}", now="drop set, baseline"

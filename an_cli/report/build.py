@@ -86,6 +86,7 @@ def build_table(
         notes=(*_overridden(plan), *general_notes(spec, rows, found, rule)),
         brackets=spec.brackets,
         stacked_k=spec.stacked_k,
+        math=spec.math,
         sources={run_id: source for outcome in known.outcomes.values() for run_id, source in _sources(outcome)},
         alpha=spec.alpha,
         looks=None if rule is None else len(rule.seeds_at),
@@ -144,6 +145,7 @@ def _trained(
             **beside_paper(row, outcome, known.plan, known.spec),
         },
         title=published.label if published and known.spec.paper_labels else "",
+        label_latex=row.label_latex,
         config=_config(row, known),
     )
 

@@ -1,11 +1,13 @@
 """How wide a table will be in LaTeX, and what makes it fit: smaller type, and a label column that wraps.
 
 The page is not known when a table is written, so its source asks `\\linewidth`: a table is set smaller where it would
-stick out, and only there. Below the width that its smallest type needs it keeps that width, centered over both margins.
+stick out, and only there. Below the width that its smallest type needs it goes across both columns; where that is too
+narrow too, it keeps the width that it needs, and the LaTeX log says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,56 +23,88 @@ _SMALLER = (r"\small", r"\footnotesize", r"\scriptsize")
 _DIGITS = (5.0, 4.63, 4.25, 3.99)  # points, in normal and in smaller type of a 10 pt article; small type is set wider
 _CLASSES = (("iljft.,:;'!|I ", 3.1), ("()[]{}-rs", 3.95), ("mwMWQ%@&", 8.3), ("+\u00b1=<>~", 7.8))
 _OTHERS, _CAPITALS = 5.2, 7.2
+_VERDICTS = (Measure.DIFFERS, Measure.PAPER_VERDICT)  # words beside the label that may take two lines
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How a table is set: its columns, commands before it, and the points that it needs; 0 if it fits any page.
+    """How a table is set.
 
-    A table that needs some is set as wide as the text, and its labels wrap.
+    Attributes:
+        shape: its columns.
+        least_pt: points that it needs at least, by an estimate that errs on the wide side.
+        sizes: commands before it.
+        wraps: whether it is set as wide as the text, its labels in several lines.
     """
 
     shape: str
+    least_pt: int
     sizes: tuple[str, ...] = ()
-    least_pt: int = 0
+    wraps: bool = False
 
 
 def fitted(table: Table) -> Fit:
     """What makes a table fit its page."""
     cells = dict(zip(table.columns, zip(*printed_rows(table), strict=True), strict=False))
     full = sum(
-        max([_width(column.title), *map(_cell_width, cells.get(column, ()))]) + 2 * _GAP for column in table.columns
+        max([_width(column.title), *(_cell_width(cell, table) for cell in cells.get(column, ()))]) + 2 * _GAP
+        for column in table.columns
     )
     sides = ["l" if column.measure in LEFT else "r" for column in table.columns]
     if full <= _NARROW:
-        return Fit("".join(sides))
-    wrapped = _label_column(table)
-    sides[table.columns.index(wrapped)] = r">{\raggedright\arraybackslash}X"
-    needed = 0.0
-    for column in table.columns:
-        several = [
-            _label_width(cell, table) if column is wrapped else _cell_width(cell) for cell in cells.get(column, ())
-        ]
-        needed += max([_width(column.title), *several])
-    normal, *smaller = (round(needed * _MARGIN * digit / _DIGITS[0] + _GAP * (len(sides) - 1)) for digit in _DIGITS)
+        return Fit("".join(sides), round(full * _MARGIN))
+    needs = {column: _needs(column, cells.get(column, ()), table) for column in table.columns}
+    normal, *smaller = (
+        round(sum(needs.values()) * _MARGIN * digit / _DIGITS[0] + _GAP * (len(sides) - 1)) for digit in _DIGITS
+    )
     starts = zip(_SMALLER, (normal, *smaller), strict=False)
     sizes = [rf"\ifdim\linewidth<{least}pt{command}\fi" for command, least in starts]
-    return Fit("@{}" + "".join(sides) + "@{}", (*sizes, r"\setlength{\tabcolsep}{3pt}"), smaller[-1])
+    shape = _shape(table, sides, needs)
+    return Fit(shape, smaller[-1], (*sizes, r"\setlength{\tabcolsep}{3pt}"), wraps=True)
+
+
+def _shape(table: Table, sides: Sequence[str], needs: Mapping[Column, float]) -> str:
+    """Columns that wrap share what the numbers leave, each in proportion to what it needs."""
+    wrapped = [column for column in table.columns if _wraps(column, table)]
+    mean = sum(needs[column] for column in wrapped) / len(wrapped)
+    shapes = []
+    for column, side in zip(table.columns, sides, strict=True):
+        share = rf"\hsize={needs[column] / mean:.2f}\hsize" if len(wrapped) > 1 else ""
+        shapes.append(rf">{{{share}\raggedright\arraybackslash}}X" if column in wrapped else side)
+    return "@{}" + "".join(shapes) + "@{}"
+
+
+def _needs(column: Column, cells: Sequence[Printed], table: Table) -> float:
+    """Points that a column needs at least, in normal type."""
+    texts = [_label_width(cell, table) if _wraps(column, table) else _cell_width(cell, table) for cell in cells]
+    return max([_width(column.title), *texts])
+
+
+def _wraps(column: Column, table: Table) -> bool:
+    return column == _label_column(table) or column.measure in _VERDICTS
 
 
 def _label_column(table: Table) -> Column:
     return next((one for one in table.columns if one.measure is Measure.DESIGN), table.columns[0])
 
 
-def _cell_width(cell: Printed) -> float:
-    text = f"{cell.number} \u00b1 {cell.spread}" if cell.spread else cell.number or cell.word
-    return _width(f"{text} {cell.interval}".rstrip() + cell.bracket) + 3.5 * len(",".join(cell.marks))
+def _cell_width(cell: Printed, table: Table) -> float:
+    text = f"{cell.number} \u00b1 {cell.spread}" if cell.spread else cell.number or _word(cell, table)
+    return _width(f"{text} {cell.interval}".rstrip() + cell.bracket) + _marks_width(cell)
 
 
 def _label_width(cell: Printed, table: Table) -> float:
     """A label may take two lines, but is not broken within a word."""
-    word = MIXTURE.sub("K=(00)", cell.word) if table.stacked_k else cell.word
-    return max([0.55 * _width(word), *map(_width, word.split())]) + 3.5 * len(",".join(cell.marks))
+    word = _word(cell, table)
+    return max([0.55 * _width(word), *map(_width, word.split())]) + _marks_width(cell)
+
+
+def _word(cell: Printed, table: Table) -> str:
+    return MIXTURE.sub("K=(00)", cell.word) if table.stacked_k else cell.word
+
+
+def _marks_width(cell: Printed) -> float:
+    return 3.5 * len(",".join(cell.marks))
 
 
 def _width(text: str) -> float:

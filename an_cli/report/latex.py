@@ -24,6 +24,8 @@ def latex(table: Table) -> str:
     """A `table` environment with caption and label, as wide as the text where that is needed.
 
     Its first line names the packages that it needs: booktabs, tabularx for a wide table, amsmath where K is stacked.
+    In a column that is too narrow it becomes a `table*`, across both columns; in a text that is too narrow the LaTeX
+    log says so.
 
     Args:
         table: what to print.
@@ -31,13 +33,15 @@ def latex(table: Table) -> str:
     Returns:
         Text that ends in a newline.
     """
-    fit = fitted(table)
+    fit, label = fitted(table), f"tab:{re.sub(r'[^A-Za-z0-9_-]', '-', table.study)}"
     lines = [
         *_remarks(table, fit),
-        r"\begin{table}",
+        rf"\def\ancli{{table}}\ifdim\columnwidth<{fit.least_pt}pt\def\ancli{{table*}}\fi",
+        r"\expandafter\begin\expandafter{\ancli}",
+        *_warning(fit, label),
         r"  \centering",
-        rf"  \caption{{{escape(table.caption)}}}",
-        rf"  \label{{tab:{re.sub(r'[^A-Za-z0-9_-]', '-', table.study)}}}",
+        rf"  \caption{{{_text(table, table.caption)}}}",
+        rf"  \label{{{label}}}",
         *(f"  {line}" for line in fit.sizes),
         f"  {_begin(fit)}",
         r"    \toprule",
@@ -45,32 +49,51 @@ def latex(table: Table) -> str:
         r"    \midrule",
         *_body(table),
         r"    \bottomrule",
-        r"  \end{tabularx}}" if fit.least_pt else r"  \end{tabular}",
+        r"  \end{tabularx}}" if fit.wraps else r"  \end{tabular}",
         "",
         *_notes(table),
-        r"\end{table}",
+        r"\expandafter\end\expandafter{\ancli}",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _remarks(table: Table, fit: Fit) -> list[str]:
-    packages = ["booktabs", *(["tabularx"] if fit.least_pt else []), *(["amsmath"] if table.stacked_k else [])]
-    width = f"% needs {fit.least_pt}pt of width; where columns are narrower, write table* for table"
-    return [rf"% needs \usepackage{{{','.join(packages)}}}", *([width] if fit.least_pt else [])]
+    packages = ["booktabs", *(["tabularx"] if fit.wraps else []), *(["amsmath"] if table.stacked_k else [])]
+    return [
+        rf"% needs \usepackage{{{','.join(packages)}}}",
+        f"% needs {fit.least_pt}pt of width; fewer columns: columns in reports/{table.study}.yaml",
+    ]
+
+
+def _warning(fit: Fit, label: str) -> list[str]:
+    """What TeX does not see for itself: the box around a wide table has the width of the text, whatever is in it."""
+    if not fit.wraps:
+        return []
+    said = rf"LaTeX Warning: Overfull table {label}: needs {fit.least_pt}pt, the text has \the\linewidth"
+    return [rf"  \ifdim\linewidth<{fit.least_pt}pt\GenericWarning{{}}{{{said}}}\fi"]
 
 
 def _begin(fit: Fit) -> str:
-    if not fit.least_pt:
+    if not fit.wraps:
         return rf"\begin{{tabular}}{{{fit.shape}}}"
     width = rf"\ifdim\linewidth<{fit.least_pt}pt{fit.least_pt}pt\else\linewidth\fi"
     return rf"\makebox[\linewidth]{{\begin{{tabularx}}{{{width}}}{{{fit.shape}}}"
 
 
+def _text(table: Table, text: str) -> str:
+    """A text of the user's; mathematics where the report's spec allows it."""
+    return escape(text, math=table.math)
+
+
 def spelled_characters(table: Table) -> dict[str, str]:
     """Characters of a table that LaTeX cannot be given -> how `latex` spells them."""
     words = [row.cell(measure).word for row in table.rows for measure in TEXTS]
-    texts = [table.caption, *table.notes, *table.footnotes, *(row.title or row.label for row in table.rows), *words]
+    texts = [table.caption, *table.notes, *table.footnotes, *_labels(table), *words]
     return spelled([*texts, *(column.title for column in table.columns)])
+
+
+def _labels(table: Table) -> list[str]:
+    return [row.title or row.label for row in table.rows if not row.label_latex]
 
 
 def _head(column: Column) -> str:
@@ -84,7 +107,7 @@ def _body(table: Table) -> list[str]:
         again = above is not None and row.group == above.group
         if above is not None and not again:
             lines.append(r"    \midrule")
-        cells = [_set(table, column, cell, again) for column, cell in zip(table.columns, several, strict=True)]
+        cells = [_set(table, row, column, cell, again) for column, cell in zip(table.columns, several, strict=True)]
         # After a row's end or a rule, "[" and "*" would be read as its option.
         guard = "{}" if cells[0][:1] in ("[", "*", "") else ""
         lines.append(f"    {guard}{' & '.join(cells)} \\\\")
@@ -92,18 +115,19 @@ def _body(table: Table) -> list[str]:
     return lines
 
 
-def _set(table: Table, column: Column, cell: Printed, again: bool) -> str:
+def _set(table: Table, row: TableRow, column: Column, cell: Printed, again: bool) -> str:
     """A cell; the architecture stands once per group, as in the paper."""
     if column.measure is Measure.ARCHITECTURE and again:
         return ""
-    if column.measure is not Measure.DESIGN or not table.stacked_k:
+    if column.measure is not Measure.DESIGN:
         return _cell(cell)
-    return _noted(escape(cell.word, stacked_k=True), cell.marks)
+    label = row.label_latex or escape(cell.word, stacked_k=table.stacked_k, math=table.math)
+    return _noted(label, cell.marks)
 
 
 def _notes(table: Table) -> list[str]:
-    texts = [f"{_raised((mark,))} {escape(text)}" for text, mark in table.footnotes.items()]
-    texts += [escape(note) for note in table.notes]
+    texts = [f"{_raised((mark,))} {_text(table, text)}" for text, mark in table.footnotes.items()]
+    texts += [_text(table, note) for note in table.notes]
     body = [f"    {text}\\par" for text in texts]
     return [r"  \smallskip", r"  \parbox{\linewidth}{\footnotesize\raggedright", *body, r"  }"] if body else []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from an_cli.errors import StudyError, nearest
 from an_cli.plan import PlanRow, Published, read_ledger
@@ -52,7 +53,8 @@ def quoted_row(row: PlanRow, known: Known) -> TableRow:
                     value=theirs, bracket=theirs - ours, marks=(Mark.LITERATURE,), runs=other.runs
                 )
     notes = (QUOTED, *([row.note] if row.note else []))
-    return _row(row.label, row.group, row.kind, notes, row.note, cells)
+    quoted = _row(row.label, row.group, row.kind, notes, row.note, cells)
+    return replace(quoted, label_latex=row.label_latex)
 
 
 def published_table(name: str) -> Table:

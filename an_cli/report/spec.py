@@ -62,6 +62,7 @@ class Spec:
         paper_labels: print a row under its published label, where it has one.
         brackets: gains stand in brackets beside the error rates, as in the paper.
         stacked_k: LaTeX sets K=(10,10,20,20) upright, as the paper's Table 1.
+        math: LaTeX sets `$...$` in labels and in the caption as mathematics; elsewhere it is printed as written.
         waive: differences between rows that the study does not declare and that are let through, as footnotes.
         alpha: error rate over the table's comparisons.
     """
@@ -73,6 +74,7 @@ class Spec:
     paper_labels: bool = False
     brackets: bool = False
     stacked_k: bool = False
+    math: bool = False
     waive: tuple[str, ...] = ()
     alpha: float = 0.05
 

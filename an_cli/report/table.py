@@ -101,6 +101,7 @@ class TableRow:
         remark: what the published-number ledger notes of it.
         cells: every measure, printed or not.
         title: what is printed for its label; empty prints the label.
+        label_latex: what LaTeX prints for its label, as it is; empty prints the label.
         config: its config but for the seed, as dotted keys.
     """
 
@@ -118,6 +119,7 @@ class TableRow:
     remark: str
     cells: Mapping[Measure, TableCell]
     title: str = ""
+    label_latex: str = ""
     config: Mapping[str, object] = field(default_factory=dict)
 
     def cell(self, measure: Measure) -> TableCell:
@@ -146,7 +148,7 @@ class Table:
 
     Attributes:
         file_name: under which it is written, without an ending.
-        brackets, stacked_k: the paper's look (see `Spec`).
+        brackets, stacked_k, math: the paper's look, and `$...$` as mathematics (see `Spec`).
         sources: run id -> where its numbers come from, for every run that a cell stands on.
         alpha: error rate over its comparisons.
         looks: looks at growing data that its p-values allow for; None without a stopping rule.
@@ -161,6 +163,7 @@ class Table:
     file_name: str = ""
     brackets: bool = False
     stacked_k: bool = False
+    math: bool = False
     sources: Mapping[str, Source] = field(default_factory=dict)
     alpha: float = 0.05
     looks: int | None = None

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from an_cli.plan.label_latex import harm
 from an_cli.report.table import DAGGER
 from an_cli.report.wording import DASH, clean
 
@@ -47,22 +48,31 @@ _LIGATURE = re.compile(r"(?<=[-?!`'])(?=[-`'])")
 _STRUT = r"\rule[-2.9ex]{0pt}{6.8ex}"  # room for four components above each other, on the line that they are on
 MIXTURE = re.compile(r"K=\((\d+(?:,\s*\d+)*)\)")  # the paper's K per stage, set in maths
 
+_WITH_MATH = re.compile(rf"(?<!\\)\$[^$]+\$|{MIXTURE.pattern}")
 
-def escape(text: str, *, stacked_k: bool = False) -> str:
-    """A text in which nothing is a command.
+
+def escape(text: str, *, stacked_k: bool = False, math: bool = False) -> str:
+    """A text in which nothing is a command, but in mathematics that was asked for.
 
     Accented Latin-1 letters are kept (LaTeX reads UTF-8), Greek is set in maths, K=(...) too; what no common font has
     is spelled in letters (see `spelled`).
 
     Args:
         stacked_k: set K's components one above the other, as the paper's Table 1 does; needs amsmath.
+        math: leave `$...$` as it is where it can do no harm (see `harm`); a dollar that opens nothing is a dollar.
     """
     parts, end = [], 0
     shown = clean(text)
-    for found in MIXTURE.finditer(shown):
-        parts += [_escaped(shown[end : found.start()]), _stacked(found[1]) if stacked_k else f"${found.group()}$"]
-        end = found.end()
+    for match in (_WITH_MATH if math else MIXTURE).finditer(shown):
+        parts += [_escaped(shown[end : match.start()]), _in_math(match, stacked_k)]
+        end = match.end()
     return "".join([*parts, _escaped(shown[end:])])
+
+
+def _in_math(match: re.Match[str], stacked_k: bool) -> str:
+    if not match.group().startswith("$"):
+        return _stacked(match[1]) if stacked_k else f"${match.group()}$"
+    return _escaped(match.group()) if harm(match.group()) else match.group()
 
 
 def _stacked(components: str) -> str:

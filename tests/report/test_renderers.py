@@ -347,6 +347,62 @@ def test_tables_compile(tmp_path: Path) -> None:
     assert "Missing character" not in (tmp_path / "paper.log").read_text(errors="replace")
 
 
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.parametrize(
+    ("options", "width_in", "overfull"), [("twocolumn", 7.0, False), ("10pt", 7.0, False), ("10pt", 4.0, True)]
+)
+def test_a_wide_table_crosses_both_columns_or_the_log_calls_it_overfull(
+    tmp_path: Path, options: str, width_in: float, overfull: bool
+) -> None:
+    (tmp_path / "wide.tex").write_text(render(full_table(), "latex"))
+    source = (
+        rf"\documentclass[{options}]{{article}}\usepackage{{booktabs,tabularx}}\usepackage[textwidth={width_in}in]{{geometry}}"
+        r"\begin{document}Text.\input{wide}\typeout{set as \ancli}\end{document}"
+    )
+    (tmp_path / "paper.tex").write_text(source)
+    words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(
+        words, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    log = (tmp_path / "paper.log").read_text(errors="replace")
+    assert ("Overfull" in log) is overfull
+    assert f"set as table{'*' if options == 'twocolumn' or overfull else ''}\n" in log
+
+
+def test_a_label_for_latex_is_set_as_it_is_and_others_print_the_plain_one() -> None:
+    one = row("tau", baseline=True, gain_over="", label_latex=r"$\tau=0.1$")
+    table = build_table(plan(one), [], {}, SPEC)
+    assert r"$\tau=0.1$" in render(table, "latex")
+    for format in ("markdown", "html", "terminal", "csv"):
+        assert "tau" in render(table, format)
+        assert r"\tau" not in render(table, format)
+
+
+@pytest.mark.parametrize(
+    ("label", "plain", "math"),
+    [
+        (r"lr $\tau_1$ at 5%", r"lr \$\textbackslash{}tau\_1\$ at 5\%", r"lr $\tau_1$ at 5\%"),
+        ("costs $5 or $6", r"costs \$5 or \$6", "costs $5 or $6"),
+        ("costs $5", r"costs \$5", r"costs \$5"),
+        (r"$\input{x}$", r"\$\textbackslash{}input\{x\}\$", r"\$\textbackslash{}input\{x\}\$"),
+        ("$a & b$", r"\$a \& b\$", r"\$a \& b\$"),
+        ("K=(5,5) $x$", r"$K=(5,5)$ \$x\$", "$K=(5,5)$ $x$"),
+    ],
+)
+def test_dollars_are_mathematics_only_where_that_is_asked_for_and_does_no_harm(
+    label: str, plain: str, math: str
+) -> None:
+    assert latex_escape(label) == plain
+    assert latex_escape(label, math=True) == math
+
+
+def test_the_spec_asks_for_mathematics() -> None:
+    table = build_table(plan(row("$K$", baseline=True, gain_over="")), [], {}, dataclasses.replace(SPEC, math=True))
+    assert "    $K$" in render(table, "latex")
+    assert r"\$K\$" in render(table, "markdown")
+
+
 def test_a_cell_without_a_column_leaves_no_footnote() -> None:
     table = full_table()
     narrow = dataclasses.replace(table, columns=table.columns[:1])
