@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from decimal import Decimal
+from functools import cache, lru_cache
 from typing import Any
 
 from an_cli.errors import ConfigError
+
+_LONGEST = 10_000  # values of one range
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,6 @@ def parse(text: str) -> Override:
     Raises:
         ConfigError: not an override, or one that adds or deletes keys.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     if not text.partition("=")[0] or "=" not in text:
@@ -56,7 +59,7 @@ def parse(text: str) -> Override:
             f"{text!r} is not an override", now="write KEY=VALUE, for example norm.attention.gate=softmax"
         )
     try:
-        found = OverridesParser.create().parse_override(text)
+        found = _parser().parse_override(text)
     except HydraException as error:
         raise ConfigError(
             f"cannot read override {text!r}: {_first_line(error)}", now="write KEY=VALUE, quote special characters"
@@ -68,6 +71,32 @@ def parse(text: str) -> Override:
     return Override(found.key_or_group, _values(found), text)
 
 
+@cache
+def _parser() -> Any:
+    """Hydra's parser with a range of our own: Hydra's runs past its stop in floats, and moves when it is sorted."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parser = OverridesParser.create()
+    parser.functions.functions["range"] = _range  # under the signature that Hydra has registered
+    return parser
+
+
+def _range(start: int | float, stop: int | float | None = None, step: int | float = 1) -> Any:
+    """The values of a range in decimal arithmetic, the stop left out, as a choice that sorts and casts like others."""
+    from hydra.core.override_parser.types import ChoiceSweep
+
+    first, last = (0, start) if stop is None else (start, stop)
+    if any(isinstance(number, bool) or not math.isfinite(number) for number in (first, last, step)) or step == 0:
+        raise ValueError("a range takes finite numbers, and a step that is not 0")
+    begin, end, pace = (Decimal(repr(number)) for number in (first, last, step))
+    count = max(0, math.ceil((end - begin) / pace))
+    if not 0 < count <= _LONGEST:
+        raise ValueError(f"the range holds {count} values; 1 to {_LONGEST} are legal")
+    whole = all(isinstance(number, int) for number in (first, last, step))
+    values: list[Any] = [begin + index * pace for index in range(count)]
+    return ChoiceSweep(list=[int(value) if whole else float(value) for value in values])
+
+
 def _changes(found: Any) -> bool:
     from hydra.core.override_parser.types import OverrideType
 
@@ -76,6 +105,10 @@ def _changes(found: Any) -> bool:
 
 def _values(found: Any) -> tuple[Any, ...]:
     if found.is_sweep_override():
+        if getattr(found.value(), "shuffle", False):  # the order of rows, and the baseline, would change by chance
+            raise ConfigError(
+                f"{found.input_line!r} has no order of its own", where=found.key_or_group, now="leave shuffle() out"
+            )
         if not (found.is_choice_sweep() or found.is_range_sweep()):
             raise ConfigError(
                 f"{found.input_line!r} is not a finite set of values", where=found.key_or_group, now="write KEY=a,b"
