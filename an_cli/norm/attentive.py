@@ -108,6 +108,14 @@ class AttentiveNorm2d(nn.Module):
             shift_nc = torch.addcmul(beta_nc, x.mean_nc - mu, scale_nc)
             return recalibrate(x, scale_nc, shift_nc).to(x_nchw.dtype)
 
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """Put a submodule in place; `SyncBatchNorm.convert_sync_batchnorm` leaves the standardizer as it is.
+
+        AN's statistics are those of one process, as in the paper, and a SyncBatchNorm does not take instance moments.
+        """
+        if name != "standardizer" or not isinstance(module, nn.SyncBatchNorm):
+            super().add_module(name, module)
+
     def attention_weights(self, x_nchw: Tensor) -> Tensor:
         """Return lambda (N, K) for an input, without the output.
 

@@ -6,10 +6,12 @@ print(convert(model, 10, keep_affine=True))
 
 from __future__ import annotations
 
+import operator
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import SupportsIndex, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +22,11 @@ from an_cli.norm.attentive import AttentiveNorm2d
 from an_cli.norm.sites import NormSite, PlainNorm, norm_sites, second_of_bottleneck
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+_PLAIN_FORWARDS = (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward, nn.GroupNorm.forward)
+_HOOKS = (
+    "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks", "_is_full_backward_hook",
+)  # fmt: skip
 _FOLLOWING = ("drop", "act")  # what a norm of timm applies to its own output
 
 
@@ -62,8 +69,9 @@ def convert(
 ) -> Conversion:
     """Replace chosen BatchNorm2d, SyncBatchNorm and GroupNorm layers of a network by AttentiveNorm2d, in place.
 
-    A new layer takes over eps, momentum or groups, running statistics, device, dtype and training mode. Its attention
-    starts as the paper's does.
+    A new layer takes over eps, momentum or groups, running statistics, device, dtype, training mode and hooks; where
+    all parameters of the old norm were frozen (requires_grad=False), the new one's are. Its attention starts as the
+    paper's does.
 
     With `keep_affine` every component starts at the old gamma and beta, divided by the sum of lambda that is expected
     at the start: 1 for softmax, K/2 for sigmoid and hsigmoid. The outputs then equal those of the network before, but
@@ -92,7 +100,8 @@ def convert(
         What was replaced.
 
     Raises:
-        ConfigError: nothing was chosen, or a norm that AN has no counterpart for; the network is then as it was.
+        ConfigError: nothing was chosen, or a norm that AN has no counterpart for (one with a forward pass, parameters
+            or buffers of its own); the network is then as it was.
 
     Source: Section 3.4.
     """
@@ -102,11 +111,13 @@ def convert(
     made: dict[int, nn.Module] = {}
     replaced: list[Replaced] = []
     for site in chosen:
-        k = components if isinstance(components, int) else components(site)
+        _check_plain(site)
+        k = _whole(components(site) if callable(components) else components, site.name)
         default = Head.A1 if isinstance(site.norm, nn.GroupNorm) else Head.A2
         layer = _attentive(site, k, squeeze, head or default, gate, input, squeeze_eps)
         kept = _take_over(layer, site.norm, keep_affine=keep_affine, normalized=Gate(gate) is Gate.SOFTMAX)
         made[id(site.norm)] = _with_what_follows(layer, site)
+        _hand_over(site.norm, layer, made[id(site.norm)])
         was = type(site.norm).__name__
         replaced.append(Replaced(name=site.name, was=was, channels=site.channels, components=k, kept=kept))
     _put_in(model, made)
@@ -118,16 +129,63 @@ _HOW_TO_CHOOSE = 'say which: where="*.bn2", where=torch.nn.BatchNorm2d, or a fun
 
 def _nothing(model: nn.Module) -> str:
     sites = norm_sites(model)
+    others: dict[str, list[str]] = {}
+    for name, module in model.named_modules():
+        if "norm" in type(module).__name__.lower() and not isinstance(module, PlainNorm) and not any(module.children()):
+            others.setdefault(type(module).__name__, []).append(name)
+    beside = "; ".join(
+        f"{len(where)} {kind} ({', '.join(where[:3])}{', ...' if len(where) > 3 else ''})"
+        for kind, where in others.items()
+    )
     names = ", ".join(site.name for site in sites[:5]) + (", ..." if len(sites) > 5 else "")
     return (
         f"none of {len(sites)} norms was chosen ({names})" if sites else "the network has no BatchNorm2d or GroupNorm"
-    )
+    ) + (f"; AN has no counterpart for its {beside}: make them BatchNorm2d or GroupNorm first" if beside else "")
 
 
 def _is_chosen(site: NormSite, where: str | type[nn.Module] | Callable[[NormSite], bool]) -> bool:
     if isinstance(where, str):
         return fnmatchcase(site.name, where)
     return isinstance(site.norm, where) if isinstance(where, type) else where(site)
+
+
+def _whole(components: object, name: str) -> int:
+    """K as a number of Python's: numpy's integers are taken, a bool is not."""
+    try:
+        if not isinstance(components, bool):
+            return operator.index(cast("SupportsIndex", components))
+    except TypeError:
+        pass
+    raise ConfigError(f"K={components!r} is not a whole number", where=name, now="every K is a whole number, 1 or more")
+
+
+def _check_plain(site: NormSite) -> None:
+    """Refuse a subclass that does, or holds, what a plain norm does not: it would be lost without a word.
+
+    Raises:
+        ConfigError: it has a forward pass, parameters or buffers of its own.
+    """
+    norm, kind = site.norm, type(site.norm)
+    held = [name for name, _ in (*norm.named_parameters(recurse=False), *norm.named_buffers(recurse=False))]
+    own = [name for name in held if name not in ("weight", "bias", *_STATISTICS)]
+    # timm's norms have forward passes of their own, which apply the dropout and the activation that they hold.
+    computes = "forward" in vars(norm) or (
+        kind.forward not in _PLAIN_FORWARDS and not kind.__module__.startswith("timm.layers.")
+    )
+    if own or computes:
+        what = f"it holds {', '.join(own)}" if own else "it has a forward pass of its own"
+        raise ConfigError(
+            f"{kind.__name__} does more than normalize: {what}", where=site.name, now="leave it out of the choice"
+        )
+
+
+def _hand_over(norm: PlainNorm, layer: AttentiveNorm2d, placed: nn.Module) -> None:
+    """Freeze a layer whose norm was frozen, and give what stands in the norm's place its hooks, handles included."""
+    affine = [parameter for parameter in (norm.weight, norm.bias) if parameter is not None]
+    if affine and not any(parameter.requires_grad for parameter in affine):
+        layer.requires_grad_(False)
+    for name in _HOOKS:
+        setattr(placed, name, getattr(norm, name))
 
 
 def _attentive(

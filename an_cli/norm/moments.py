@@ -6,8 +6,9 @@ reads its feature map once for the moments and once for the output. Both passes 
 folded x * scale + shift cancels in float32 as soon as a mean is large against its standard deviation, here it cannot.
 
 The gradients are written out because autograd's own chain makes more passes over memory, which is what they cost
-(benchmarks/norm_layers.py). To that end the two passes share a secret: `recalibrate` gives m the gradient that the map
-d = x - m holds of it, so that the map's own gradient goes to x unchanged; and both write into memory that they own.
+(benchmarks/norm_layers.py). To that end the two passes share a contract: whatever uses d = x - m gives m the gradient
+that d holds of it, so that d's own gradient goes to x unchanged; and both write into memory that they own. A gradient
+that is itself differentiated keeps to the contract through `_Tied`, and is made of operations that autograd records.
 Shapes: n samples, c channels, h x w pixels.
 """
 
@@ -18,8 +19,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
+from torch.autograd import Function, forward_ad
 
 _PIXELS = (2, 3)
 
@@ -49,13 +49,21 @@ def center(x_nchw: Tensor) -> Centered:
 
     Source: Section 3.3.2.
     """
-    split = _Center.apply if torch.is_grad_enabled() and x_nchw.requires_grad else _center
-    d_nchw, m_nc, v_nc = split(x_nchw)
+    if _by_plain_operations():
+        d_nchw = x_nchw.to(statistics_dtype(x_nchw))
+        m_nc = d_nchw.mean(_PIXELS)
+        d_nchw = d_nchw - _map(m_nc)
+        v_nc = d_nchw.square().mean(_PIXELS)
+    else:
+        learning = torch.is_grad_enabled() and x_nchw.requires_grad
+        d_nchw, m_nc, v_nc = (_Center.apply if learning else _center)(x_nchw)
     return Centered(d_nchw, m_nc, v_nc, x_nchw.shape[2] * x_nchw.shape[3])
 
 
 def recalibrate(x: Centered, scale_nc: Tensor, shift_nc: Tensor) -> Tensor:
     """Apply one scale and shift per instance and channel: (x - m) * scale + shift (Eqn. 9, folded)."""
+    if _by_plain_operations():
+        return x.map_nchw * _map(scale_nc) + _map(shift_nc)
     learning = any(t.requires_grad for t in (x.map_nchw, x.mean_nc, scale_nc, shift_nc))
     if torch.is_grad_enabled() and learning:
         out: Tensor = _Recalibrate.apply(x.map_nchw, x.mean_nc, scale_nc, shift_nc)
@@ -75,36 +83,69 @@ def full_precision(x: Tensor) -> AbstractContextManager[object]:
 
 
 class _Center(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        d, m, v = _center(x)
-        ctx.save_for_backward(d)
-        ctx.dtype = x.dtype
-        return d, m, v
+    generate_vmap_rule = True
 
     @staticmethod
-    @once_differentiable
+    def forward(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return _center(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        d, m, _ = output
+        ctx.save_for_backward(d, m)
+        ctx.dtype = inputs[0].dtype
+
+    @staticmethod
     def backward(ctx: Any, grad_d: Tensor, grad_m: Tensor, grad_v: Tensor) -> Tensor:
-        (d,) = ctx.saved_tensors
+        d, m = ctx.saved_tensors
         pixels = d.shape[2] * d.shape[3]
         slope, constant = _map(grad_v * (2 / pixels)), _map(grad_m / pixels)
+        if _graph_of_gradients():
+            tied: Tensor = _Tied.apply(d, m)
+            return (grad_d + tied * slope + constant).to(ctx.dtype)
         return _add_scaled_(grad_d, d, slope).add_(constant).to(ctx.dtype)
 
 
 class _Recalibrate(Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, d: Tensor, m: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        ctx.save_for_backward(d, scale)
+    def forward(d: Tensor, m: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         return _scale_shift(d, _map(scale), _map(shift))
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Tensor], output: Tensor) -> None:
+        d, m, scale, _ = inputs
+        ctx.save_for_backward(d, m, scale)
+
+    @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        d, scale = ctx.saved_tensors
+        d, m, scale = ctx.saved_tensors
+        if _graph_of_gradients():
+            grad_scale, grad_shift = _sum(grad * _Tied.apply(d, m)), _sum(grad)
+            return grad * _map(scale), -scale * grad_shift, grad_scale, grad_shift
         product = grad * d
         grad_scale, grad_shift = _sum(product), _sum(grad)
         # Its memory again: on a CPU fresh pages cost more than the arithmetic.
         return torch.mul(grad, _map(scale), out=product), -scale * grad_shift, grad_scale, grad_shift
+
+
+class _Tied(Function):
+    """The centered map, giving the mean the gradient that the map holds of it (see the top of this module)."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(d: Tensor, m: Tensor) -> Tensor:
+        return d.clone()  # an output that is an input would be a view of it
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        return grad.clone(), -_sum(grad)  # of its own: `_Center` adds into the map's gradient
 
 
 def _center(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -112,6 +153,24 @@ def _center(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     m = _sum(x, statistics_dtype(x)) / pixels
     d = x - _map(m)
     return d, m, _sum_of_squares(d) / pixels
+
+
+def _graph_of_gradients() -> bool:
+    """Whether a backward pass is itself to be differentiated, so that nothing may be overwritten.
+
+    Not while compiling: PyTorch's compiler traces a backward pass with gradients on, and refuses second derivatives.
+    """
+    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
+def _by_plain_operations() -> bool:
+    """Whether only operations of PyTorch's own will do.
+
+    A trace cannot be saved with ours in it; forward-mode derivatives pass neither ours nor an overwritten map.
+    """
+    if torch.compiler.is_compiling():
+        return False
+    return bool(torch.jit.is_tracing()) or forward_ad._current_level >= 0  # type: ignore[attr-defined,no-untyped-call]
 
 
 def _map(values_nc: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from an_cli.config.schema import Squeeze
 
 
-def squeeze(kind: Squeeze, mean_nc: Tensor, var_nc: Tensor, *, pixels: int, eps: float) -> Tensor:
+def squeeze(kind: Squeeze, mean_nc: Tensor, var_nc: Tensor, *, pixels: int | Tensor, eps: float) -> Tensor:
     """Summarize each instance's channels.
 
     With m the mean and v the *unbiased* variance over the pixels, and sd = sqrt(v + eps):
@@ -29,7 +29,9 @@ def squeeze(kind: Squeeze, mean_nc: Tensor, var_nc: Tensor, *, pixels: int, eps:
     """
     if kind is Squeeze.MEAN:
         return mean_nc
-    var_nc = var_nc * (pixels / max(pixels - 1, 1)) + eps
+    # A tensor while torch.jit traces: a plain max would keep the larger side alone, and give 0/0 at 1x1 pixels.
+    below = (pixels - 1).clamp(min=1) if isinstance(pixels, Tensor) else max(pixels - 1, 1)
+    var_nc = var_nc * (pixels / below) + eps
     if kind is Squeeze.MEAN_STD:
         return torch.cat((mean_nc, var_nc.sqrt()), 1)
     return mean_nc * var_nc.rsqrt()

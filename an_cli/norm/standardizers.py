@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from an_cli.errors import ConfigError
 from an_cli.norm.moments import Centered
 
 
-class BatchStandardizer(nn.Module):
+class BatchStandardizer(_BatchNorm):
     """Mean and inverse standard deviation per channel, over the batch in training, tracked in evaluation.
 
-    As nn.BatchNorm2d without affine parameters: biased variance to standardize, unbiased for the running update.
+    As nn.BatchNorm2d without affine parameters: biased variance to standardize, unbiased for the running update. It is
+    one to tools that look for batch norms: `swa_utils.update_bn` resets its statistics and averages them anew.
 
     Args:
         channels: C.
         eps: added to the variance.
-        momentum: weight of the new batch in the running statistics, 0 to 1.
+        momentum: weight of the new batch in the running statistics, 0 to 1; set to None later, they become the plain
+            average of all batches since `reset_running_stats`.
 
     Source: Eqn. 1-2.
     """
@@ -32,13 +35,9 @@ class BatchStandardizer(nn.Module):
     num_batches_tracked: Tensor
 
     def __init__(self, channels: int, *, eps: float, momentum: float) -> None:
-        super().__init__()
-        self.eps, self.momentum = eps, momentum
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-        self.register_buffer("num_batches_tracked", torch.tensor(0, dtype=torch.long))
+        super().__init__(channels, eps=eps, momentum=momentum, affine=False)
 
-    def forward(self, x: Centered) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Centered) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """Return mu and 1/sigma, each of shape (C,).
 
         Raises:
@@ -59,15 +58,17 @@ class BatchStandardizer(nn.Module):
     def _track(self, mu_c: Tensor, var_c: Tensor, *, values: int) -> None:
         if values < 2:
             raise ConfigError(
-                "BN got one value per channel in training (one sample of 1x1 pixels), which has no variance",
+                f"BN got {'one value' if values else 'no value'} per channel in training "
+                f"({'one sample of 1x1 pixels' if values else 'an empty batch'}), which has no variance",
                 where="recipe.batch_per_replica",
                 now="give each replica 2 or more samples, in the last batch as well, or larger images",
             )
         unbiased_c = var_c * (values / (values - 1))
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
-            self.running_mean.lerp_(mu_c.to(self.running_mean.dtype), self.momentum)
-            self.running_var.lerp_(unbiased_c.to(self.running_var.dtype), self.momentum)
+            weight = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mu_c.to(self.running_mean.dtype), weight)
+            self.running_var.lerp_(unbiased_c.to(self.running_var.dtype), weight)
 
     def extra_repr(self) -> str:
         return f"{self.running_mean.numel()}, eps={self.eps}, momentum={self.momentum}"

@@ -8,6 +8,7 @@ import re
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -204,6 +205,86 @@ def test_what_cannot_be_converted_is_named_and_the_network_is_as_it_was(
     with pytest.raises(ConfigError, match=message):
         convert(network, 2, where=where)
     assert list(network.modules()) == before
+
+
+class _Scaled(nn.BatchNorm2d):
+    """Does more than normalize, in a forward pass and with a parameter of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(3)
+        self.scale = nn.Parameter(torch.full((1, 3, 1, 1), 2.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * self.scale
+
+
+class _Doubled(nn.BatchNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+class _Counted(nn.GroupNorm):
+    def __init__(self) -> None:
+        super().__init__(1, 3)
+        self.register_buffer("calls", torch.zeros(()))
+
+
+def _patched() -> nn.Module:
+    norm = nn.BatchNorm2d(3)
+    norm.forward = lambda x: x  # type: ignore[method-assign]
+    return norm
+
+
+@pytest.mark.parametrize(
+    ("norm", "message"),
+    [
+        (_Scaled(), "_Scaled does more than normalize: it holds scale"),
+        (_Doubled(3), "_Doubled does more than normalize: it has a forward pass of its own"),
+        (_Counted(), "it holds calls"),
+        (_patched(), "it has a forward pass of its own"),
+        (torch.nn.utils.parametrizations.weight_norm(nn.BatchNorm2d(3), dim=None), "does more than normalize"),
+    ],
+    ids=["parameter", "forward", "buffer", "patched", "parametrized"],
+)
+def test_a_norm_that_does_more_is_refused_and_not_lost(norm: nn.Module, message: str) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), norm)
+    with pytest.raises(ConfigError, match=message):
+        convert(network, 2, where=every_norm)
+    assert network[1] is norm
+
+
+def test_norms_without_a_counterpart_are_counted_and_named() -> None:
+    from torchvision.ops import FrozenBatchNorm2d
+
+    network = nn.Sequential(FrozenBatchNorm2d(3), nn.InstanceNorm2d(3), FrozenBatchNorm2d(3))
+    with pytest.raises(ConfigError, match=r"2 FrozenBatchNorm2d \(0, 2\); 1 InstanceNorm2d \(1\): make them"):
+        convert(network, 2, where="*.bn2")
+
+
+def test_what_was_frozen_stays_frozen_and_hooks_stay_with_their_handles() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3).eval().requires_grad_(False), nn.BatchNorm2d(3))
+    calls: list[str] = []
+    handle = network[1].register_forward_hook(lambda module, args, out: calls.append(type(module).__name__))
+    convert(network, 2, where=every_norm)
+    assert not any(parameter.requires_grad for parameter in network[1].parameters())
+    assert all(parameter.requires_grad for parameter in network[2].parameters())
+    assert not network[1].standardizer.training
+    network(_images(4, 4))
+    handle.remove()
+    network(_images(4, 4))
+    assert calls == ["AttentiveNorm2d"]
+
+
+@pytest.mark.parametrize("components", [np.int64(3), torch.tensor(3), lambda site: np.int32(3)])
+def test_k_may_be_any_whole_number(components: object) -> None:
+    network = nn.Sequential(nn.BatchNorm2d(3))
+    assert convert(network, components, where=every_norm).replaced[0].components == 3  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("components", [True, 2.0, "3", None])
+def test_k_is_a_whole_number_or_refused(components: object) -> None:
+    with pytest.raises(ConfigError, match="is not a whole number"):
+        convert(nn.Sequential(nn.BatchNorm2d(3)), components, where=every_norm)  # type: ignore[arg-type]
 
 
 def test_it_runs_under_autocast() -> None:

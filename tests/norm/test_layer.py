@@ -200,7 +200,7 @@ def test_a_module_cast_to_any_float_dtype_trains(dtype: torch.dtype) -> None:
 
 
 def test_channels_last_gives_the_same_numbers_and_keeps_its_layout() -> None:
-    layer, x = _layer(), torch.randn(4, 4, 5, 6)
+    layer, x = _layer().double(), torch.randn(4, 4, 5, 6, dtype=torch.float64)
     nhwc = x.to(memory_format=torch.channels_last)
     grads = [torch.autograd.grad(layer(t.requires_grad_()).square().sum(), t)[0] for t in (x, nhwc)]
     assert layer(nhwc).is_contiguous(memory_format=torch.channels_last)
