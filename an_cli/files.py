@@ -66,7 +66,8 @@ def write_atomic(path: Path, data: bytes | str, *, before_replace: Callable[[], 
     Raises:
         StoreError: no space, no permission or a read-only file system; the old file stands.
     """
-    raw = data.encode() if isinstance(data, str) else data
+    # A file name that is not UTF-8 reaches a message as lone surrogates: written as escapes, never a second failure.
+    raw = data.encode(errors="backslashreplace") if isinstance(data, str) else data
     part = part_name(path)
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)

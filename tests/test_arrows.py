@@ -34,6 +34,7 @@ def _room(floor: int, may: str = "", libraries: str = "") -> Room:
 _LIGHT = "redact report launch tracking plan store config files errors"
 ROOMS = {
     "errors": _room(0),
+    "environment": _room(0),
     "redact": _room(0),
     "files": _room(0, "errors", "yaml msgspec"),
     "config": _room(1, "files errors", "hydra omegaconf"),
@@ -43,12 +44,12 @@ ROOMS = {
     "tracking": _room(4, "store config files errors", "wandb"),
     "report": _room(4, "plan store config files errors", "pandas numpy scipy jinja2 matplotlib"),
     "console": _room(5, _LIGHT, "rich"),
-    "cli": _room(6, f"console {_LIGHT}", "typer click rich"),
+    "cli": _room(6, f"environment console {_LIGHT}", "typer click rich"),
     "norm": _room(2, "config errors", "torch"),
     "data": _room(2, "config files errors", "torch torchvision numpy PIL"),
     "models": _room(3, "norm config errors", "torch torchvision"),
     "train": _room(4, "models data norm store config files errors", "torch numpy faster_coco_eval"),
-    "worker": _room(5, "redact train models data norm store config files errors", "torch numpy PIL"),
+    "worker": _room(5, "environment redact train models data norm store config files errors", "torch numpy PIL"),
     # The package's front: `an_cli.load` and `python -m an_cli` reach into the house when called, never when imported.
     "__init__": _room(7, "report"),
     "__main__": _room(7, "cli"),

@@ -270,3 +270,9 @@ def test_subfolders_are_sorted_and_files_are_none(tmp_path: Path) -> None:
     assert subfolders(tmp_path) == ["a", "b"]
     assert subfolders(tmp_path / "gone") == []
     assert subfolders(tmp_path / "c") == []
+
+
+def test_text_of_any_bytes_is_written(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")  # as a file name that is not UTF-8 reaches a message
+    write_atomic(tmp_path / "error.txt", f"cannot decode {name}\0\x1b[31m")
+    assert (tmp_path / "error.txt").read_text() == "cannot decode caf\\udce9.jpg\0\x1b[31m"

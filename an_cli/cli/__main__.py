@@ -14,6 +14,7 @@ from types import TracebackType
 
 from an_cli.cli import bash
 from an_cli.cli.app import app
+from an_cli.environment import clean, open_streams
 from an_cli.errors import AnError
 from an_cli.redact import redact
 
@@ -29,6 +30,9 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    if words is None:
+        clean()
+        open_streams()
     try:
         status = _call(list(sys.argv[1:] if words is None else words))
         sys.stdout.flush()

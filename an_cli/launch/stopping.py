@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while runs are going: counted here, obeyed by the loop."""
+"""Ctrl-C, SIGTERM and a terminal that closes (SIGHUP) while runs are going: counted here, obeyed by the loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Stops:
 
 @contextmanager
 def listening() -> Iterator[Stops]:
-    """Count SIGINT and SIGTERM instead of dying of them. A signal that is ignored (nohup, `&`) stays ignored."""
+    """Count SIGINT, SIGTERM and SIGHUP instead of dying of them. One that is ignored (nohup, `&`) stays ignored."""
     stops = Stops()
 
     def count(number: int, frame: object) -> None:

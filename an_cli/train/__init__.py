@@ -2,9 +2,9 @@
 
 from an_cli.train.attempt import attempt, make_cell_model, read_launch
 from an_cli.train.signals import Interrupted, StopFlag
-from an_cli.train.world import LISTENING, World, join, leave, lost_a_rank
+from an_cli.train.world import Seat, World, join, leave, lost_a_rank
 
 __all__ = [
-    "LISTENING", "Interrupted", "StopFlag", "World", "attempt", "join", "leave", "lost_a_rank", "make_cell_model",
+    "Interrupted", "Seat", "StopFlag", "World", "attempt", "join", "leave", "lost_a_rank", "make_cell_model",
     "read_launch",
 ]  # fmt: skip

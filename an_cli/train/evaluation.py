@@ -96,7 +96,7 @@ def summarize(scores: Scores, *, epoch: int) -> Evaluated:
     if not np.isfinite(loss):
         raise TrainingDiverged(
             f"the loss over the evaluation set is {loss}",
-            where=f"epoch {epoch}",
+            where=f"epoch {epoch + 1}",
             now="lower recipe.lr or warm up longer",
         )
     top1, top5 = scores.within(1), scores.within(5)

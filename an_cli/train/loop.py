@@ -139,7 +139,7 @@ class Loop:
             if not math.isfinite(loss):
                 step = first + offset
                 raise TrainingDiverged(
-                    f"loss is {loss} at epoch {step // self.epoch_steps}, step {step}, lr {self._lr(step):.6g}; "
+                    f"loss is {loss} at epoch {step // self.epoch_steps + 1}, step {step}, lr {self._lr(step):.6g}; "
                     f"last finite loss {self._last_finite}",
                     where=self.writer.run.id,
                     now="lower recipe.lr, warm up longer, or recipe.precision=fp32; the run's checkpoints stand",
@@ -216,7 +216,7 @@ class Loop:
             "top5_error_pct": found.top5_error_pct,
         }
         self.writer.metrics(self._line(epoch, **line))
-        log.info("epoch %d: loss %.4f, top-1 error %.2f %%", epoch, train_loss, found.top1_error_pct)
+        log.info("epoch %d: loss %.4f, top-1 error %.2f %%", epoch + 1, train_loss, found.top1_error_pct)
 
 
 def _better(new: Evaluated, old: Evaluated) -> bool:

@@ -10,7 +10,7 @@ import signal
 import time
 from types import FrameType
 
-STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Interrupted(Exception):
@@ -36,9 +36,10 @@ class StopFlag:
         self._reserve_s = 0.0
 
     def install(self) -> StopFlag:
-        """Listen to SIGTERM, SIGINT, SIGUSR1 and SIGUSR2."""
+        """Listen to SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2; a hang-up that nohup ignores stays ignored."""
         for number in STOPS:
-            signal.signal(number, self._on_signal)
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
         return self
 
     def end_at(self, at: float, reserve_s: float) -> None:

@@ -1,13 +1,14 @@
 """The processes that train one run together: who this one is, and what it says to the others.
 
-Ranks find each other through the variables that torchrun sets too: RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR,
-MASTER_PORT. The rank that leads (0) holds the claim and writes; the others compute.
+Only processes that an-cli has started are ranks: each is given its `Seat`. RANK, WORLD_SIZE and the like in the
+environment are those of whoever started an-cli, a pod or a notebook, and are not read. The rank that leads (0) holds
+the claim and writes; the others compute.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -18,11 +19,34 @@ from torch import nn
 from torch._C._distributed_c10d import PrefixStore, TCPStore  # torch.distributed re-exports them without saying so
 
 from an_cli.errors import LaunchError
+from an_cli.train.signals import Interrupted
 
 Value = TypeVar("Value")
 PATIENCE = timedelta(minutes=30)  # the leader alone reads a large evaluation set while the others wait
-LISTENING = "AN_CLI_LISTENING_FD"  # a socket that is bound already, so that no other process can take the port
+_TRY = timedelta(seconds=2)  # one attempt at reaching the leader, after which a stop signal is looked for
+_LOOK_S = 0.05
 _ERROR = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """The place of a process among the ranks of one run, given by whoever started them.
+
+    Attributes:
+        rank: this process, from 0.
+        size: processes in all.
+        local_rank: this process among those on this machine.
+        address: where the leader listens.
+        port: on which port.
+        listening: for the leader, a socket that is bound already, so that no other process can take the port.
+    """
+
+    rank: int
+    size: int
+    local_rank: int
+    address: str
+    port: int
+    listening: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,43 +144,79 @@ class World:
 ALONE = World()
 
 
-def join() -> World:
-    """Meet the other ranks that the environment speaks of; alone where it speaks of none.
+def join(seat: Seat | None, stopped: Callable[[], int | None] = lambda: None) -> World:
+    """Meet the other ranks; alone where there are none.
+
+    Args:
+        seat: this process's place among them; None for a process that trains alone.
+        stopped: the signal that told this process to stop, if any; looked at while it waits.
 
     Raises:
         LaunchError: they cannot be met.
+        Interrupted: told to stop while waiting.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    if seat is None or seat.size == 1:
         return ALONE
-    rank, listening = int(os.environ["RANK"]), os.environ.get(LISTENING)
     try:
-        store = TCPStore(
-            os.environ["MASTER_ADDR"],
-            int(os.environ["MASTER_PORT"]),
-            size,
-            is_master=rank == 0,
-            timeout=PATIENCE,
-            master_listen_fd=int(listening) if listening and rank == 0 else None,
-        )
+        store = _meet(seat, stopped)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, store=PrefixStore("group", store), rank=rank, world_size=size)
+        dist.init_process_group(backend, store=PrefixStore("group", store), rank=seat.rank, world_size=seat.size)
     except (RuntimeError, ValueError, dist.DistError) as error:
-        place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise LaunchError(
-            f"rank {rank} cannot meet the others: {error}", where=place, now="start the run again"
+            f"rank {seat.rank} cannot meet the others: {error}",
+            where=f"{seat.address}:{seat.port}",
+            now="start the run again",
         ) from error
-    return World(rank, size, int(os.environ.get("LOCAL_RANK", rank)), store)
+    return World(seat.rank, seat.size, seat.local_rank, store)
 
 
-def lost_a_rank(error: BaseException) -> bool:
-    """Whether an error says that another rank is gone, rather than that something is wrong here."""
+def _meet(seat: Seat, stopped: Callable[[], int | None]) -> TCPStore:
+    """The ranks' common store, once all of them are there. The waits are short: torch's own hear no signal."""
+    end = time.monotonic() + PATIENCE.total_seconds()
+    store = None
+    while store is None:
+        try:
+            store = TCPStore(
+                seat.address,
+                seat.port,
+                seat.size,
+                is_master=seat.rank == 0,
+                timeout=_TRY,
+                wait_for_workers=False,
+                master_listen_fd=seat.listening,
+            )
+        except (RuntimeError, dist.DistError):
+            if seat.rank == 0 or time.monotonic() > end:
+                raise
+            _obey(stopped)
+    store.set_timeout(PATIENCE)
+    store.set(f"here/{seat.rank}", "")
+    while not store.check([f"here/{rank}" for rank in range(seat.size)]):
+        if time.monotonic() > end:
+            raise RuntimeError(f"not all of {seat.size} ranks came within {PATIENCE}")
+        _obey(stopped)
+        time.sleep(_LOOK_S)
+    return store
+
+
+def _obey(stopped: Callable[[], int | None]) -> None:
+    number = stopped()
+    if number is not None:
+        raise Interrupted(number)
+
+
+def lost_a_rank(error: BaseException, size: int) -> bool:
+    """Whether an error says that another rank is gone, rather than that something is wrong here.
+
+    Args:
+        error: what was raised.
+        size: how many ranks there are.
+    """
     text = str(error)
     gone = isinstance(error, dist.DistError) or any(
         word in text for word in ("gloo", "Connection closed", "Connection reset", "Broken pipe")
     )
-    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    return together and isinstance(error, RuntimeError) and gone
+    return size > 1 and isinstance(error, RuntimeError) and gone
 
 
 def leave(world: World) -> None:

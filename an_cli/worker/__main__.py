@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from an_cli.environment import clean, die_with_parent, shorten_temporary_folder
 from an_cli.worker.frozen import prefer_frozen
+
+_ANSWERING = ("cost", "model", "smoke", "strip", "data", "evaluate", "import")  # somebody waits for the answer
 
 USAGE = """usage: python -m an_cli.worker run RUN_DIR    one attempt, in this process
        python -m an_cli.worker job RUN_DIR...  the runs of one SLURM job, a process each
@@ -24,7 +27,11 @@ USAGE = """usage: python -m an_cli.worker run RUN_DIR    one attempt, in this pr
 
 def main(words: list[str]) -> int:
     """Dispatch one verb; returns the exit status."""
+    clean()
+    shorten_temporary_folder()
     prefer_frozen()
+    if words[:1] and words[0] in _ANSWERING:
+        die_with_parent()
     match words:
         case ["run", folder]:
             from an_cli.worker.run import run_here

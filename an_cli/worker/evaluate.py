@@ -26,7 +26,7 @@ from an_cli.errors import StoreError
 from an_cli.files import write_atomic
 from an_cli.models import read_state
 from an_cli.store import Evaluation, RunFolder, RunWriter, read_imported, take
-from an_cli.train import join, leave, lost_a_rank, make_cell_model
+from an_cli.train import Seat, join, leave, lost_a_rank, make_cell_model
 from an_cli.train.device import device_name, pick_device, set_up, weight_dtype
 from an_cli.train.evaluation import Scores, score, summarize
 from an_cli.worker.answering import Request, answer_to
@@ -48,23 +48,23 @@ def answer_evaluations(requests: TextIO, answers: TextIO) -> int:
         if line.strip():
             request = json.loads(line)
             ranks = read(LaunchConfig, request["launch"], where="launch").ranks
-            first = supervise(ranks, lambda request=request: _rank(request, answers)) or first  # type: ignore[misc]
+            first = supervise(ranks, lambda seat, request=request: _rank(seat, request, answers)) or first  # type: ignore[misc]
     return first
 
 
-def _rank(request: Request, answers: TextIO) -> int:
+def _rank(seat: Seat, request: Request, answers: TextIO) -> int:
     """One rank's part. The leader answers; an error is told by whoever meets it, for it may be one rank's image."""
     try:
-        return answer_to(request, answers, _evaluate)
+        return answer_to(request, answers, lambda request: _evaluate(request, seat))
     except Exception as error:
-        if lost_a_rank(error):
+        if lost_a_rank(error, seat.size):
             return LOST
         raise
 
 
-def _evaluate(request: Request) -> Mapping[str, object] | None:
+def _evaluate(request: Request, seat: Seat) -> Mapping[str, object] | None:
     config, launch = read(CellConfig, request["config"]), read(LaunchConfig, request["launch"], where="launch")
-    world, began = join(), time.monotonic()
+    world, began = join(seat), time.monotonic()
     device = pick_device(launch.device, config.recipe.precision, local_rank=world.local_rank)
     # A GPU would choose its algorithms anew in each process. On a CPU nothing is to be asked for, at 10 s of imports.
     asked = replace(config.recipe, cpu_threads=request["threads"], deterministic=device.type == "cuda")

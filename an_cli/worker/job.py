@@ -25,11 +25,11 @@ from an_cli.errors import StoreError
 from an_cli.redact import redact_output
 from an_cli.store import Holder, RunFolder, is_finished, newest_submission, read_progress, this_process
 from an_cli.train import StopFlag, read_launch
+from an_cli.train.signals import STOPS
 from an_cli.worker.nodes import become_srun, run_node
 from an_cli.worker.run import BUSY, Account, run_here
 from an_cli.worker.serve import redirect
 
-STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 _WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # sent ahead of an end; SIGTERM is the end, or somebody's scancel
 _AGAIN_MOST = 2  # times a run that a signal killed is started again within one job
 log = logging.getLogger("an_cli.worker")

@@ -12,7 +12,6 @@ import hashlib
 import logging
 import os
 import shlex
-import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -23,12 +22,14 @@ from an_cli.config import LaunchConfig
 from an_cli.errors import LaunchError
 from an_cli.store import RunFolder
 from an_cli.train import read_launch
+from an_cli.train.signals import STOPS
 from an_cli.worker.ranks import Meeting, supervise
 from an_cli.worker.run import BUSY, Account, run_rank
 
 FIRST_PORT, PORTS = 20_000, 12_000  # below those that the kernel hands out by itself
+MEETING = "AN_CLI_MEETING"  # where the leader listens, as HOST:PORT
 PREFIX = "AN_CLI_PREFIX"  # launch.command_prefix: the job's own process calls srun, and stays outside the container
-_STOPPED = {128 + number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)}
+_STOPPED = {128 + number for number in STOPS}
 log = logging.getLogger("an_cli.worker")
 
 
@@ -38,7 +39,7 @@ def become_srun(run: RunFolder, launch: LaunchConfig, *, job: str, restart: int)
     Raises:
         LaunchError: there is no srun on this node.
     """
-    os.environ.update(MASTER_ADDR=socket.gethostname(), MASTER_PORT=str(free_port(f"{job}.{restart}")))
+    os.environ[MEETING] = f"{socket.gethostname()}:{free_port(f'{job}.{restart}')}"
     worker = [*shlex.split(os.environ.get(PREFIX, "")), sys.executable, "-u", "-P", "-m", "an_cli.worker", "node"]
     command = [
         "srun",
@@ -98,6 +99,7 @@ def run_node(folder: Path, account: Account) -> int:
     run = RunFolder(folder.resolve())
     launch, node = read_launch(run), int(os.environ.get("SLURM_PROCID", "0"))
     here = launch.ranks // launch.nodes
-    meeting = Meeting(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), first=node * here, size=launch.ranks)
-    status = supervise(here, lambda: run_rank(run, account), meeting)
+    address, _, port = os.environ[MEETING].rpartition(":")
+    meeting = Meeting(address, int(port), first=node * here, size=launch.ranks)
+    status = supervise(here, lambda seat: run_rank(run, account, seat), meeting)
     return 0 if node and (status == BUSY or status in _STOPPED) else status

@@ -16,7 +16,8 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from an_cli.train import LISTENING
+from an_cli.train import Seat
+from an_cli.train.signals import STOPS
 
 GRACE_S = 10.0  # between the first rank's end and the kill of those that still wait for it
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
@@ -40,12 +41,12 @@ class Meeting:
     size: int
 
 
-def supervise(ranks: int, work: Callable[[], int], meeting: Meeting | None = None) -> int:
+def supervise(ranks: int, work: Callable[[Seat], int], meeting: Meeting | None = None) -> int:
     """Fork so many ranks and see them to their ends.
 
     Args:
         ranks: how many on this machine.
-        work: what each does; returns its exit status.
+        work: what each does with its place among the ranks; returns its exit status.
         meeting: where they meet those of other machines; None where there are no others.
 
     Returns:
@@ -58,7 +59,7 @@ def supervise(ranks: int, work: Callable[[], int], meeting: Meeting | None = Non
             address, port = listening.getsockname()
             here = Meeting(address, port, first=0, size=ranks)
             children = {_fork(rank, here, listening.fileno(), work): rank for rank in range(ranks)}
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+    for number in STOPS:
         signal.signal(number, lambda number, frame: _send(children, number))
     first, deadline = 0, float("inf")
     while children:
@@ -78,23 +79,22 @@ def supervise(ranks: int, work: Callable[[], int], meeting: Meeting | None = Non
     return first
 
 
-def _fork(local: int, meeting: Meeting, listening: int | None, work: Callable[[], int]) -> int:
+def _fork(local: int, meeting: Meeting, listening: int | None, work: Callable[[Seat], int]) -> int:
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-        os.environ.update(
-            RANK=str(meeting.first + local),
-            LOCAL_RANK=str(local),
-            WORLD_SIZE=str(meeting.size),
-            MASTER_ADDR=meeting.address,
-            MASTER_PORT=str(meeting.port),
+        seat = Seat(
+            rank=meeting.first + local,
+            size=meeting.size,
+            local_rank=local,
+            address=meeting.address,
+            port=meeting.port,
+            listening=listening if local == 0 else None,
         )
-        if listening is not None and local == 0:
-            os.environ[LISTENING] = str(listening)
-        status = work()
+        status = work(seat)
     except BaseException:
         traceback.print_exc()
     finally:

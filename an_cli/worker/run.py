@@ -21,7 +21,7 @@ from an_cli.errors import AnError, Fenced
 from an_cli.redact import redact
 from an_cli.store import Claim, Holder, RunFolder, RunWriter, is_finished, take, this_process
 from an_cli.store.claims import HEARTBEAT_S
-from an_cli.train import Interrupted, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
+from an_cli.train import Interrupted, Seat, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
 
 BUSY = 75
 LOST = 76  # another rank is gone; who started the ranks knows why
@@ -49,10 +49,10 @@ def run_here(folder: Path, account: Account = OWN) -> int:
     """Make one attempt, in this process or in as many ranks as the launch settings say; returns the exit status."""
     run = RunFolder(folder.resolve())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    if "RANK" not in os.environ and (ranks := _ranks(run)) > 1:
+    if (ranks := _ranks(run)) > 1:
         from an_cli.worker.ranks import supervise
 
-        return supervise(ranks, lambda: run_rank(run, account))
+        return supervise(ranks, lambda seat: run_rank(run, account, seat))
     return run_rank(run, account)
 
 
@@ -63,12 +63,14 @@ def _ranks(run: RunFolder) -> int:
         return 1  # the attempt will say what is wrong with the folder
 
 
-def run_rank(run: RunFolder, account: Account = OWN) -> int:
-    """Make one attempt as the rank that the environment says this process is; returns the exit status."""
+def run_rank(run: RunFolder, account: Account = OWN, seat: Seat | None = None) -> int:
+    """Make one attempt as one of several ranks, or alone; returns the exit status."""
     stop = account.make_stop()
     try:
-        world = join()
+        world = join(seat, lambda: stop.received)
         claim = _claim(run, account) if world.leads else None
+    except Interrupted as stopped:
+        return 128 + stopped.number
     except AnError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -133,7 +135,7 @@ def _run(writer: RunWriter, stop: StopFlag, world: World) -> tuple[int, str]:
 
 
 def _broken(writer: RunWriter, error: Exception, world: World) -> int:
-    if lost_a_rank(error):
+    if lost_a_rank(error, world.size):
         word = _word(world)
         log.error("another rank is gone: %s", word or error)
         return _failed(writer, word, world) if word and world.leads else LOST
@@ -161,7 +163,7 @@ def _failed(writer: RunWriter, message: str, world: World) -> int:
             writer.fail(redact(message) + "\n")
         else:
             world.tell_error(message)
-    except (AnError, RuntimeError) as error:
+    except Exception as error:  # whatever fails here must not hide what failed before
         log.error("%s", error)
     return 1
 

@@ -25,6 +25,8 @@ from an_cli.redact import redact_output
 from an_cli.store import code_tree
 from an_cli.worker.run import run_here
 
+_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 def serve(requests: TextIO, events: TextIO) -> int:
     """Serve until standard input ends and the last run has ended; returns the exit status."""
@@ -46,8 +48,9 @@ class _Server:
         self._wake_end = wake_end
 
     def serve(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+        for number in _STOPS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's hang-up
+                signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self._say(event="ready")
         while self._open or self._children:
@@ -78,7 +81,7 @@ class _Server:
 
     def _start(self, folder: str, environment: Mapping[str, str]) -> None:
         # A stop that arrives between fork and bookkeeping would miss the child: hold signals back for that long.
-        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, set(_STOPS))
         pid = os.fork()
         if pid == 0:
             self._become_run(folder, environment, held)
@@ -91,8 +94,9 @@ class _Server:
         try:
             os.environ.update(environment)  # CUDA looks at its own when it is first used, which is after the fork
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)
+            for number in (signal.SIGCHLD, *_STOPS):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
             for descriptor in (self._wake, self._wake_end):
                 os.close(descriptor)

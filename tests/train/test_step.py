@@ -69,7 +69,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_when_and_at_which_rate
     make_run: Callable, train: Callable
 ) -> None:
     run = make_run(overrides=["recipe.lr=1e30", "recipe.warmup_epochs=0"])
-    with pytest.raises(TrainingDiverged, match=r"loss is (nan|inf) at epoch 0, step \d+, lr .*last finite loss \d"):
+    with pytest.raises(TrainingDiverged, match=r"loss is (nan|inf) at epoch 1, step \d+, lr .*last finite loss \d"):
         train(run)
     assert not run.result.exists()
     assert all(math.isfinite(line["loss"]) for line in read_json_lines(run.metrics)[0])
