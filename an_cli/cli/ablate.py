@@ -88,7 +88,9 @@ def ablate(
     if rule is not None and status in (0, PARTIAL):
         from an_cli.cli.rounds import tell
 
-        if not tell(round_of(asked, opened, rule)[1], rule) and not status:
+        found = round_of(asked, opened, rule)[1]
+        if not tell(found, rule) and not status:
             status = OPEN
+        status = status or (PARTIAL if found.refused else 0)
     if status:
         raise typer.Exit(status)

@@ -8,10 +8,12 @@ from an_cli.cli.asked import print_json, say
 from an_cli.console.columns import align
 from an_cli.console.medium import medium
 from an_cli.errors import ReportError
-from an_cli.report import Table
+from an_cli.report import Mark, Measure, Table
 from an_cli.report.power import POWER, power
 from an_cli.report.verify import differences
 from an_cli.store import Store
+
+PARTIAL = 3  # some of what was asked cannot be answered
 
 
 def verify_table(table: Table, store: Store) -> int:
@@ -37,17 +39,21 @@ def verify_table(table: Table, store: Store) -> int:
     return 0
 
 
-def print_power(table: Table, *, json: bool) -> None:
-    """Print what more seeds would do for the rows that are not told apart."""
+def print_power(table: Table, *, json: bool) -> int:
+    """Print what more seeds would do for the rows that are not told apart; exit status 3 where some are refused."""
     found = power(table)
+    refused = any(Mark.NOT_COMPARABLE in row.cell(Measure.GAIN).marks for row in table.rows)
+    status = PARTIAL if refused else 0
     if json:
         print_json({"study": table.study, "power": POWER, "rows": [asdict(one) for one in found]})
-        return
+        return status
     if not found:
-        print("Every row is told apart from its reference.")
-        return
+        compared = any(row.reference for row in table.rows)
+        print("Every row is told apart from its reference." if compared else "No row is compared with another.")
+        return status
     body = [[one.label, str(one.seeds), "-" if one.more is None else f"+{one.more}", one.why] for one in found]
     print(align(["row", "seeds", "more", "why"], body, left=(0, 3), on=medium()), end="")
     print(
         f"For {POWER:.0%} power, if the differences seen are the true ones; both rows of a comparison need the seeds."
     )
+    return status

@@ -66,7 +66,6 @@ def report(
     if verify:
         raise typer.Exit(verify_table(table, opened))
     if power:
-        print_power(table, json=json)
-        return
+        raise typer.Exit(print_power(table, json=json))
     write_table(table, opened)
     print(render(table, wanted, width=on.width, paint=on.paint), end="")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from an_cli.cli.asked import Asked, say
@@ -26,8 +27,8 @@ def rule_of(asked: Asked, store: Store) -> Rule | None:
     Raises:
         StoreError: a rule that cannot be read; without it no p-value holds.
     """
-    path = _path(asked, store)
-    return read(Rule, read_json(path), where=str(path)) if path.exists() else None
+    path = next((path for path in (_path(asked, store), _earlier_path(asked, store)) if path.exists()), None)
+    return None if path is None else read(Rule, read_json(path), where=str(path))
 
 
 def begin(asked: Asked, store: Store, budget: int | None, *, dry_run: bool) -> Rule:
@@ -36,7 +37,7 @@ def begin(asked: Asked, store: Store, budget: int | None, *, dry_run: bool) -> R
     Raises:
         StudyError: another budget than that of the first round, or one that allows for no looks.
     """
-    known, default = rule_of(asked, store), Rule()
+    known, default = rule_of(asked, store), Rule(alpha=load_spec(asked.plan).alpha)
     wanted = default if budget is None else dataclasses.replace(default, most_seeds=budget)
     if known is not None:
         if budget not in (None, known.most_seeds):
@@ -62,8 +63,20 @@ def _write(rule: Rule, path: Path) -> None:
 
 
 def _path(asked: Asked, store: Store) -> Path:
-    """One rule for each study as it was asked for: overrides of the base make other runs."""
-    key = hashlib.sha256(canonical_json([*asked.study.base, *map(str, asked.study.seeds)]).encode()).hexdigest()[:8]
+    """One rule for each study as it was asked for: overrides of the base make other runs.
+
+    Not so its seeds: a study that is given more of them has been looked at all the same.
+    """
+    return _named(asked, store, asked.study.base)
+
+
+def _earlier_path(asked: Asked, store: Store) -> Path:
+    """Where a rule stood when a study's seeds were part of its name."""
+    return _named(asked, store, (*asked.study.base, *map(str, asked.study.seeds)))
+
+
+def _named(asked: Asked, store: Store, words: Sequence[str]) -> Path:
+    key = hashlib.sha256(canonical_json([*words]).encode()).hexdigest()[:8]
     return store.studies / asked.study.name / f".until-resolved-{key}.json"
 
 
@@ -92,4 +105,6 @@ def tell(found: Decision, rule: Rule) -> bool:
         about = f"p={row.p:.3g} over the table" if row.p < 1 else "nothing told yet"
         wanted = f", needs {row.seeds} of at most {rule.seeds_at[-1]} seeds" if row.state is State.OPEN else ""
         say(f"{row.row}: {row.state} ({about}){wanted}")
+    for label, why in found.refused.items():
+        say(f"{label}: not compared: {why}")
     return not found.open

@@ -1,9 +1,9 @@
 """Which row is best, and which cannot be told apart from it.
 
-The lowest mean of m rows is called the best only if it is told apart from each of the others at 2 alpha / m: then, of m
-equally good rows, one is wrongly called best with probability alpha at most (each may be it by chance at alpha / m, one
-sided). A best row that is not its group's baseline must also be told apart from the baseline in the table's own
-comparison, so that a table without any difference keeps one error rate for both questions.
+The lowest mean of a group is called the best only if it is told apart from each of the others. Where the table itself
+compares the two, by Holm over all of it, that verdict is taken, so that bold and the last column never disagree; else
+the two must be apart at 2 alpha / (m G), for G groups of m rows: of m equally good rows each may then be called the
+best by chance at alpha / (m G). A table without any difference so keeps one error rate for both questions.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from an_cli.report import comparability
-from an_cli.report.differences import compare
-from an_cli.report.gains import TESTED, Gain, Known
+from an_cli.report.gains import TESTED, Gain, Known, compared_rows, refusal_between
 from an_cli.report.outcome import Outcome
 from an_cli.report.spec import Measure
 from an_cli.report.table import Mark
@@ -28,35 +27,51 @@ def best_marks(known: Known, gains: Mapping[str, Gain]) -> dict[tuple[str, Measu
     groups: dict[str, list[str]] = {}
     for label in known.outcomes:
         groups.setdefault(known.rows[label].group, []).append(label)
-    found: dict[tuple[str, Measure], Mark] = {}
+    several = sum(len(labels) > 1 for labels in groups.values())
+    marks: dict[tuple[str, Measure], Mark] = {}
     for labels in groups.values():
         for measure in TESTED:
-            found.update({(label, measure): mark for label, mark in _of_group(labels, measure, known, gains).items()})
-    return found
+            of_group = _of_group(labels, measure, several, known, gains)
+            marks.update({(label, measure): mark for label, mark in of_group.items()})
+    return marks
 
 
-def _of_group(labels: Sequence[str], measure: Measure, known: Known, gains: Mapping[str, Gain]) -> dict[str, Mark]:
-    means = {label: mean for label in labels if (mean := _mean(known.outcomes[label], measure, known)) is not None}
-    comparable = comparability.same_data(known.outcomes[label] for label in means)
-    if len(means) < 2 or not comparable or any(gains[label].refused for label in means):
+def _of_group(
+    labels: Sequence[str], measure: Measure, groups: int, known: Known, gains: Mapping[str, Gain]
+) -> dict[str, Mark]:
+    outcomes = [known.outcomes[label] for label in labels]
+    # A row without all its seeds might be the best, or its runs the lucky ones.
+    if len(labels) < 2 or any(outcome.open or not outcome.finished for outcome in outcomes):
         return {}
+    if not comparability.same_data(outcomes) or any(gains[label].refused for label in labels):
+        return {}
+    means = {label: _mean(known.outcomes[label], measure, known) for label in labels}
     best = min(means, key=means.__getitem__)
-    apart = {label: _apart(best, label, len(means), measure, known) for label in means if label != best}
+    apart = {
+        label: _apart(best, label, len(labels) * groups, measure, known, gains) for label in labels if label != best
+    }
     if None in apart.values():
-        return {}  # nothing is known of some difference
+        return {}  # nothing is said of some pair of designs
     tied = [label for label, yes in apart.items() if not yes]
-    gain = gains[best].compared.get(measure)
-    gated = known.rows[best].baseline or (gain is not None and bool(gain.separated(known.spec.alpha)))
-    if gated and not tied:
-        return {best: Mark.BEST}
-    return dict.fromkeys([best, *tied], Mark.TIED)
+    return dict.fromkeys([best, *tied], Mark.TIED) if tied else {best: Mark.BEST}
 
 
-def _mean(outcome: Outcome, measure: Measure, known: Known) -> float | None:
+def _mean(outcome: Outcome, measure: Measure, known: Known) -> float:
     errors = [*outcome.errors(measure, known.spec.epoch).values()]
-    return sum(errors) / len(errors) if errors else None
+    return sum(errors) / len(errors)
 
 
-def _apart(best: str, other: str, rows: int, measure: Measure, known: Known) -> bool | None:
-    found = compare(known.outcomes[best], known.outcomes[other], measure, known.spec.epoch)
-    return None if found is None or found.p is None else found.p * rows / 2 <= known.spec.alpha
+def _apart(
+    best: str, other: str, family: int, measure: Measure, known: Known, gains: Mapping[str, Gain]
+) -> bool | None:
+    """Whether two rows are told apart; None where nothing is said of their designs."""
+    for row, reference in ((best, other), (other, best)):
+        if gains[row].reference == reference:
+            compared = gains[row].compared.get(measure)
+            return None if compared is None else compared.separated(known.spec.alpha)
+    if refusal_between(best, other, known):
+        return None
+    found = compared_rows(best, other, measure, known)
+    if found is None or found.p is None or found.unclaimed:
+        return None
+    return found.p * family / 2 <= known.spec.alpha

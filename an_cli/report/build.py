@@ -11,10 +11,10 @@ from an_cli.report.best import best_marks
 from an_cli.report.bits import Bits, read_bits
 from an_cli.report.comparison import Comparison
 from an_cli.report.decide import Rule
-from an_cli.report.gains import Gain, Known, gains, know, reference_of
+from an_cli.report.gains import Gain, Known, gains, know, reference_of, refusal_between
 from an_cli.report.leaves import config_leaves
 from an_cli.report.notes import general_notes
-from an_cli.report.outcome import Outcome, seeds_text
+from an_cli.report.outcome import Outcome
 from an_cli.report.published import beside_paper
 from an_cli.report.quoted import quoted_row
 from an_cli.report.spec import Measure, Spec, load_spec
@@ -23,6 +23,8 @@ from an_cli.report.table import Mark, Source, Table, TableCell, TableRow
 from an_cli.report.uncollected import uncollected
 from an_cli.report.wording import columns_of
 from an_cli.store import RunRecord, Store, read_run_and_count
+
+_ALL_FIVE = 5  # classes, of which the five best hold the true one
 
 
 class Cost(Protocol):
@@ -83,12 +85,12 @@ def build_table(
         epoch=spec.epoch,
         columns=columns_of(spec, rows),
         rows=rows,
-        notes=(*_overridden(plan), *general_notes(spec, rows, found, rule)),
+        notes=(*_overridden(plan), *general_notes(known.spec, rows, found, rule)),
         brackets=spec.brackets,
         stacked_k=spec.stacked_k,
         math=spec.math,
         sources={run_id: source for outcome in known.outcomes.values() for run_id, source in _sources(outcome)},
-        alpha=spec.alpha,
+        alpha=known.spec.alpha,
         looks=None if rule is None else len(rule.seeds_at),
     )
 
@@ -142,7 +144,7 @@ def _trained(
             Measure.TOP5: _error(row, Measure.TOP5, known, gain, marks),
             Measure.GAIN: _gain(row, known, gain),
             Measure.DIFFERS: _differs(row, gain),
-            **beside_paper(row, outcome, known.plan, known.spec),
+            **beside_paper(row, known),
         },
         title=published.label if published and known.spec.paper_labels else "",
         label_latex=row.label_latex,
@@ -179,6 +181,8 @@ def _error(
 ) -> TableCell:
     """Mean error rate over seeds, unless they were evaluated on different data."""
     outcome = known.outcomes[row.label]
+    if measure is Measure.TOP5 and known.cells[row.cells[0]].config.data.classes <= _ALL_FIVE:
+        return TableCell(runs=outcome.runs)  # every network is right then
     sample = summarize(outcome.errors(measure, known.spec.epoch))
     if not comparability.same_data([outcome]):
         note = "no mean: its seeds were evaluated on different data"
@@ -201,7 +205,7 @@ def _bracket(row: PlanRow, measure: Measure, known: Known, gain: Gain) -> float 
     if row.gain_of:
         other, epoch = known.outcomes.get(row.gain_of), known.spec.epoch
         outcome = known.outcomes[row.label]
-        if other is None or not comparability.same_data([outcome, other]):
+        if other is None or refusal_between(row.gain_of, row.label, known):
             return None
         found = difference(outcome.errors(measure, epoch), other.errors(measure, epoch))
         return found.sample.mean if found else None
@@ -247,10 +251,10 @@ def _difference_notes(found: Difference, row: PlanRow, known: Known) -> Iterable
         yield f"difference to {label!r}"
     if not found.paired:
         error = found.sample.standard_error
-        told = "" if error is None else f", standard error {error:.{known.spec.decimals}f}"
-        yield f"unpaired: no seed in common with {label!r}; difference of the means{told}"
-    elif len(found.seeds) < max(len(known.outcomes[one].finished) for one in (row.label, label)):
-        yield f"difference over {seeds_text(found.seeds)}, which both rows have"
+        of = "" if error is None else f", standard error {error:.{known.spec.decimals}f}"
+        shared = set(known.outcomes[row.label].finished) & set(known.outcomes[label].finished)
+        seeds = "not the same seeds as" if shared else "no seed in common with"
+        yield f"unpaired: {seeds} {label!r}; difference of the means{of}"
 
 
 def _differs(row: PlanRow, gain: Gain) -> TableCell:

@@ -69,6 +69,8 @@ def guard(row: Side, reference: Side, waive: Iterable[str]) -> Guard:
     """
     wanted, waived = (*row.differs, *reference.differs), tuple(waive)
     facts, config = run_facts(row.outcome, reference.outcome), config_discords(row.cell, reference.cell)
+    if any(word.lstrip("+~").partition("=")[0].split(".")[0] == "data" for word in (*row.set, *reference.set)):
+        facts = [fact for fact in facts if fact.key not in ("data", "training data")]  # the study varies its data
     everything, undeclared = [*config, *facts], [*unset_keys(config, (*row.set, *reference.set)), *facts]
     rest = [discord for discord in undeclared if not _covers(wanted, discord)]
     return Guard(

@@ -30,6 +30,7 @@ class Comparison:
         samples_variance: the part that more seeds do not reduce.
         seeds: how many seeds of each row it stands on.
         looks: how many looks at growing data its p-value allows for; 1: none but this one.
+        unclaimed: why nothing is said of the two designs, whatever p is; empty where something may be.
     """
 
     value: float
@@ -44,6 +45,7 @@ class Comparison:
     samples_variance: float | None = None
     seeds: int = 1
     looks: int = 1
+    unclaimed: str = ""
 
     @property
     def half(self) -> float | None:
@@ -51,6 +53,8 @@ class Comparison:
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
     def separated(self, alpha: float) -> bool | None:
-        """Whether the rows differ at this error rate over the table; None where nothing was tested."""
+        """Whether the designs differ at this error rate over the table; None where nothing is said of them."""
+        if self.unclaimed:
+            return None
         p = self.p if self.p_table is None else self.p_table
         return None if p is None else p <= alpha

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scipy import special
@@ -79,9 +79,10 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """The rows of a table, and how many seeds each needs."""
+    """The rows of a table, and how many seeds each needs; `refused`: rows that cannot be compared, and why."""
 
     rows: tuple[Verdict, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def open(self) -> tuple[Verdict, ...]:

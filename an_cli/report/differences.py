@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,13 +22,13 @@ _PLANES = {Measure.TOP1: "top1", Measure.TOP5: "top5"}
 def compare(
     row: Outcome, reference: Outcome, measure: Measure, epoch: Epoch, seeds: Sequence[int] | None = None
 ) -> Comparison | None:
-    """Row - reference, over the seeds that both have.
+    """Row - reference: paired where both have the same seeds, else over all runs of both.
 
     Args:
         row, reference: evaluated on the same data.
         measure: top-1 or top-5 error.
         epoch: whose numbers.
-        seeds: take these alone.
+        seeds: take these alone, of those that both have.
 
     Returns:
         None where one of them has no number.
@@ -36,19 +36,34 @@ def compare(
     here, there = row.errors(measure, epoch), reference.errors(measure, epoch)
     if not here or not there:
         return None
+    plane = f"{epoch.value}.{_PLANES[measure]}"
+    if seeds is None and set(here) != set(there):
+        return _over_all_runs(row, reference, here, there, plane)
     shared = [seed for seed in here if seed in there and (seeds is None or seed in seeds)]
     if not shared:
-        return _unpaired([*here.values()], [*there.values()]) if seeds is None else None
-    stacked = _stacks(row, reference, shared, f"{epoch.value}.{_PLANES[measure]}")
+        return None
+    stacked = _stacks(row, reference, shared, shared, plane)
     if stacked is not None:
         return (inference.several_seeds if len(shared) > 1 else inference.one_seed)(*stacked)
     differences = np.array([here[seed] - there[seed] for seed in shared])
     return inference.seeds_alone(differences) if len(shared) > 1 else _untested(float(differences[0]))
 
 
-def _stacks(row: Outcome, reference: Outcome, seeds: Sequence[int], plane: str) -> tuple[Wrong, Wrong] | None:
+def _over_all_runs(
+    row: Outcome, reference: Outcome, here: Mapping[int, float], there: Mapping[int, float], plane: str
+) -> Comparison:
+    """Of rows whose seeds are not the same: pairing those that are shared would leave the printed means behind."""
+    stacked = _stacks(row, reference, [*here], [*there], plane)
+    if stacked is not None and min(len(here), len(there)) > 1:
+        return inference.all_runs(*stacked)
+    return _unpaired([*here.values()], [*there.values()])
+
+
+def _stacks(
+    row: Outcome, reference: Outcome, seeds: Sequence[int], others: Sequence[int], plane: str
+) -> tuple[Wrong, Wrong] | None:
     """Shape: [seeds, samples] each; None where a run has no per-sample record, or one of other evaluation data."""
-    correct = [outcome.finished[seed].correct for outcome in (row, reference) for seed in seeds]
+    correct = [row.finished[seed].correct for seed in seeds] + [reference.finished[seed].correct for seed in others]
     known = [one for one in correct if one is not None]
     if len(known) < len(correct) or len({(one.fingerprint, one.samples) for one in known}) > 1:
         return None
@@ -89,4 +104,6 @@ def after_looks(looks: Sequence[Comparison | None], rule: Rule) -> Comparison | 
     found = Variance(newest.seeds_variance, newest.samples_variance, newest.seeds - 1)
     half = inference.half_width(found, level)
     p = repeated_p([look.p for look in seen if look.p is not None], rule.fractions)
+    if not half:  # nothing was seen to vary: the interval of a single look says what that leaves open
+        return dataclasses.replace(newest, p=p, looks=len(seen))
     return dataclasses.replace(newest, low=newest.value - half, high=newest.value + half, p=p, looks=len(seen))

@@ -44,7 +44,8 @@ class Known:
 def know(
     plan: Plan, records: Mapping[str, RunRecord], bits: Bits | None, spec: Spec, rule: Rule | None = None
 ) -> Known:
-    """Look up what a table is made from."""
+    """Look up what a table is made from; a stopping rule's error rate is the one that its looks have spent."""
+    spec = spec if rule is None else dataclasses.replace(spec, alpha=rule.alpha)
     cells = {cell.id: cell for cell in plan.cells}
     return Known(
         plan=plan,
@@ -94,7 +95,7 @@ def _gain(row: PlanRow, known: Known) -> Gain:
     if not label:
         return Gain(notes=notes)
     refused = _refusal(row, label, hidden, known)
-    compared = {} if refused else {measure: _compared(row.label, label, measure, known) for measure in TESTED}
+    compared = {} if refused else {measure: compared_rows(row.label, label, measure, known) for measure in TESTED}
     return Gain(reference=label, refused=refused, notes=notes, compared=compared)
 
 
@@ -121,22 +122,44 @@ def _refusal(row: PlanRow, label: str, hidden: bool, known: Known) -> str:
     return ""
 
 
-def _compared(row: str, reference: str, measure: Measure, known: Known) -> Comparison | None:
+def refusal_between(row: str, reference: str, known: Known) -> str:
+    """Why two rows are not compared; empty where they may be."""
+    line = known.rows[row]
+    return _refusal(line, reference, _guarded(line, reference, known)[1], known)
+
+
+def compared_rows(row: str, reference: str, measure: Measure, known: Known) -> Comparison | None:
+    """Two comparable rows, and whether anything may be said of their designs."""
     here, there, epoch = known.outcomes[row], known.outcomes[reference], known.spec.epoch
     if known.rule is None:
-        return compare(here, there, measure, epoch)
+        found = compare(here, there, measure, epoch)
+        return None if found is None else dataclasses.replace(found, unclaimed=_unclaimed(here, there, found))
     return after_looks(looks_of(here, there, measure, epoch, known.rule), known.rule)
 
 
+def _unclaimed(row: Outcome, reference: Outcome, found: Comparison) -> str:
+    """Why a comparison is of these runs and not of their designs; a look of a stopping rule is complete."""
+    if row.failed or reference.failed:
+        return "seeds failed"  # those that are left may be the lucky ones
+    if row.open or reference.open:
+        return "incomplete"  # a look at part of the data, which no p-value here allows for
+    return "one seed" if found.covers is Covers.SAMPLES else ""
+
+
 def _adjust(found: dict[str, Gain], measure: Measure) -> None:
-    """Holm over all rows that have a p-value of this measure; a row that nothing was tested of stays outside."""
+    """Holm over all rows that something may be claimed of, for this measure; the others stay outside."""
     tested = {
         label: comparison
         for label, gain in found.items()
-        if (comparison := gain.compared.get(measure)) is not None and comparison.p is not None
+        if (comparison := gain.compared.get(measure)) is not None
+        and comparison.p is not None
+        and not comparison.unclaimed
     }
-    adjusted = holm([comparison.p or 0.0 for comparison in tested.values()])
-    for (label, comparison), p in zip(tested.items(), adjusted, strict=True):
+    # Rows that are not there yet belong to the family: a claim must not vanish when they come.
+    family = sum(bool(gain.reference and not gain.refused) for gain in found.values())
+    p_values = [comparison.p or 0.0 for comparison in tested.values()]
+    adjusted = holm(p_values + [1.0] * (family - len(p_values)))
+    for (label, comparison), p in zip(tested.items(), adjusted, strict=False):
         compared = {**found[label].compared, measure: dataclasses.replace(comparison, p_table=p)}
         found[label] = dataclasses.replace(found[label], compared=compared)
 
@@ -147,15 +170,19 @@ def evidence(known: Known, rule: Rule) -> tuple[Evidence, ...]:
     for label, outcome in known.outcomes.items():
         row = known.rows[label]
         reference = reference_of(row)
-        if reference and not _refusal(row, reference, _guarded(row, reference, known)[1], known):
+        if reference and not refusal_between(row.label, reference, known):
             looks = looks_of(outcome, known.outcomes[reference], Measure.TOP1, known.spec.epoch, rule)
             lines.append(Evidence(row=label, reference=reference, looks=looks))
     return tuple(lines)
 
 
 def decision(plan: Plan, records: Mapping[str, RunRecord], bits: Bits | None, spec: Spec, rule: Rule) -> Decision:
-    """Which rows of a plan with all seeds need more of them."""
-    return decide(evidence(know(plan, records, bits, spec, rule), rule), rule)
+    """Which rows of a plan with all seeds need more of them, and which cannot be compared at all."""
+    known = know(plan, records, bits, spec, rule)
+    pairs = ((label, reference_of(known.rows[label])) for label in known.outcomes)
+    reasons = {label: refusal_between(label, reference, known) for label, reference in pairs if reference}
+    refused = {label: why for label, why in reasons.items() if why}
+    return dataclasses.replace(decide(evidence(known, rule), rule), refused=refused)
 
 
 def covers_of(found: Mapping[str, Gain], measure: Measure) -> set[Covers]:

@@ -1,7 +1,8 @@
 """How surely two rows differ: from the samples that one seed got wrong, or from several seeds and their samples.
 
 Two things vary that a reader would like a difference not to hang on: the seed and the evaluation images. With one seed
-only the second can be told: exact McNemar on the samples that one of the two networks alone gets wrong. With several
+only the second can be told: exact McNemar on the samples that one of the two networks alone gets wrong, and the
+interval that belongs to it. With several
 seeds, d[s, i] in {-1, 0, 1} (row wrong minus reference wrong, seed s, sample i) is a two-way layout without
 replication, and its mean squares give the variance of the mean,
 
@@ -16,7 +17,7 @@ Satterthwaite's covers too little there. `python -m tests.checks.coverage` measu
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,6 @@ from scipy import special
 from an_cli.report.comparison import Comparison, Covers
 
 LEVEL = 0.95
-DRAWS = 4_000  # of the bootstrap
 POINTS = 100.0  # error rates are per cent
 _DIGITS = 9  # of an error rate; what lies below is float dust, and dust must not pass for a spread
 
@@ -59,17 +59,21 @@ def mcnemar_p(only_row: int, only_reference: int) -> float:
     return min(1.0, 2 * float(special.betainc(discordant - fewer, fewer + 1, 0.5)))  # more exact than bdtr
 
 
-def bootstrap_interval(only_row: int, only_reference: int, samples: int) -> tuple[float, float]:
-    """Percentile interval of the difference in error rates over resampled samples, in points.
+def mcnemar_interval(only_row: int, only_reference: int, samples: int) -> tuple[float, float]:
+    """Interval of the difference in error rates, in points, that holds 0 exactly where McNemar's p-value exceeds 5 %.
 
-    Drawing samples with replacement is drawing the counts of -1, 0 and 1 from a multinomial; equal counts give equal
-    intervals, since they seed the draws.
+    The share theta of discordant samples that the row gets wrong has Clopper and Pearson's interval, and the difference
+    is (2 theta - 1) times the share of discordant samples. Away from 0 that share stands at its own upper limit, so
+    that few or no discordant samples do not pass for none at all.
     """
-    counts = np.array([only_reference, samples - only_row - only_reference, only_row])
-    drawn = np.random.default_rng([*counts.tolist(), DRAWS]).multinomial(samples, counts / samples, size=DRAWS)
-    differences = (drawn[:, 2] - drawn[:, 0]) * (POINTS / samples)
-    low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    discordant = only_row + only_reference
+    tail = (1 - LEVEL) / 2
+    low = float(special.betaincinv(only_row, only_reference + 1, tail)) if only_row else 0.0
+    high = float(special.betaincinv(only_row + 1, only_reference, 1 - tail)) if only_reference else 1.0
+    seen = discordant / samples
+    most = float(special.betaincinv(discordant + 1, samples - discordant, 1 - tail)) if discordant < samples else 1.0
+    below, above = 2 * low - 1, 2 * high - 1
+    return below * (most if below < 0 else seen) * POINTS, above * (most if above > 0 else seen) * POINTS
 
 
 def one_seed(row: Wrong, reference: Wrong) -> Comparison:
@@ -80,7 +84,7 @@ def one_seed(row: Wrong, reference: Wrong) -> Comparison:
     """
     ours, theirs = row[0].astype(bool), reference[0].astype(bool)
     only_row, only_reference = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    low, high = bootstrap_interval(only_row, only_reference, ours.size)
+    low, high = mcnemar_interval(only_row, only_reference, ours.size)
     discordant = only_row + only_reference
     return Comparison(
         value=(only_row - only_reference) * POINTS / ours.size,
@@ -102,7 +106,50 @@ def several_seeds(row: Wrong, reference: Wrong) -> Comparison:
     d_sn = row.view(np.int8) - reference.view(np.int8)
     counts = d_sn.sum(axis=1, dtype=np.int64)
     by_seed = counts / d_sn.shape[1] * POINTS
-    return _from_variance(by_seed, _two_way(d_sn, counts), Covers.BOTH, "t over seeds and samples")
+    found = _from_variance(by_seed, _two_way(d_sn, counts), Covers.BOTH, "t over seeds and samples")
+    return _not_empty(found, row, reference)
+
+
+def all_runs(row: Wrong, reference: Wrong) -> Comparison:
+    """Two rows whose seeds are not the same: every run of both counts, and none is paired.
+
+    The seeds' part is Welch's. The samples' part is the variance of the samples' mean differences beyond what single
+    runs add to it, which is in the seeds' part already. A seed that both rows have only makes this more careful.
+
+    Args:
+        row: which samples each run gets wrong. Shape: [seeds >= 2, samples].
+        reference: likewise, on the same samples; its number of seeds may be another.
+    """
+    sides = (row, reference)
+    errors = [side.mean(axis=1) * POINTS for side in sides]
+    seeds = _welch(*errors)
+    d_n = row.mean(axis=0) - reference.mean(axis=0)
+    rest = sum(_within(side) / side.shape[0] for side in sides)
+    samples = max(0.0, float(d_n.var(ddof=1)) - rest) * POINTS**2 / d_n.size
+    value = float(errors[0].mean() - errors[1].mean())
+    found = Variance(seeds.seeds, samples, seeds.freedom)
+    fewest = min(side.shape[0] for side in sides)
+    method = "Welch's t over seeds and samples"
+    return _not_empty(_tested(value, found, fewest, Covers.BOTH, method, None), row, reference)
+
+
+def _within(wrong_sn: Wrong) -> float:
+    """Mean square of what is left of single runs at single samples, once both means are taken off."""
+    seeds, samples = wrong_sn.shape
+    by_seed, by_sample = wrong_sn.sum(axis=1, dtype=np.int64), wrong_sn.sum(axis=0, dtype=np.int64)
+    total = int(by_seed.sum())
+    squares = total - int(by_seed @ by_seed) / samples - int(by_sample @ by_sample) / seeds
+    rest = max(0.0, float(squares) + total**2 / (seeds * samples))
+    return float(rest / ((seeds - 1) * (samples - 1)))
+
+
+def _not_empty(found: Comparison, row: Wrong, reference: Wrong) -> Comparison:
+    """An interval of no width says that nothing was seen to vary, not that nothing can: that of one pair of runs."""
+    if found.low is None or found.low != found.high:
+        return found
+    one = one_seed(row[:1], reference[:1])
+    low, high = min(one.low or 0.0, found.value), max(one.high or 0.0, found.value)
+    return replace(found, low=min(low, 0.0), high=max(high, 0.0))
 
 
 def seeds_alone(differences: NDArray[np.float64]) -> Comparison:
@@ -117,16 +164,20 @@ def seeds_alone(differences: NDArray[np.float64]) -> Comparison:
 
 
 def unpaired(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Comparison:
-    """Two rows without a seed in common: Welch's t-test.
+    """Two rows whose seeds are not the same, without per-sample records: Welch's t-test.
 
     Args:
         row, reference: error rates by seed, in per cent; at least two each.
     """
-    parts = [_variance(np.round(one, _DIGITS)) / one.size for one in (row, reference)]
-    below = sum(part**2 / (one.size - 1) for part, one in zip(parts, (row, reference), strict=True))
-    found = Variance(sum(parts), 0.0, sum(parts) ** 2 / below if below else math.inf)
     value = float(row.mean() - reference.mean())
-    return _tested(value, found, min(row.size, reference.size), Covers.SEEDS, "Welch's t over seeds", None)
+    seeds = min(row.size, reference.size)
+    return _tested(value, _welch(row, reference), seeds, Covers.SEEDS, "Welch's t over seeds", None)
+
+
+def _welch(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Variance:
+    parts = [_variance(np.round(side, _DIGITS)) / side.size for side in (row, reference)]
+    below = sum(part**2 / (side.size - 1) for part, side in zip(parts, (row, reference), strict=True))
+    return Variance(sum(parts), 0.0, sum(parts) ** 2 / below if below else math.inf)
 
 
 def _variance(values: NDArray[np.float64]) -> float:
@@ -164,7 +215,8 @@ def _from_variance(by_seed: NDArray[np.float64], found: Variance, covers: Covers
 
 
 def _tested(value: float, found: Variance, seeds: int, covers: Covers, method: str, effect: float | None) -> Comparison:
-    known = bool(found.seeds or found.samples or not value)  # not where all seeds differ by one and the same number
+    # Not where all seeds differ by one and the same number; samples that agree throughout do tell something.
+    known = bool(found.seeds or found.samples or (not value and covers is Covers.BOTH))
     half = half_width(found, 1 - LEVEL)
     return Comparison(
         value=value,

@@ -130,6 +130,7 @@ def _compared(cell: TableCell) -> dict[str, Any] | None:
         "covers": found.covers.value,
         "seeds": found.seeds,
         "looks": found.looks,
+        "claim": found.unclaimed or None,
     }
 
 

@@ -19,10 +19,10 @@ _EPOCHS = {
 }
 _COVERS = {
     Covers.SAMPLES: (
-        "One seed: intervals (paired bootstrap) and p-values (exact McNemar) cover the evaluation samples only; "
-        "another seed may turn them round."
+        "One seed: intervals and p-values (exact McNemar) are of these trained networks alone and cover the evaluation "
+        "samples only; nothing is claimed of their designs."
     ),
-    Covers.SEEDS: "Intervals and p-values (paired t) cover seeds only: no record of single samples is there.",
+    Covers.SEEDS: "Intervals and p-values (t) cover seeds only where no record of single samples is there.",
     Covers.BOTH: "Intervals and p-values cover both seeds and evaluation samples.",
     Covers.NOTHING: "Where nothing is known of the spread, a difference stands without an interval.",
 }
@@ -56,19 +56,32 @@ def _spread(trained: Sequence[TableRow]) -> Iterator[str]:
 
 def _compared(spec: Spec, trained: Sequence[TableRow], gains: Mapping[str, Gain]) -> Iterator[str]:
     if Measure.GAIN in spec.columns and trained:
-        yield "vs. baseline: row - baseline, in percentage points of top-1 error, paired by seed; negative is better."
+        yield (
+            "vs. baseline: row - baseline, in percentage points of top-1 error, "
+            f"{_pairing(trained)}; negative is better."
+        )
     found = {label: one for label, gain in gains.items() if (one := gain.compared.get(Measure.TOP1)) is not None}
     if not found or not {Measure.GAIN, Measure.DIFFERS} & set(spec.columns):
         return
     if any(one.low is not None for one in found.values()):
         yield "In square brackets: a 95 % interval of that comparison alone."
     yield from (_COVERS[covers] for covers in Covers if covers in covers_of(gains, Measure.TOP1))
-    tested = {label: one.separated(spec.alpha) for label, one in found.items() if one.p is not None}
+    if any(one.unclaimed in ("seeds failed", "incomplete") for one in found.values()):
+        yield "Nothing is claimed of a row whose planned seeds are missing or failed: those left may be the lucky ones."
+    tested = {label: yes for label, one in found.items() if (yes := one.separated(spec.alpha)) is not None}
     if tested:
-        yield f"Tested by Holm at {spec.alpha * 100:g} % over the table's {_count(len(tested), 'comparison')}."
+        family = sum(bool(gain.reference and not gain.refused) for gain in gains.values())
+        yield f"Tested by Holm at {spec.alpha * 100:g} % over the table's {_count(family, 'comparison')}."
         yield f"Differ: {_names(label for label, yes in tested.items() if yes)}."
         yield f"Not told apart: {_names(label for label, yes in tested.items() if not yes)}."
     yield from _best(spec, trained)
+
+
+def _pairing(trained: Sequence[TableRow]) -> str:
+    paired = {row.cell(Measure.GAIN).paired for row in trained} - {None}
+    if paired == {False}:
+        return "of the means over all seeds"
+    return "paired by seed where both rows have the same seeds" if False in paired else "paired by seed"
 
 
 def _best(spec: Spec, trained: Sequence[TableRow]) -> Iterator[str]:

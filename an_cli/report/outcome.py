@@ -48,6 +48,11 @@ class Outcome:
         return tuple(run.record.id for run in self.finished.values())
 
     @property
+    def failed(self) -> tuple[int, ...]:
+        """Seeds whose runs failed or cannot be read."""
+        return tuple(seed for seed, (_, broken) in self.open.items() if broken)
+
+    @property
     def status(self) -> RowStatus:
         if not self.open:
             return RowStatus.FINISHED

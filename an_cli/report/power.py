@@ -53,11 +53,17 @@ def _answers(table: Table) -> Iterator[Power]:
             more, why = _more(comparison, alpha)
             yield Power(label=row.label, reference=row.reference, seeds=comparison.seeds, more=more, why=why)
     for row in table.rows:
+        cell = row.cell(Measure.GAIN)
+        if row.reference and Mark.NOT_COMPARABLE in cell.marks:
+            why = cell.notes[0] if cell.notes else "not comparable"
+            yield Power(label=row.label, reference=row.reference, seeds=len(row.seeds), more=None, why=why)
         if row.reference and Mark.MISSING in row.cell(Measure.GAIN).marks:
             yield Power(label=row.label, reference=row.reference, seeds=0, more=None, why="nothing is finished")
 
 
 def _more(comparison: Comparison, alpha: float) -> tuple[int | None, str]:
+    if comparison.unclaimed in ("seeds failed", "incomplete"):
+        return None, f"{comparison.unclaimed}: bring the planned seeds to an end first"
     if comparison.seeds_variance is None or comparison.samples_variance is None or comparison.seeds < 2:
         return None, "one seed tells nothing of the spread between seeds; run three first"
     if comparison.looks > 1:

@@ -10,9 +10,10 @@ from scipy import special
 
 from an_cli.plan import Plan, PlanRow
 from an_cli.report import comparability
+from an_cli.report.gains import Known, refusal_between
 from an_cli.report.inference import LEVEL, POINTS
 from an_cli.report.outcome import Outcome
-from an_cli.report.spec import Measure, Spec
+from an_cli.report.spec import Measure
 from an_cli.report.statistics import summarize
 from an_cli.report.table import Mark, RowStatus, TableCell
 
@@ -24,24 +25,28 @@ class Verdict(StrEnum):
 
     WITHIN = "within"
     OUTSIDE = "outside"
+    GAIN_LOST = "gain lost"  # the level is within, and most of the printed gain over the baseline is not there
     NOT_COMPARABLE = "not comparable"
 
 
-def beside_paper(row: PlanRow, outcome: Outcome, plan: Plan, spec: Spec) -> Mapping[Measure, TableCell]:
+def beside_paper(row: PlanRow, known: Known) -> Mapping[Measure, TableCell]:
     """The cells of the columns "paper", "difference" and "verdict"; empty ones where the paper has no such row.
 
-    The printed number is one run. With several seeds it is within when a prediction interval for one more run holds it,
+    The printed number is one run on the same evaluation images. With several seeds it is within when a prediction
+    interval for one more run holds it,
 
         mean +- t s sqrt(1 + 1/S), t on S - 1 degrees of freedom,
 
-    with one seed when two networks of these error rates could differ as much by the evaluation samples alone.
+    with one seed when two runs could differ as much that err together on half of their errors, as two runs of one
+    network at least do. A level within does not do where the gain over the group's baseline is printed too, and less
+    than half of it was found.
     """
-    printed = row.published.top1_error_pct if row.published else None
+    outcome, printed = known.outcomes[row.label], row.published.top1_error_pct if row.published else None
     if printed is None:
         return {}
     paper = TableCell(value=printed, marks=(Mark.LITERATURE,))
-    errors = outcome.errors(Measure.TOP1, spec.epoch)
-    reason = _incomparable(outcome, plan)
+    errors = outcome.errors(Measure.TOP1, known.spec.epoch)
+    reason = _incomparable(outcome, known.plan)
     if reason or not errors:
         notes = (f"not compared with the paper: {reason or 'nothing is finished'}",)
         word = TableCell(word=Verdict.NOT_COMPARABLE, marks=(Mark.NOT_COMPARABLE,), notes=notes)
@@ -49,13 +54,32 @@ def beside_paper(row: PlanRow, outcome: Outcome, plan: Plan, spec: Spec) -> Mapp
     sample = summarize(errors)
     assert sample.mean is not None
     difference = sample.mean - printed
-    half, note = _reach(outcome, sample.std, sample.mean, printed)
+    half, note = _reach(outcome, sample.std, printed)
     verdict = Verdict.WITHIN if abs(difference) <= half + _ROUNDING else Verdict.OUTSIDE
+    gains = _gains(row, sample.mean, printed, known)
+    if verdict is Verdict.WITHIN and gains is not None and gains[0] < gains[1] / 2:
+        verdict = Verdict.GAIN_LOST
+    told = "" if gains is None else f"; gain over the baseline {gains[0]:+.2f}, printed {gains[1]:+.2f}"
     return {
         Measure.PAPER: paper,
         Measure.PAPER_DIFFERENCE: TableCell(value=difference, runs=outcome.runs),
-        Measure.PAPER_VERDICT: TableCell(word=verdict, notes=(note,), runs=outcome.runs),
+        Measure.PAPER_VERDICT: TableCell(
+            word=verdict, notes=(f"{note}; ours of the {known.spec.epoch} epoch{told}",), runs=outcome.runs
+        ),
     }
+
+
+def _gains(row: PlanRow, mean: float, printed: float, known: Known) -> tuple[float, float] | None:
+    """Our gain over the group's baseline and the printed one; None where either is not there, or none was printed."""
+    baseline = known.baselines.get(row.group)
+    if baseline is None or baseline.label == row.label or baseline.published is None:
+        return None
+    level = baseline.published.top1_error_pct
+    outcome = known.outcomes.get(baseline.label)
+    ours = summarize(outcome.errors(Measure.TOP1, known.spec.epoch)).mean if outcome else None
+    if ours is None or level is None or level <= printed or refusal_between(row.label, baseline.label, known):
+        return None
+    return ours - mean, level - printed
 
 
 def _incomparable(outcome: Outcome, plan: Plan) -> str:
@@ -66,17 +90,14 @@ def _incomparable(outcome: Outcome, plan: Plan) -> str:
     return "" if comparability.same_data([outcome]) else "its seeds were evaluated on different data"
 
 
-def _reach(outcome: Outcome, std: float | None, mean: float, printed: float) -> tuple[float, str]:
+def _reach(outcome: Outcome, std: float | None, printed: float) -> tuple[float, str]:
     """How far off one more run may lie, and the footnote that says from what."""
     count = len(outcome.finished)
     if std is not None:
         t = -float(special.stdtrit(count - 1, (1 - LEVEL) / 2))
-        return t * std * math.sqrt(
-            1 + 1 / count
-        ), f"paper: a 95 % prediction interval of {count} seeds for one more run"
+        half = t * std * math.sqrt(1 + 1 / count)
+        return half, f"paper: a 95 % prediction interval of {count} seeds for one more run"
     samples = min(run.result.last.samples for run in outcome.finished.values())
-    spread = sum(rate * (POINTS - rate) for rate in (mean, printed)) / samples
-    return (
-        -float(special.ndtri((1 - LEVEL) / 2)) * math.sqrt(spread),
-        "paper: one seed, so only what the evaluation samples could do, as if the two runs erred independently",
-    )
+    # Two runs of p % errors that share half of them disagree on p % of the samples.
+    half = -float(special.ndtri((1 - LEVEL) / 2)) * math.sqrt(printed * POINTS / samples / 2)
+    return half, "paper: one seed, so only what the shared evaluation samples could do"

@@ -45,7 +45,7 @@ def quoted_row(row: PlanRow, known: Known) -> TableRow:
     assert row.published is not None, "the plan gives every literature row its published numbers"
     cells = {**_numbers(row.published), Measure.GAIN: TableCell(marks=(Mark.LITERATURE,))}
     other = known.outcomes.get(row.gain_of)
-    if other is not None:
+    if other is not None and not known.plan.altered:  # else it is not the paper's row that was run
         for measure in (Measure.TOP1, Measure.TOP5):
             ours, theirs = summarize(other.errors(measure, known.spec.epoch)).mean, cells[measure].value
             if ours is not None and theirs is not None:

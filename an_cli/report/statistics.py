@@ -32,8 +32,8 @@ class Sample:
 class Difference:
     """Row - reference. Paired: the sample holds one difference per shared seed.
 
-    Unpaired: no seed is shared; the sample holds the difference of the two means, without a spread, and the standard
-    error that both spreads give (None where one row has a single seed).
+    Unpaired: their seeds are not the same; the sample holds the difference of the two means, without a spread, and the
+    standard error that both spreads give (None where one row has a single seed).
     """
 
     sample: Sample
@@ -63,9 +63,9 @@ def _sample(found: tuple[float, ...]) -> Sample:
 
 
 def difference(row: Mapping[int, float], reference: Mapping[int, float]) -> Difference | None:
-    """Difference row - reference: the mean of per-seed differences over the seeds that both have.
+    """Difference row - reference: the mean of per-seed differences where both have the same seeds.
 
-    Without a shared seed it is the difference of the means, and says so (`paired` is false).
+    Where they have not it is the difference of the means of all runs, and says so (`paired` is false).
 
     Args:
         row: seed -> measurement.
@@ -76,8 +76,8 @@ def difference(row: Mapping[int, float], reference: Mapping[int, float]) -> Diff
     """
     if not row or not reference:
         return None
-    shared = tuple(seed for seed in row if seed in reference)
-    if shared:
+    if set(row) == set(reference):
+        shared = tuple(row)
         paired = _sample(tuple(row[seed] - reference[seed] for seed in shared))
         return Difference(sample=paired, seeds=shared, paired=True)
     return Difference(sample=_unpaired(summarize(row), summarize(reference)), seeds=(), paired=False)

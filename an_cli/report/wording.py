@@ -135,12 +135,14 @@ def interval_text(cell: TableCell, decimals: int) -> str:
 
 
 def differs_text(cell: TableCell, alpha: float) -> str:
-    """Whether two rows are told apart: "yes, p=0.003", "not told apart, p=0.41"."""
+    """Whether two rows are told apart: "yes, p=0.003", "not told apart, p=0.41"; or why nothing is claimed."""
     found = cell.comparison
     if found is None:
         return "baseline" if Mark.BASELINE in cell.marks else DASH
     separated = found.separated(alpha)
     p = found.p_table if found.p_table is not None else found.p
+    if found.unclaimed:
+        return found.unclaimed if p is None else f"{found.unclaimed}, {p_text(p)}"
     if separated is None or p is None:
         return "not tested"
     return f"{'yes' if separated else 'not told apart'}, {p_text(p)}"

@@ -36,10 +36,10 @@ def look(row: NDArray[np.uint8], reference: NDArray[np.uint8], seeds: int) -> Co
 def best_claimed(rows: Sequence[NDArray[np.uint8]], apart: Sequence[bool]) -> bool:
     """Whether the lowest row would be printed in bold (the rule of an_cli.report.best)."""
     best = min(range(len(rows)), key=lambda index: rows[index].mean())
-    if best and not apart[best - 1]:
+    if not (apart[best - 1] if best else all(apart)):
         return False
-    for other in range(len(rows)):
-        if other != best:
+    for other in range(1, len(rows)):
+        if best and other != best:
             d_sn = rows[best].astype(np.int8) - rows[other].astype(np.int8)
             found: Variance = two_way(d_sn)
             if p_value(float(d_sn.mean()) * 100, found) * len(rows) / 2 > 0.05:

@@ -105,7 +105,7 @@ def test_the_best_epoch_is_printed_only_when_asked_for_and_named() -> None:
     assert "best epoch" in " ".join(best.notes)
 
 
-def test_two_of_three_seeds_is_said_and_the_difference_pairs_what_both_have() -> None:
+def test_two_of_three_seeds_is_said_and_the_difference_is_that_of_the_printed_means() -> None:
     half = [*finished(MEAN, OTHERS)[:2], record(MEAN[1][2], Status.RUNNING)]
     table = table_of(plan(BASE, MEAN), [*finished(BASE, ERRORS), *half])
     found = row_of(table, "mean")
@@ -113,9 +113,11 @@ def test_two_of_three_seeds_is_said_and_the_difference_pairs_what_both_have() ->
     assert found.notes == ("2 of 3 seeds; seed 2: running",)
     assert found.cells[Measure.TOP1].value == 9.75
     assert Mark.PARTIAL in found.cells[Measure.TOP1].marks
-    assert found.cells[Measure.GAIN].value == -0.75
-    assert found.cells[Measure.GAIN].notes == ("difference over seeds 0, 1, which both rows have",)
-    assert found.cells[Measure.GAIN].runs == (MEAN[1][0].id, MEAN[1][1].id, BASE[1][0].id, BASE[1][1].id)
+    assert found.cells[Measure.GAIN].value == -1.25
+    assert found.cells[Measure.GAIN].notes == (
+        "unpaired: not the same seeds as 'base'; difference of the means, standard error 0.63",
+    )
+    assert found.cells[Measure.GAIN].runs == (*(one.id for one in MEAN[1][:2]), *(one.id for one in BASE[1]))
     assert table.notes[0] == "Incomplete: 5 of 6 runs."
 
 

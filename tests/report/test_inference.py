@@ -11,9 +11,10 @@ from scipy import stats
 from an_cli.report.comparison import Covers
 from an_cli.report.inference import (
     Variance,
-    bootstrap_interval,
+    all_runs,
     half_width,
     holm,
+    mcnemar_interval,
     mcnemar_p,
     one_seed,
     p_value,
@@ -23,6 +24,7 @@ from an_cli.report.inference import (
     unpaired,
 )
 from tests.checks.coverage import coverage
+from tests.report.coin import evaluations
 
 
 def test_mcnemar_equals_scipy_on_a_thousand_cases() -> None:
@@ -50,12 +52,41 @@ def test_one_seed_counts_the_samples_that_one_row_alone_gets_wrong() -> None:
     assert found.effect == 0.25
 
 
-def test_the_bootstrap_interval_is_the_same_every_time_and_as_wide_as_it_should_be() -> None:
-    low, high = bootstrap_interval(120, 80, 2000)
-    assert (low, high) == bootstrap_interval(120, 80, 2000)
-    spread = 100 * math.sqrt((200 / 2000 - (40 / 2000) ** 2) / 2000)
+def test_mcnemars_interval_holds_zero_exactly_where_its_p_value_says_so() -> None:
+    for row in range(12):
+        for reference in range(12):
+            low, high = mcnemar_interval(row, reference, 50)
+            assert (low <= 0 <= high) is (mcnemar_p(row, reference) > 0.05), (row, reference)
+            assert low <= (row - reference) * 2 <= high
+            assert low < high
+
+
+def test_mcnemars_interval_is_about_as_wide_as_the_normal_one_where_much_is_seen() -> None:
+    low, high = mcnemar_interval(1200, 800, 20_000)
+    spread = 100 * math.sqrt((2000 / 20_000 - (400 / 20_000) ** 2) / 20_000)
     assert (low + high) / 2 == pytest.approx(2.0, abs=0.1)
-    assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.08)
+    assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.15)
+
+
+def test_nothing_seen_to_differ_leaves_an_interval_all_the_same() -> None:
+    same = np.zeros((3, 400), dtype=np.uint8)
+    for found in (several_seeds(same, same), all_runs(same, same[:2]), one_seed(same, same)):
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < -0.5 < 0.5 < found.high
+        assert found.p == 1.0
+
+
+@pytest.mark.parametrize("taste", [0.0, 0.5])
+@pytest.mark.parametrize("seeds", [(3, 3), (2, 5), (4, 3)])
+def test_rows_of_other_seeds_are_told_apart_by_chance_in_one_of_twenty(seeds: tuple[int, int], taste: float) -> None:
+    generator = np.random.default_rng(3)
+    rejected = 0
+    for _ in range(300):
+        rows = evaluations(generator, rows=2, seeds=max(seeds), samples=300, seed_spread=0.05, sample_spread=taste)
+        p = all_runs(rows[0][: seeds[0]], rows[1][: seeds[1]]).p
+        rejected += p is not None and p <= 0.05
+    assert rejected <= 26  # 99.9 % of a rate of one in twenty; `tests.checks.error_rates` takes more tables
 
 
 def test_the_two_way_variance_is_that_of_its_definition() -> None:
@@ -99,7 +130,7 @@ def test_one_part_alone_gives_students_and_the_normal_interval() -> None:
     assert half_width(Variance(0.0, 0.04, 2), 0.05) == pytest.approx(0.2 * stats.norm.ppf(0.975))
 
 
-@pytest.mark.parametrize("differences", [(-1.25, -1.25), (20.05 - 19.95, 18.35 - 18.25, 0.1)])
+@pytest.mark.parametrize("differences", [(-1.25, -1.25), (20.05 - 19.95, 18.35 - 18.25, 0.1), (0.0, 0.0)])
 def test_equal_differences_of_all_seeds_are_not_tested(differences: tuple[float, ...]) -> None:
     found = seeds_alone(np.array(differences))
     assert (found.p, found.low, found.covers) == (None, None, Covers.NOTHING)

@@ -26,7 +26,7 @@ def test_difference_is_paired_by_seed_or_says_that_it_is_not(
     row: dict[int, float], reference: dict[int, float]
 ) -> None:
     found = difference(row, reference)
-    shared = [seed for seed in row if seed in reference]
+    shared = [*row] if set(row) == set(reference) else []
     assert found is not None
     assert found.paired is bool(shared)
     assert found.seeds == tuple(shared)
