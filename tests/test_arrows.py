@@ -40,7 +40,7 @@ ROOMS = {
     "config": _room(1, "files errors", "hydra omegaconf"),
     "store": _room(2, "config files errors"),
     "plan": _room(3, "store config files errors", "optuna"),
-    "launch": _room(4, "redact plan store config files errors", "submitit"),
+    "launch": _room(4, "environment redact plan store config files errors", "submitit"),
     "tracking": _room(4, "store config files errors", "wandb"),
     "report": _room(4, "plan store config files errors", "pandas numpy scipy jinja2 matplotlib"),
     "console": _room(5, _LIGHT, "rich"),
@@ -48,7 +48,7 @@ ROOMS = {
     "norm": _room(2, "config errors", "torch"),
     "data": _room(2, "config files errors", "torch torchvision numpy PIL"),
     "models": _room(3, "norm config errors", "torch torchvision"),
-    "train": _room(4, "models data norm store config files errors", "torch numpy faster_coco_eval"),
+    "train": _room(4, "environment models data norm store config files errors", "torch numpy faster_coco_eval"),
     "worker": _room(5, "environment redact train models data norm store config files errors", "torch numpy PIL"),
     # The package's front: `an_cli.load` and `python -m an_cli` reach into the house when called, never when imported.
     "__init__": _room(7, "report"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from an_cli.environment import clean, shorten_temporary_folder
+from an_cli.environment import LONGEST_FOLDER, clean, printable, short_temporary_folder, text_of, without_slurm
 from an_cli.store import RunFolder, Status, read_run, status_of
 from tests.tiny import TINY
 from tests.warm import wait_for
@@ -71,8 +72,9 @@ def test_only_what_is_not_ours_is_removed() -> None:
         environment = {**variables, **environment}
     clean(environment)
     assert {name: environment[name] for name in left} == left
-    removed = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "GIT_DIR", "MPLBACKEND", "PYTHONWARNINGS", "SQUEUE_FORMAT"}
+    removed = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "GIT_DIR", "MPLBACKEND", "PYTHONWARNINGS"}
     assert not removed & set(environment)
+    assert not {"SQUEUE_FORMAT", "SLURM_JOB_ID", "SLURM_TIME_FORMAT"} & set(without_slurm(environment))
     assert environment["PYTHONUTF8"] == "1"
 
 
@@ -83,10 +85,10 @@ def test_a_temporary_folder_has_room_for_a_sockets_name(name: str, kept: bool, m
         folder = Path(above) / name
         if "missing" not in name:
             folder.mkdir()
-        environment = {"TMPDIR": str(folder)}
-        shorten_temporary_folder(environment)
-        assert (environment["TMPDIR"] == str(folder)) is kept
-        assert len(environment["TMPDIR"]) <= 60 or kept
+        monkeypatch.setenv("TMPDIR", str(folder))
+        short_temporary_folder()
+        assert (os.environ["TMPDIR"] == str(folder)) is kept
+        assert len(os.environ["TMPDIR"]) <= LONGEST_FOLDER
 
 
 def test_foreign_ranks_are_not_ours(make_run: Callable[..., RunFolder], tmp_path: Path) -> None:
@@ -133,3 +135,81 @@ def test_closed_streams_are_no_failure(closed: str, tmp_path: Path) -> None:
     ended = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, timeout=60, check=False)
     assert ended.returncode == 0
     assert b"Error" not in ended.stderr
+
+
+def test_a_wait_that_has_no_end_is_left_after_a_stop() -> None:
+    code = (
+        "import os, signal, threading\n"
+        "from an_cli.train.signals import StopFlag\n"
+        "StopFlag._patience_s = 0.2\n"
+        "stop = StopFlag().install()\n"
+        "stop.on_leaving = lambda: print('released', flush=True)\n"
+        "with stop.watching():\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    threading.Lock().acquire() and threading.Event().wait()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (128 + signal.SIGHUP, "released\n")
+    assert "stopped by SIGHUP in a wait" in ended.stderr
+
+
+def test_what_an_encoding_lacks_is_spelled(tmp_path: Path) -> None:
+    ended = _call(["paper", "show", "table1"], tmp_path, {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+    assert ended.returncode == 0
+    assert ended.stdout.isascii()
+    assert b"?" not in ended.stdout
+    assert b"\\u" not in ended.stdout
+
+
+@pytest.mark.parametrize("raw", ["\udcff.jpg", "\x1b[31mred", "a\x00b", "é ± 日本", "x" * 300_000])
+def test_any_reason_can_be_recorded_and_printed(raw: str) -> None:
+    text = printable(raw)
+    text.encode()
+    assert "\x1b" not in text
+    assert "\x00" not in text
+    assert len(text) < 101_000
+
+
+def test_an_error_that_cannot_say_its_text_has_one() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    assert "no text" in text_of(Mute())
+
+
+OTHER_USERS_VERBS = [
+    ["status", "table1"], ["report", "table1"], ["ablate", "demo"], ["show", "x"], ["logs", "x"],
+    ["cancel", "table1"], ["retry", "table1"], ["gc"], ["dashboard"], ["figure", "fig1", "demo"],
+]  # fmt: skip
+# As another user: root that owns other files and may not look past their permissions.
+_AS_ANOTHER = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner,-chown"]
+
+
+def _may_become_another() -> bool:
+    return os.geteuid() == 0 and shutil.which("setpriv") is not None
+
+
+@pytest.mark.skipif(not _may_become_another(), reason="giving up root's powers over files needs root and setpriv")
+@pytest.mark.parametrize("readable", [False, True], ids=["umask 077", "umask 022"])
+def test_another_users_store_is_read_or_is_one_clear_line_in_every_verb(
+    readable: bool, make_run: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    store = tmp_path / "theirs"
+    shutil.copytree(make_run(overrides=["seed=0"]).path.parent, store / "runs")
+    (store / "studies").mkdir()
+    folders, files = (0o755, 0o644) if readable else (0o700, 0o600)
+    for path in store.rglob("*"):
+        path.chmod(folders if path.is_dir() else files)
+        os.chown(path, 12_345, 12_345)
+    for words in OTHER_USERS_VERBS:
+        command = [*_AS_ANOTHER, sys.executable, "-m", "an_cli", *words, "--store", str(store)]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert "Traceback" not in ended.stderr, (words, ended.stderr)
+        if not readable:
+            assert ended.returncode in (1, 2), (words, ended.returncode, ended.stdout, ended.stderr)
+            assert len(ended.stderr.strip().splitlines()) == 1, (words, ended.stderr)
+            assert str(store) in ended.stderr, (words, ended.stderr)
+        elif words[0] == "ablate":
+            assert ended.returncode == 1, (words, ended.stdout, ended.stderr)
+            assert str(store) in ended.stderr, (words, ended.stderr)

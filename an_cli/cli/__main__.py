@@ -10,14 +10,14 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 
-from an_cli.cli import bash
-from an_cli.cli.app import app
-from an_cli.environment import clean, open_streams
+from an_cli.environment import clean, open_streams, printable, start_over
 from an_cli.errors import AnError
 from an_cli.redact import redact
 
+INTERRUPTED = 130
 BROKEN_PIPE = 141  # as a shell reports a process that SIGPIPE ended
 
 
@@ -30,26 +30,49 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    if words is None:
-        clean()
+    if words is None:  # a process of its own
+        start_over()
         open_streams()
+    clean()
     try:
         status = _call(list(sys.argv[1:] if words is None else words))
         sys.stdout.flush()
     except AnError as error:
-        print(f"an-cli: {redact(' '.join(str(error).split()))}", file=sys.stderr)
+        _complain(str(error))
         return error.exit_code
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader has left (`an-cli status | head`); nothing may be written at exit either.
         _print_no_more()
         return BROKEN_PIPE
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is not None:
-            raise
-        _print_no_more()
-        print(f"an-cli: cannot print: {error.strerror} -> send the output to where there is room", file=sys.stderr)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) and error.filename is None:
+            _print_no_more()
+            _complain(f"cannot print: {error.strerror} -> send the output to where there is room")
+            return 1
+        _complain(_refused(error))
         return 1
     return status
+
+
+def _complain(text: str) -> None:
+    """One line on standard error, which may be gone as well."""
+    with suppress(OSError):
+        print(f"an-cli: {redact(printable(' '.join(text.split())))}", file=sys.stderr, flush=True)
+
+
+def _refused(error: OSError) -> str:
+    """What the system refused, with the path: another user's store, a disk that is gone, a folder in a file's place."""
+    paths = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+    where = f" ({', '.join(paths)})" if paths else ""
+    remedy = (
+        "ask its owner to let you read and write there, or name another store with --store"
+        if isinstance(error, PermissionError)
+        else "look at that path and its disk, then give the same command again"
+    )
+    return f"the system refuses: {error.strerror or error}{where} -> {remedy}"
 
 
 def _print_no_more() -> None:
@@ -62,6 +85,9 @@ def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackT
 
 
 def _call(words: list[str]) -> int:
+    from an_cli.cli import bash  # after the environment has been cleaned
+    from an_cli.cli.app import app
+
     try:
         if bash.completing():
             bash.complete(lambda: app(words, prog_name="an-cli"))

@@ -98,8 +98,8 @@ def print_table(asked: Asked, store: Store, *, json: bool) -> int:
 
     table = asked_table(asked, store)
     on = medium()
+    write_table(table, store)  # first: a terminal may be gone, or lack the table's signs
     print(render(table, "json" if json else "terminal", width=on.width, paint=on.paint), end="", flush=True)
-    write_table(table, store)
     say(f"runs: {store.runs}; by name: {store.studies / asked.plan.folder}")
     return _exit_status(asked.plan, store)
 
@@ -148,7 +148,12 @@ def tell_failures(plan: Plan, end: Snapshot) -> None:
 
 def _stopped(end: Snapshot, command: Sequence[str]) -> str:
     finished, saved = end.count(Phase.FINISHED), end.count(Phase.INTERRUPTED)
-    return f"stopped: {finished} of {len(end.runs)} finished, {saved} interrupted. Continue with: {shlex.join(command)}"
+    elsewhere = end.count(Phase.ELSEWHERE)
+    others = f", {elsewhere} go on in another process (an-cli cancel stops them)" if elsewhere else ""
+    return (
+        f"stopped: {finished} of {len(end.runs)} finished, {saved} interrupted{others}. "
+        f"Continue with: {shlex.join(command)}"
+    )
 
 
 def _exit_status(plan: Plan, store: Store) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,8 @@ def code_word(result: Result) -> str:
 
 def say(text: str) -> None:
     """Tell the user something that is not a result."""
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):  # a terminal that is gone is no reason to stop
+        print(text, file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:

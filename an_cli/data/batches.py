@@ -6,9 +6,13 @@ Shape suffixes: n samples, c channels, h height, w width.
 from __future__ import annotations
 
 import atexit
+import os
 import signal
+import sys
+import traceback
 import warnings
 from collections.abc import Generator, Iterator
+from multiprocessing.queues import Queue
 from typing import Any
 from weakref import WeakSet
 
@@ -122,6 +126,7 @@ class _Reader(Dataset[Batch | DataError]):
             return error
 
 
+SILENT_S = 600  # longest wait for a loader process: a batch of a disk that answers takes seconds
 _unfinished: WeakSet[Generator[Batch]] = WeakSet()
 
 
@@ -145,11 +150,25 @@ def _reading(reader: _Reader, batches: list[Samples], loader_workers: int, pin_m
     if loader_workers == 0 or not reader.dataset.on_disk or not batches:
         yield from map(reader.read, batches)
         return
-    for item in _started(reader, batches, loader_workers, pin_memory):
+    for item in _items(_started(reader, batches, loader_workers, pin_memory)):
         if isinstance(item, DataError):
             raise item
         x, y = item
         yield x, y
+
+
+def _items(loader: Iterator[Batch | DataError]) -> Iterator[Batch | DataError]:
+    """What a loader hands over; a process of it that ends or falls silent ends the wait."""
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader" not in str(error):
+            raise
+        raise DataError(
+            f"a loader process is gone: {' '.join(str(error).split())}",
+            where="launch.loader_workers",
+            now="what it printed stands in log.txt; launch.loader_workers=0 reads in the training process",
+        ) from error
 
 
 def _started(
@@ -162,7 +181,8 @@ def _started(
         batch_size=None,
         num_workers=min(loader_workers, len(batches)),
         collate_fn=_as_it_is,
-        worker_init_fn=_ignore_signals,
+        worker_init_fn=_begin_worker,
+        timeout=SILENT_S,
         pin_memory=pin_memory,
         multiprocessing_context="fork",
         generator=torch.Generator(),  # else the loader draws from the global one
@@ -177,8 +197,17 @@ def _as_it_is(item: Any) -> Any:
     return item
 
 
-def _ignore_signals(worker: int) -> None:
-    """Ctrl-C and a scheduler's SIGTERM reach the whole group; the training process alone decides when to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+def _begin_worker(worker: int) -> None:
+    """Ctrl-C and a scheduler's SIGTERM reach the whole group; the training process alone decides when to stop.
+
+    A batch that cannot be handed over is dropped by multiprocessing, and would be waited for for ever: end instead.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    Queue._on_queue_feeder_error = staticmethod(_end_worker)  # type: ignore[attr-defined]
+
+
+def _end_worker(error: BaseException, item: object) -> None:
+    traceback.print_exception(error)
+    sys.stderr.flush()
+    os._exit(1)

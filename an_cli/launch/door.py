@@ -34,7 +34,7 @@ class Door:
         Raises:
             LaunchError: the interpreter cannot be started.
         """
-        environment = {**os.environ, **self.environment}
+        environment = {**os.environ, **self.environment, "AN_CLI_PARENT": str(os.getpid())}
         try:
             return subprocess.Popen([*self.command, *verb], env=environment, start_new_session=True, **streams)  # type: ignore[call-overload,no-any-return]
         except OSError as error:

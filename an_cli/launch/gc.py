@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -76,12 +77,19 @@ def _costs(store: Store) -> list[Waste]:
 
 
 def _parts(store: Store, now: float) -> list[Waste]:
-    parts = [path for path in store.runs.rglob(".*.part") if path.is_file()]
+    parts = [Path(folder, name) for folder, _, names in os.walk(store.runs, onerror=_refuse) for name in names]
+    parts = [path for path in parts if path.name.startswith(".") and path.suffix == ".part" and path.is_file()]
     return [
         Waste(path=path, why="a file that was never finished", size=path.stat().st_size)
         for path in parts
         if now - path.stat().st_mtime > OLD_S
     ]
+
+
+def _refuse(error: OSError) -> None:
+    """Folders that may not be read are no empty ones."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _size(folder: Path) -> int:

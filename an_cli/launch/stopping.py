@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a terminal that closes (SIGHUP) while runs are going: counted here, obeyed by the loop."""
+"""Ctrl-C, SIGTERM and a hang-up while runs are going: counted here, obeyed by the loop."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from an_cli.launch.door import Door
 from an_cli.store import RunFolder
 
+CLOSE_S = 900.0  # of runs that save; each ends its own waits sooner
 log = logging.getLogger("an_cli.launch")
 
 
@@ -78,12 +79,16 @@ class WarmWorker:
         assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        status = self._process.wait()
+        try:
+            status = self._process.wait(CLOSE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
         self._process.stdout.close()
         self._said.seek(0)
         text = self._said.read().decode(errors="replace").strip()
         self._said.close()
-        if text and status not in (0, 128 + signal.SIGTERM, -signal.SIGTERM):
+        if text and status not in (0, 128 + signal.SIGTERM, -signal.SIGTERM, -signal.SIGHUP, 128 + signal.SIGHUP):
             log.error("%s", text)
         return status
 

@@ -69,7 +69,7 @@ class RunWriter:
 
     def fail(self, message: str) -> None:
         """Record why this attempt failed."""
-        self.file(self.run.error, message.encode())
+        self.file(self.run.error, message.encode(errors="backslashreplace"))
 
 
 def set_aside(run: RunFolder, *, seen: int) -> Path | None:

@@ -36,7 +36,7 @@ from an_cli.train.evaluation import Evaluated, evaluate
 from an_cli.train.loop import Loop
 from an_cli.train.mixture import attentive_layers, encode, watching
 from an_cli.train.optimizer import make_optimizer
-from an_cli.train.signals import StopFlag
+from an_cli.train.signals import SAVE_S, StopFlag
 from an_cli.train.state import TrainState
 from an_cli.train.world import ALONE, World
 
@@ -72,6 +72,7 @@ def attempt(writer: RunWriter, stop: StopFlag, world: World = ALONE) -> Result |
     if world.leads:
         _begin(writer, config, data, device, threads, state)
     Loop(config, launch, data, state, writer, device, stop, world).run()
+    stop.alive(SAVE_S)
     return _finish(writer, config, launch, data, device, state) if world.leads else None
 
 

@@ -17,7 +17,7 @@ from an_cli.store import RunWriter
 from an_cli.train import checkpoint
 from an_cli.train.evaluation import Evaluated, evaluate
 from an_cli.train.schedule import learning_rate
-from an_cli.train.signals import Interrupted, StopFlag
+from an_cli.train.signals import SAVE_S, Interrupted, StopFlag
 from an_cli.train.state import TrainState
 from an_cli.train.step import Batches, Step
 from an_cli.train.world import ALONE, World
@@ -85,6 +85,7 @@ class Loop:
             lr = self._lr(self.state.step)
             loss = self._train_step(batches, epoch=epoch, step=step, lr=lr, first=self._replicas[0])
             self.state.step += 1
+            self.stop.alive()
             self._unchecked.append(loss)
             self._look(epoch, lr)
             if step + 1 < self.epoch_steps and self.state.step % self._look_every == 0:
@@ -139,8 +140,8 @@ class Loop:
             if not math.isfinite(loss):
                 step = first + offset
                 raise TrainingDiverged(
-                    f"loss is {loss} at epoch {step // self.epoch_steps + 1}, step {step}, lr {self._lr(step):.6g}; "
-                    f"last finite loss {self._last_finite}",
+                    f"loss is {loss} at epoch {step // self.epoch_steps + 1}, step {step + 1}, "
+                    f"lr {self._lr(step):.6g}; last finite loss {self._last_finite}",
                     where=self.writer.run.id,
                     now="lower recipe.lr, warm up longer, or recipe.precision=fp32; the run's checkpoints stand",
                 )
@@ -174,12 +175,14 @@ class Loop:
         return self.world.largest(self.stop.received or 0)
 
     def _save(self) -> None:
+        self.stop.alive(SAVE_S)
         now = time.monotonic()
         self.state.elapsed_s, self._clock = self._elapsed_s(), now
         if self.world.leads:
             checkpoint.save(self.writer, "step", self.state.step, self.state.to_disk())
             checkpoint.prune(self.writer, step=self.state.step)
         self._saved_at = time.monotonic()
+        self.stop.alive()
 
     def _evaluate(self, epoch: int) -> None:
         self._check_finite()
@@ -192,7 +195,9 @@ class Loop:
             pin_memory=self.device.type == "cuda",
         )
         self.world.share_buffers(self.state.model)
-        done = evaluate(self.state.model, batches, self.config, epoch=epoch, device=self.device, world=self.world)
+        watched = self.stop.watched(batches)
+        done = evaluate(self.state.model, watched, self.config, epoch=epoch, device=self.device, world=self.world)
+        self.stop.alive(SAVE_S)
         self.state.last = done
         if self.state.best is None or _better(done, self.state.best):
             self.state.best = done

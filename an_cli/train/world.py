@@ -18,6 +18,7 @@ import torch.distributed as dist
 from torch import nn
 from torch._C._distributed_c10d import PrefixStore, TCPStore  # torch.distributed re-exports them without saying so
 
+from an_cli.environment import printable, text_of
 from an_cli.errors import LaunchError
 from an_cli.train.signals import Interrupted
 
@@ -132,13 +133,13 @@ class World:
     def tell_error(self, message: str) -> None:
         """Leave word for the leader why this rank fails."""
         if self.store is not None:
-            self.store.set(_ERROR, message)
+            self.store.set(_ERROR, printable(message))
 
     def told_error(self) -> str | None:
         """Why another rank failed, if one said so."""
         if self.store is None or not self.store.check([_ERROR]):
             return None
-        return str(self.store.get(_ERROR).decode())
+        return str(self.store.get(_ERROR).decode(errors="replace"))
 
 
 ALONE = World()
@@ -212,7 +213,7 @@ def lost_a_rank(error: BaseException, size: int) -> bool:
         error: what was raised.
         size: how many ranks there are.
     """
-    text = str(error)
+    text = text_of(error)
     gone = isinstance(error, dist.DistError) or any(
         word in text for word in ("gloo", "Connection closed", "Connection reset", "Broken pipe")
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TextIO
 
-from an_cli.environment import clean, die_with_parent, shorten_temporary_folder
+from an_cli.environment import clean, open_streams, short_temporary_folder
 from an_cli.worker.frozen import prefer_frozen
+from an_cli.worker.parent import end_with_parent
 
-_ANSWERING = ("cost", "model", "smoke", "strip", "data", "evaluate", "import")  # somebody waits for the answer
+PARENT = "AN_CLI_PARENT"  # the process that waits for this one; a job of a scheduler has none
 
 USAGE = """usage: python -m an_cli.worker run RUN_DIR    one attempt, in this process
        python -m an_cli.worker job RUN_DIR...  the runs of one SLURM job, a process each
@@ -27,11 +29,8 @@ USAGE = """usage: python -m an_cli.worker run RUN_DIR    one attempt, in this pr
 
 def main(words: list[str]) -> int:
     """Dispatch one verb; returns the exit status."""
-    clean()
-    shorten_temporary_folder()
     prefer_frozen()
-    if words[:1] and words[0] in _ANSWERING:
-        die_with_parent()
+    begin()
     match words:
         case ["run", folder]:
             from an_cli.worker.run import run_here
@@ -82,6 +81,18 @@ def main(words: list[str]) -> int:
         case _:
             print(USAGE, file=sys.stderr)
             return 2
+
+
+def begin() -> None:
+    """Clean the environment, and end when told to or when nobody waits any more: while torch is imported as well."""
+    clean()
+    open_streams()
+    short_temporary_folder()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = os.environ.pop(PARENT, "")
+    if parent.isdigit():
+        end_with_parent(int(parent))
 
 
 def _answers() -> TextIO:

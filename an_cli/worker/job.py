@@ -21,12 +21,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from an_cli.config import LaunchConfig
+from an_cli.environment import without_slurm
 from an_cli.errors import StoreError
 from an_cli.redact import redact_output
 from an_cli.store import Holder, RunFolder, is_finished, newest_submission, read_progress, this_process
 from an_cli.train import StopFlag, read_launch
 from an_cli.train.signals import STOPS
 from an_cli.worker.nodes import become_srun, run_node
+from an_cli.worker.parent import die_with_parent
 from an_cli.worker.run import BUSY, Account, run_here
 from an_cli.worker.serve import redirect
 
@@ -114,7 +116,9 @@ def seconds(text: str) -> float | None:
 
 def _call(*words: str) -> str | None:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            words, env=without_slurm(os.environ), capture_output=True, text=True, timeout=30, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         log.warning("%s: %s", words[0], error)
         return None
@@ -192,6 +196,7 @@ class _Crew:
         status = 1
         try:
             early = StopFlag(insists=False).install()
+            die_with_parent()
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
             redirect(run.log)
             status = self._attempt(run, early, deadline)

@@ -5,7 +5,6 @@ They are all of a run's ranks, or those of one of its nodes (see `nodes`).
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
@@ -17,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from an_cli.train import Seat
-from an_cli.train.signals import STOPS
+from an_cli.train.signals import heeded
+from an_cli.worker.parent import die_with_parent
 
 GRACE_S = 10.0  # between the first rank's end and the kill of those that still wait for it
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 log = logging.getLogger("an_cli.worker")
 
 
@@ -59,7 +58,7 @@ def supervise(ranks: int, work: Callable[[Seat], int], meeting: Meeting | None =
             address, port = listening.getsockname()
             here = Meeting(address, port, first=0, size=ranks)
             children = {_fork(rank, here, listening.fileno(), work): rank for rank in range(ranks)}
-    for number in STOPS:
+    for number in heeded():
         signal.signal(number, lambda number, frame: _send(children, number))
     first, deadline = 0, float("inf")
     while children:
@@ -85,7 +84,7 @@ def _fork(local: int, meeting: Meeting, listening: int | None, work: Callable[[S
         return pid
     status = 1
     try:
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+        die_with_parent(signal.SIGKILL)
         seat = Seat(
             rank=meeting.first + local,
             size=meeting.size,

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from an_cli.environment import printable, text_of
 from an_cli.errors import AnError, Fenced
 from an_cli.redact import redact
 from an_cli.store import Claim, Holder, RunFolder, RunWriter, is_finished, take, this_process
@@ -66,6 +67,11 @@ def _ranks(run: RunFolder) -> int:
 def run_rank(run: RunFolder, account: Account = OWN, seat: Seat | None = None) -> int:
     """Make one attempt as one of several ranks, or alone; returns the exit status."""
     stop = account.make_stop()
+    with stop.watching():
+        return _run_watched(run, account, seat, stop)
+
+
+def _run_watched(run: RunFolder, account: Account, seat: Seat | None, stop: StopFlag) -> int:
     try:
         world = join(seat, lambda: stop.received)
         claim = _claim(run, account) if world.leads else None
@@ -102,6 +108,7 @@ def _is_over(run: RunFolder) -> bool:
 def _attempt(writer: RunWriter, stop: StopFlag, world: World) -> int:
     done = threading.Event()
     if world.leads:
+        stop.on_leaving = lambda: writer.claim.release("stopped in a wait")
         threading.Thread(target=_beat, args=(writer.claim, stop, done), daemon=True).start()
     status, how = 1, "failed"
     try:
@@ -126,7 +133,7 @@ def _run(writer: RunWriter, stop: StopFlag, world: World) -> tuple[int, str]:
         return BUSY, "fenced"
     except AnError as error:
         return _failed(writer, str(error), world), "failed"
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a part of the user's own may call sys.exit
         status = _broken(writer, error, world)
         return status, "lost a rank" if status == LOST else "failed"
     if result is not None:
@@ -134,15 +141,17 @@ def _run(writer: RunWriter, stop: StopFlag, world: World) -> tuple[int, str]:
     return 0, "finished"
 
 
-def _broken(writer: RunWriter, error: Exception, world: World) -> int:
+def _broken(writer: RunWriter, error: Exception | SystemExit, world: World) -> int:
     if lost_a_rank(error, world.size):
         word = _word(world)
-        log.error("another rank is gone: %s", word or error)
+        log.error("another rank is gone: %s", word or text_of(error))
         return _failed(writer, word, world) if word and world.leads else LOST
     log.exception("the attempt failed")
     place = traceback.extract_tb(error.__traceback__)[-1]
     return _failed(
-        writer, f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno}); see log.txt", world
+        writer,
+        f"{type(error).__name__}: {text_of(error)} ({Path(place.filename).name}:{place.lineno}); see log.txt",
+        world,
     )
 
 
@@ -157,14 +166,15 @@ def _word(world: World) -> str | None:
 
 
 def _failed(writer: RunWriter, message: str, world: World) -> int:
+    message = printable(message)
     log.error("%s", message)
     try:
         if world.leads:
             writer.fail(redact(message) + "\n")
         else:
             world.tell_error(message)
-    except Exception as error:  # whatever fails here must not hide what failed before
-        log.error("%s", error)
+    except Exception as error:  # whatever fails here must not hide what failed before it
+        log.error("the reason could not be recorded: %s", text_of(error))
     return 1
 
 

@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -23,9 +24,10 @@ import torch._dynamo  # noqa: F401 - the first optimizer of a process imports it
 
 from an_cli.redact import redact_output
 from an_cli.store import code_tree
+from an_cli.worker.parent import die_with_parent
 from an_cli.worker.run import run_here
 
-_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def serve(requests: TextIO, events: TextIO) -> int:
@@ -48,8 +50,8 @@ class _Server:
         self._wake_end = wake_end
 
     def serve(self) -> int:
-        for number in _STOPS:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's hang-up
+        for number in _ENDS:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self._say(event="ready")
@@ -64,8 +66,9 @@ class _Server:
         return 0 if self._stopped_by is None else 128 + self._stopped_by
 
     def _stop(self, number: int, frame: object) -> None:
-        self._stopped_by, self._open = number, False
-        for pid in list(self._children):
+        again, self._open = self._stopped_by is not None, False
+        self._stopped_by = number
+        for pid in () if again else list(self._children):  # the launcher's end after its stop is no second stop
             os.kill(pid, signal.SIGTERM)
 
     def _read_requests(self) -> None:
@@ -81,7 +84,7 @@ class _Server:
 
     def _start(self, folder: str, environment: Mapping[str, str]) -> None:
         # A stop that arrives between fork and bookkeeping would miss the child: hold signals back for that long.
-        held = signal.pthread_sigmask(signal.SIG_BLOCK, set(_STOPS))
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, set(_ENDS))
         pid = os.fork()
         if pid == 0:
             self._become_run(folder, environment, held)
@@ -94,9 +97,10 @@ class _Server:
         try:
             os.environ.update(environment)  # CUDA looks at its own when it is first used, which is after the fork
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, *_STOPS):
-                if signal.getsignal(number) is not signal.SIG_IGN:
+            for number in (signal.SIGCHLD, *_ENDS):
+                if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                     signal.signal(number, signal.SIG_DFL)
+            die_with_parent()
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
             for descriptor in (self._wake, self._wake_end):
                 os.close(descriptor)
@@ -123,7 +127,7 @@ class _Server:
         try:
             os.write(self._events, json.dumps(event).encode() + b"\n")
         except BrokenPipeError:
-            self._open = False  # the launcher is gone: what runs goes on to its end, nothing new starts
+            self._open = False  # the launcher is gone: SIGTERM comes, nothing new starts
 
 
 def redirect(log: Path) -> None:
@@ -133,6 +137,9 @@ def redirect(log: Path) -> None:
     os.dup2(null, 0)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a log takes any text, whatever the locale
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     redact_output()
     os.close(descriptor)
     os.close(null)

@@ -12,6 +12,7 @@ from typing import TextIO
 
 from an_cli.store import RunFolder, this_process
 from an_cli.train import StopFlag
+from an_cli.worker.parent import die_with_parent
 from an_cli.worker.run import Account, run_here
 from an_cli.worker.serve import redirect
 
@@ -47,6 +48,7 @@ def _in_a_process(folder: Path) -> str | None:
     if pid == 0:
         status = 1
         try:
+            die_with_parent()
             redirect(folder / "log.txt")
             first = run_here(folder, Account(make_stop=_AfterOneStep, holder=this_process))
             status = run_here(folder) if first == STOPPED else first or 1

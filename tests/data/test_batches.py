@@ -226,3 +226,26 @@ class Signalled(Counting):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         return super().read(samples, view)
+
+
+class Dying(Counting):
+    """A data set whose loader process ends, or makes a batch that cannot be handed over."""
+
+    def __init__(self, inner: DataSet, *, silently: bool) -> None:
+        super().__init__(inner)
+        self.on_disk, self.silently = True, silently
+
+    def read(self, samples: np.ndarray, view: View) -> torch.Tensor:
+        if self.silently:
+            return lambda: None  # type: ignore[return-value]  # which no pickle takes
+        os._exit(3)
+
+
+@pytest.mark.parametrize("silently", [False, True], ids=["ends", "hands nothing over"])
+def test_a_loader_process_that_is_gone_ends_the_wait_with_a_reason(
+    data: Make, recipe: MakeRecipe, silently: bool
+) -> None:
+    dataset = Dying(make_data(data(), data_root=None).eval, silently=silently)
+    with pytest.raises(DataError, match="a loader process is gone") as caught:
+        list(make_eval_batches(dataset, recipe=recipe(), data=data(), loader_workers=1))
+    assert caught.value.where == "launch.loader_workers"

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from an_cli.environment import without_slurm
 from an_cli.launch.slurm.intent import job_name, token_of
 from an_cli.launch.slurm.limits import read_config
 from an_cli.launch.slurm.observe import Row, read_accounts, read_queue
-from an_cli.launch.slurm.scheduler import Said, clean_environment
+from an_cli.launch.slurm.scheduler import Said
 from an_cli.launch.slurm.submit import read_job
 from an_cli.worker.job import seconds
 
@@ -103,4 +104,4 @@ def test_what_an_allocation_has_set_is_not_handed_on() -> None:
         "SLURMD_NODENAME": "n",
     }
     kept = {"SLURM_CONF": "/etc/slurm.conf", "PATH": "/bin", "WANDB_API_KEY": "k"}
-    assert clean_environment({**leaked, **kept}) == kept
+    assert without_slurm({**leaked, **kept}) == kept

@@ -162,7 +162,7 @@ def read_accounts(text: str) -> dict[Key, Row] | None:
 def cache_folder() -> Path:
     """Where all an-cli processes of this user on this machine keep what they saw."""
     told = os.environ.get("AN_CLI_CACHE")
-    top = Path(told) if told else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "an-cli"
+    top = Path(told) if told else Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "an-cli"
     return top / f"slurm-{os.uname().nodename}"
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from an_cli.environment import without_slurm
 from an_cli.errors import LaunchError
 
 TIMED_OUT = 124
 ASK_S, SUBMIT_S = 30, 60  # longest wait for an answer, and for sbatch
-_KEPT = frozenset({"SLURM_CONF"})
-_LEAKED = ("SLURM_", "SLURMD_", "SBATCH_", "SALLOC_", "SRUN_", "PMI_", "PMIX_", "PMI2_")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Commands:
         try:
             done = subprocess.run(
                 command,
-                env=clean_environment(os.environ),
+                env=without_slurm(os.environ),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 start_new_session=True,  # Ctrl-C is ours: an sbatch cut off in the middle leaves its job in doubt
@@ -66,11 +65,6 @@ class Commands:
             return Said(127, "", f"{words[0]}: {error.strerror}")
         status = TIMED_OUT if done.returncode in (124, 137, -9) else done.returncode
         return Said(status, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
-
-
-def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what an enclosing allocation has set, except where SLURM's configuration is."""
-    return {name: value for name, value in environment.items() if name in _KEPT or not name.startswith(_LEAKED)}
 
 
 def check_commands(words: Sequence[str] = ("sbatch", "squeue", "scontrol")) -> None:

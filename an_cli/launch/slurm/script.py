@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from an_cli.config import LaunchConfig
+from an_cli.environment import shell_lines
 from an_cli.errors import LaunchError
 from an_cli.launch.slurm.intent import Intent
 
@@ -85,7 +86,12 @@ def make_script(
         made.update_parameters(
             **{key: value for key, value in parameters.items() if value is not None},
             wckey=launch.wckey,
-            setup=[*launch.setup, *_environment(intent, launch, threads, code, commit), *stage(launch, data)],
+            setup=[
+                *shell_lines(),
+                *launch.setup,
+                *_environment(intent, launch, threads, code, commit),
+                *stage(launch, data),
+            ],
             additional_parameters=additional,
             stderr_to_stdout=True,
             use_srun=False,
