@@ -16,6 +16,9 @@ RecipeName = Annotated[
     str | None, typer.Option("--recipe", metavar="NAME", help="The recipe it was trained by, which sets the stem.")
 ]
 DataName = Annotated[str | None, typer.Option("--data", metavar="NAME", help="The data set: in conf/data.")]
+TakesEma = Annotated[
+    bool, typer.Option("--ema", help="Take the moving average (EMA) that a file holds beside its weights.")
+]
 WordsAsked = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: of data and launch; for a file of anything."),
@@ -39,6 +42,7 @@ def evaluate(
     epoch: Annotated[Which, typer.Option("--epoch", help="A run's newest weights, or those of its best epoch.")] = (
         Which.LAST
     ),
+    ema: TakesEma = False,
     ranks: Annotated[
         int | None, typer.Option("--ranks", metavar="N", help="Processes that share the images; the bits stay equal.")
     ] = None,
@@ -59,9 +63,8 @@ def evaluate(
     named = {"model": model, "norm": norm, "recipe": recipe, "data": data}
     chosen = [f"{group}={name}" for group, name in named.items() if name]
     ranked = [f"launch.ranks={ranks}"] if ranks is not None else []
-    found = ask(
-        Question(target=target, words=(*chosen, *(words or ()), *ranked), epoch=epoch, out=out), open_store(store)
-    )
+    every = (*chosen, *(words or ()), *ranked)
+    found = ask(Question(target=target, words=every, epoch=epoch, ema=ema, out=out), open_store(store))
     if json:
         print_json(found)
     else:

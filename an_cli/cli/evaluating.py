@@ -30,12 +30,14 @@ class Question:
         target: a file, or a run as a user types it.
         words: overrides.
         epoch: "last" or "best" of a run.
+        ema: take the moving average of a file.
         out: where to write what was found of every image.
     """
 
     target: str
     words: tuple[str, ...]
     epoch: str
+    ema: bool
     out: Path | None
 
 
@@ -55,6 +57,8 @@ def ask(question: Question, store: Store) -> dict[str, Any]:
         return _answer(question, composed.cell, composed.launch, threads=None, file=file)
     if file.suffix in _WEIGHTS:
         raise StoreError("no such file", where=str(file), now="a file of weights, or a run: an-cli status lists them")
+    if question.ema:
+        raise ConfigError("a run of ours has no moving average", where="--ema", now="leave it away")
     run = find_run(store, question.target)
     record = read_run(run)
     if record.config is None:
@@ -115,6 +119,7 @@ def _answer(
         "run": str(run.path) if run else None,
         "file": str(file.resolve()) if file else None,
         "epoch": question.epoch,
+        "ema": question.ema,
         "out": str(question.out.expanduser().resolve()) if question.out else None,
         "record": keeps,
     }

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli.evaluate import DataName, ModelName, NormName, RecipeName
+from an_cli.cli.evaluate import DataName, ModelName, NormName, RecipeName, TakesEma
 from an_cli.cli.options import HERE, AsJson, CellWords, StorePath
 
 
@@ -21,6 +21,7 @@ def import_weights(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the state dict under our names.")
     ] = None,
+    ema: TakesEma = False,
     as_run: Annotated[
         bool, typer.Option("--as-run", help="Make it the run of its cell, marked as imported, not trained.")
     ] = False,
@@ -42,6 +43,7 @@ def import_weights(
         "file": str(file.expanduser().resolve()),
         "config": plain(composed.cell),
         "choices": dict(composed.choices),
+        "ema": ema,
         "out": str(out.expanduser().resolve()) if out else None,
         "store": str(open_store(store).root) if as_run else None,
     }

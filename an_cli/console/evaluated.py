@@ -36,6 +36,7 @@ def imported_text(found: Value) -> str:
     lines = [
         f"{clean(found['file'])}: {found['tensors']} tensors in {found['names']} names, "
         f"{params_text(found['params'])} parameters, {found['precision']}",
+        *([f"  taken: {clean(found['taken'])}"] if found["taken"] else []),
         f"  sha256 {found['sha256']}",
     ]
     lines += [f"  written: {clean(found['out'])}"] if found["out"] else []

@@ -1,4 +1,7 @@
-"""Which images a data set of files holds, in which order: class name first, then file name.
+"""Which images a data set of files holds, in which order: class name first, then folder below it, then file name.
+
+Folders below a class are looked through as torchvision's `ImageFolder` does, links followed (tiny-imagenet has
+CLASS/images/*.JPEG).
 
 The list is all that a fingerprint covers, so the same images have one fingerprint, as files in folders or in shards.
 """
@@ -21,6 +24,7 @@ from an_cli.errors import DataError
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff")
 LAYOUT = "train/CLASS/*.JPEG and val/CLASS/*.JPEG"
+_File = tuple[str, int]  # name and size
 _SCAN_THREADS = 16  # on a network file system a scan waits, it does not compute
 
 
@@ -34,7 +38,7 @@ class Listing:
     Attributes:
         classes: class names; a label is an index into them.
         counts: images of each class. Shape (classes,).
-        names: file names without their folder, one after the other.
+        names: file names below their class folder, one after the other.
         ends: where each name ends. Shape (n,).
         sizes: of the files, in bytes. Shape (n,).
     """
@@ -54,7 +58,7 @@ class Listing:
         return np.repeat(np.arange(len(self.classes), dtype=np.int64), self.counts)
 
     def name(self, sample: int) -> str:
-        """CLASS/FILE of one image."""
+        """CLASS/FILE of one image, or CLASS/FOLDER/FILE."""
         start = int(self.ends[sample - 1]) if sample else 0
         return f"{self.classes[int(self.labels[sample])]}/{os.fsdecode(self.names[start : int(self.ends[sample])])}"
 
@@ -97,7 +101,8 @@ def scan(split: Path) -> list[ClassFiles]:
     """Class folders of a split in order of name, with their image files in order of name.
 
     Raises:
-        DataError: no such folder, no class in it, or a class without images.
+        DataError: no such folder, no class in it, a class without images, one that may not be read, or a link that
+            leads nowhere.
     """
     names = class_folders(split)
     with ThreadPoolExecutor(_SCAN_THREADS) as pool:
@@ -118,10 +123,13 @@ def class_folders(split: Path) -> tuple[str, ...]:
     Raises:
         DataError: no such folder, or no class in it.
     """
-    if not split.is_dir():
-        raise DataError(f"no folder {split.name}/", where=str(split), now=f"expected {LAYOUT}")
-    with os.scandir(split) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    try:
+        with os.scandir(split) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"no folder {split.name}/", where=str(split), now=f"expected {LAYOUT}") from error
+    except OSError as error:
+        raise _unlistable(error, split) from error
     if not names:
         raise DataError(
             "no class folders", where=str(split), now=f"sort the images into one folder per class: expected {LAYOUT}"
@@ -145,12 +153,52 @@ def refuse_unknown_classes(evaluation: list[ClassFiles], classes: tuple[str, ...
 
 
 def _scan_class(folder: Path) -> ClassFiles:
-    found = sorted(_images_of(folder))
+    found = [
+        (f"{below}{name}", size)
+        for below, files in sorted(
+            _folders_of(str(folder), "", frozenset()), key=lambda pair: pair[0].removesuffix("/")
+        )
+        for name, size in sorted(files)
+    ]
     return ClassFiles(folder.name, tuple(name for name, _ in found), tuple(size for _, size in found))
 
 
-def _images_of(folder: Path) -> Iterator[tuple[str, int]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".") and entry.is_file():
-                yield entry.name, entry.stat().st_size
+def _folders_of(folder: str, below: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, list[_File]]]:
+    """Each folder from here downwards, named from its class with a slash at the end, and its images.
+
+    Args:
+        folder: to look into.
+        below: its name from its class folder.
+        above: devices and inodes of the folders that it lies in: a link to one of them would never end.
+    """
+    files: list[_File] = []
+    try:
+        status = os.stat(folder)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    here = (status.st_dev, status.st_ino)
+                    if here not in above:
+                        yield from _folders_of(entry.path, f"{below}{entry.name}/", above | {here})
+                elif entry.name.lower().endswith(SUFFIXES):
+                    if entry.is_file():
+                        files.append((entry.name, entry.stat().st_size))
+                    elif entry.is_symlink():
+                        raise DataError(
+                            f"{entry.name} is a link to {os.readlink(entry.path)}, which is not there",
+                            where=folder,
+                            now="bring back what the links lead to, or remove them",
+                        )
+    except OSError as error:
+        raise _unlistable(error, Path(folder)) from error
+    yield below, files
+
+
+def _unlistable(error: OSError, folder: Path) -> DataError:
+    return DataError(
+        f"a folder cannot be listed: {error.strerror}",
+        where=str(folder),
+        now="let yourself read it: chmod, or its owner",
+    )

@@ -1,7 +1,8 @@
 """From an image folder to shards (see `shards`): whole files only, and what is there already is not written again.
 
 Where every image will lie follows from names, sizes and the number of shards alone, so a run that was broken off
-continues by looking at which shards are there. Each shard opens with a comment that says what it is a part of.
+continues by looking at which shards are there and sound. Names are such that other readers of WebDataset shards take
+them apart rightly: a sample's key ends at the first dot of its file name.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import os
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from an_cli.data.image_folder import list_folder
 from an_cli.data.listing import Listing
@@ -63,61 +66,94 @@ def prepare(source: Path, target: Path, *, shards: int | None = None, say: Say =
     train, evaluation = list_folder(source)
     count = min(shards or -(-int(train.sizes.sum()) // SHARD_BYTES), MOST_SHARDS, len(train))
     alike = min(-(-len(evaluation) * count // len(train)), count)
-    splits = [_lay_out("train", train, count), _lay_out("val", evaluation, alike)]
+    names = {"train": shard_names(train), "val": shard_names(evaluation)}
+    splits = [_lay_out("train", train, names["train"], count), _lay_out("val", evaluation, names["val"], alike)]
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(target / INDEX, error) from error
-    done = _found(target, splits)
-    jobs = [_Shard(source, target, split, number) for split in splits for number in range(split.shards)]
+    jobs = [_Shard(source, target, one, names[one.split], number) for one in splits for number in range(one.shards)]
+    done = _kept(target, jobs, say)
     open_jobs = [job for job in jobs if job.path.name not in done]
-    _write_all(open_jobs, len(jobs), say)
-    write_atomic(target / INDEX, encode_index(splits))
-    return Prepared(splits[0], splits[1], written=len(open_jobs), kept=len(done))
+    checksums = done | _write_all(open_jobs, len(jobs), say)
+    counted = [
+        replace(one, checksums=np.concatenate([checksums[one.file_name(number)] for number in range(one.shards)]))
+        for one in splits
+    ]
+    write_atomic(target / INDEX, encode_index(counted))
+    return Prepared(counted[0], counted[1], written=len(open_jobs), kept=len(done))
 
 
-def _write_all(jobs: list[_Shard], total: int, say: Say) -> None:
+def shard_names(listing: Listing) -> Mapping[int, str]:
+    """Names in a shard of those samples that do not keep their own.
+
+    A name with further dots, or the stem of another file of its folder, would be taken for a part of another sample.
+    """
+    by_sample: dict[int, str] = {}
+    for start, stop in pairwise([0, *np.cumsum(listing.counts).tolist()]):
+        names = [(sample, *os.path.splitext(listing.name(sample))) for sample in range(start, stop)]
+        plain = [stem for _, stem, _ in names if "." not in os.path.basename(stem)]
+        taken, kept = set(plain), set[str]()
+        for sample, stem, ending in names:
+            key, number = stem, 1
+            if stem in kept or "." in os.path.basename(stem):
+                folder, name = os.path.split(stem)
+                first = key = f"{folder}/{name.replace('.', '_')}"
+                while key in taken:
+                    number += 1
+                    key = f"{first}_{number}"
+                taken.add(key)
+            kept.add(key)
+            key = f"./{key}" if key.startswith("__") else key  # which readers take for a file about the shard
+            if key != stem:
+                by_sample[sample] = key + ending
+    return by_sample
+
+
+def _write_all(jobs: list[_Shard], total: int, say: Say) -> dict[str, NDArray[np.uint32]]:
+    """Write them; returns each one's images' checksums."""
     began, images, left = time.monotonic(), 0, sum(len(job.samples) for job in jobs)
+    checksums = {}
     for place, job in enumerate(jobs, total - len(jobs) + 1):
-        job.write()
+        checksums[job.path.name] = job.write()
         images += len(job.samples)
         pace = images / max(time.monotonic() - began, 1e-9)
         say(f"{place} of {total} shards: {job.path.name}, {pace:,.0f} images/s, {(left - images) / pace:,.0f} s left")
+    return checksums
 
 
-def _lay_out(split: str, listing: Listing, shards: int) -> ShardedSplit:
+def _lay_out(split: str, listing: Listing, names: Mapping[int, str], shards: int) -> ShardedSplit:
     """Where everything will lie in so many shards."""
     starts = [len(listing) * shard // shards for shard in range(shards + 1)]
     offsets = np.empty(len(listing), dtype=np.int64)
-    lengths = []
     sizes = listing.sizes.tolist()
-    for shard, (start, stop) in enumerate(pairwise(starts)):
-        place = len(_opening(split, shard, shards, listing.fingerprint))
-        for sample in range(start, stop):
-            image, label = _headers(listing, sample)
-            offsets[sample] = place + image
-            place += image + _blocks(sizes[sample]) + label + _BLOCK
-        lengths.append(-(-(place + 2 * _BLOCK) // _RECORD) * _RECORD)
-    return ShardedSplit(
+    laid_out = ShardedSplit(
         split=split,
         listing=listing,
         starts=np.array(starts, dtype=np.int64),
         offsets=offsets,
-        lengths=np.array(lengths, dtype=np.int64),
+        lengths=np.zeros(shards, dtype=np.int64),
     )
+    for shard, (start, stop) in enumerate(pairwise(starts)):
+        place = len(laid_out.opening(shard, 0))
+        for sample in range(start, stop):
+            image, label = _headers(names.get(sample) or listing.name(sample), sizes[sample])
+            offsets[sample] = place + image
+            place += image + _blocks(sizes[sample]) + label + _BLOCK
+        laid_out.lengths[shard] = -(-(place + 2 * _BLOCK) // _RECORD) * _RECORD
+    return laid_out
 
 
 def _blocks(size: int) -> int:
     return -(-size // _BLOCK) * _BLOCK
 
 
-def _headers(listing: Listing, sample: int) -> tuple[int, int]:
+def _headers(name: str, size: int) -> tuple[int, int]:
     """Lengths of the headers of an image and of its label."""
-    name = listing.name(sample)
     if name.isascii() and len(name) < 90:
         return _BLOCK, _BLOCK
     label = f"{os.path.splitext(name)[0]}.cls"
-    return len(_buffer(_entry(name, int(listing.sizes[sample])))), len(_buffer(_entry(label, 1)))
+    return len(_buffer(_entry(name, size))), len(_buffer(_entry(label, 1)))
 
 
 def _entry(name: str, size: int) -> tarfile.TarInfo:
@@ -131,37 +167,44 @@ def _buffer(entry: tarfile.TarInfo) -> bytes:
     return entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
-def _opening(split: str, shard: int, shards: int, fingerprint: str) -> bytes:
-    """The comment that a shard begins with, as a tar header."""
-    comment = f"an-cli shard {shard} of {shards} of {split}, data set {fingerprint}"
-    return tarfile.TarInfo.create_pax_global_header({"comment": comment})
-
-
-def _found(target: Path, splits: list[ShardedSplit]) -> set[str]:
-    """Names of the shards that are there.
+def _kept(target: Path, jobs: list[_Shard], say: Say) -> dict[str, NDArray[np.uint32]]:
+    """Shards that are there and sound, and the checksums of their images; damaged ones are left out.
 
     Raises:
         DataError: one of another source, or of another number of shards.
     """
-    wanted = {one.file_name(shard): (one, shard) for one in splits for shard in range(one.shards)}
-    found = sorted(path for path in target.glob("*-of-*.tar") if not path.name.startswith("."))
-    for path in found:
-        one, shard = wanted.get(path.name, (None, 0))
-        if one is None or not _is_part_of(path, one, shard):
+    wanted = {job.path.name: job for job in jobs}
+    kept = {}
+    for path in sorted(path for path in target.glob("*-of-*.tar") if not path.name.startswith(".")):
+        job = wanted.get(path.name)
+        if job is None or not job.split.is_shard(job.number, path):
             raise DataError(
-                f"{path.name} is not a shard of this folder in this number of shards",
+                f"{path.name} is not a shard of this folder in this number of shards, or is damaged",
                 where=str(target),
-                now="give the --shards that it was begun with, or name an empty folder",
+                now="give the --shards that it was begun with, name an empty folder, or remove the file",
             )
+        checksums = job.split.count_checksums(job.number, path)
+        if checksums is None:
+            say(f"{path.name} is damaged and is written anew")
+        else:
+            kept[path.name] = checksums
     for part in target.glob(".*.tar.*.part"):  # of a run that was broken off
         part.unlink(missing_ok=True)
-    return {path.name for path in found}
+    return kept
 
 
-def _is_part_of(path: Path, split: ShardedSplit, shard: int) -> bool:
-    opening = _opening(split.split, shard, split.shards, split.listing.fingerprint)
-    with path.open("rb") as file:
-        return file.read(len(opening)) == opening and path.stat().st_size == int(split.lengths[shard])
+class _Counting:
+    """A file that counts the checksum of what is written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.checksum = file, 0
+
+    def write(self, data: bytes) -> int:
+        self.checksum = zlib.crc32(data, self.checksum)
+        return self._file.write(data)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 @dataclass(frozen=True)
@@ -171,6 +214,7 @@ class _Shard:
     source: Path
     target: Path
     split: ShardedSplit
+    names: Mapping[int, str]
     number: int
 
     @property
@@ -181,12 +225,12 @@ class _Shard:
     def samples(self) -> range:
         return range(int(self.split.starts[self.number]), int(self.split.starts[self.number + 1]))
 
-    def write(self) -> None:
-        """Write it beside its place, then rename it over it."""
+    def write(self) -> NDArray[np.uint32]:
+        """Write it beside its place, then rename it over it; returns the checksums of its images."""
         part = part_name(self.path)
         try:
             with part.open("wb") as file:
-                self._fill(file)
+                checksums = self._fill(file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, self.path)
@@ -196,15 +240,21 @@ class _Shard:
         finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+        return checksums
 
-    def _fill(self, file: BinaryIO) -> None:
+    def _fill(self, file: BinaryIO) -> NDArray[np.uint32]:
         listing, labels = self.split.listing, self.split.listing.labels
-        file.write(_opening(self.split.split, self.number, self.split.shards, listing.fingerprint))
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:
+        file.write(self.split.opening(self.number, 0))
+        rest, checksums = _Counting(file), []
+        with tarfile.open(fileobj=rest, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:  # type: ignore[call-overload]
             for sample, raw in self._images():
-                name, label = listing.name(sample), str(int(labels[sample])).encode()
+                name, label = self.names.get(sample) or listing.name(sample), str(int(labels[sample])).encode()
                 tar.addfile(_entry(name, len(raw)), BytesIO(raw))
                 tar.addfile(_entry(f"{os.path.splitext(name)[0]}.cls", len(label)), BytesIO(label))
+                checksums.append(zlib.crc32(raw))
+        file.seek(0)
+        file.write(self.split.opening(self.number, rest.checksum))
+        return np.array(checksums, dtype=np.uint32)
 
     def _images(self) -> Iterator[tuple[int, bytes]]:
         with ThreadPoolExecutor(_READ_THREADS) as pool:

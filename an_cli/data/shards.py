@@ -1,18 +1,21 @@
 """Images in a few large tar files and an index: the form that suits a network file system.
 
 FOLDER/{train,val}-00003-of-00128.tar are WebDataset shards: each image is CLASS/FILE, followed by CLASS/FILE with the
-ending .cls that holds its label. The images are in data-set order. `index.npz` says where each lies, so that any
-sample is one read of exactly its bytes, whatever the order. It is written last: shards without it are unfinished.
+ending .cls that holds its label. The images are in data-set order. `index.npz` says where each lies, so that any sample
+is one read of exactly its bytes, whatever the order, and its checksum. It is written last: shards without it are
+unfinished. A shard opens with a comment that says what it is a part of, and the checksum of all that follows.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import zipfile
+import re
+import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -28,6 +31,7 @@ from an_cli.errors import DataError
 INDEX = "index.npz"
 _FORMAT = 1
 _SPLITS = ("train", "val")
+_ANEW = "copy the shard again, or give its `an-cli data prepare` again: it writes what is damaged anew"
 _AGAIN = "finish it with: an-cli data prepare SRC DST"
 
 
@@ -41,6 +45,7 @@ class ShardedSplit:
         starts: first sample of each shard, and the number of samples. Shape (shards + 1,).
         offsets: where each image's bytes begin in its shard. Shape (n,).
         lengths: of the shards, in bytes. Shape (shards,).
+        checksums: CRC-32 of each image; None in shards of an an-cli that wrote none. Shape (n,).
     """
 
     split: str
@@ -48,6 +53,7 @@ class ShardedSplit:
     starts: NDArray[np.int64]
     offsets: NDArray[np.int64]
     lengths: NDArray[np.int64]
+    checksums: NDArray[np.uint32] | None = None
 
     @property
     def shards(self) -> int:
@@ -56,6 +62,48 @@ class ShardedSplit:
     def file_name(self, shard: int) -> str:
         """For example "train-00003-of-00128.tar"."""
         return f"{self.split}-{shard:05d}-of-{self.shards:05d}.tar"
+
+    def opening(self, shard: int, checksum: int | None) -> bytes:
+        """The comment that a shard begins with, as a tar header of 1024 bytes.
+
+        Args:
+            shard: which.
+            checksum: CRC-32 of all that follows; None as an an-cli wrote that counted none.
+        """
+        comment = f"an-cli shard {shard} of {self.shards} of {self.split}, data set {self.listing.fingerprint}"
+        counted = "" if checksum is None else f", crc32 of the rest {checksum:08x}"
+        return tarfile.TarInfo.create_pax_global_header({"comment": comment + counted})
+
+    def is_shard(self, shard: int, path: Path) -> bool:
+        """Whether a file is this shard, as far as its opening and its length say."""
+        with path.open("rb") as file:
+            return self._opened(shard, file)[0] and path.stat().st_size == int(self.lengths[shard])
+
+    def _opened(self, shard: int, file: BinaryIO) -> tuple[bool, int | None]:
+        raw = file.read(len(self.opening(shard, None)))
+        digits = re.search(rb"crc32 of the rest ([0-9a-f]{8})\n", raw)
+        checksum = int(digits[1], 16) if digits else None
+        return raw == self.opening(shard, checksum), checksum
+
+    def count_checksums(self, shard: int, path: Path) -> NDArray[np.uint32] | None:
+        """CRC-32 of each image of a shard, read from its file; None where its bytes are not those that were written.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        samples, whole = range(int(self.starts[shard]), int(self.starts[shard + 1])), 0
+        found = np.empty(len(samples), dtype=np.uint32)
+        with path.open("rb") as file:
+            sound, expected = self._opened(shard, file)
+            for number, sample in enumerate(samples):
+                between = file.read(int(self.offsets[sample]) - file.tell())
+                image = file.read(int(self.listing.sizes[sample]))
+                found[number] = zlib.crc32(image)
+                whole = zlib.crc32(image, zlib.crc32(between, whole))
+            while rest := file.read(2**20):
+                whole = zlib.crc32(rest, whole)
+            sound = sound and file.tell() == int(self.lengths[shard])
+        return found if sound and expected in (None, whole) else None
 
 
 class ShardSet:
@@ -91,6 +139,8 @@ class ShardSet:
             raise DataError(f"cannot be read: {error.strerror}", where=self.where(sample), now="try again") from error
         if len(found) != size:
             raise DataError(f"{len(found)} of {size} bytes", where=self.where(sample), now="copy the shard again")
+        if self._split.checksums is not None and zlib.crc32(found) != int(self._split.checksums[sample]):
+            raise DataError("bytes of the image have changed since it was packed", where=self.where(sample), now=_ANEW)
         return found
 
     def read(self, samples: NDArray[np.int64], view: View) -> Tensor:
@@ -165,6 +215,8 @@ def encode_index(splits: list[ShardedSplit]) -> bytes:
             f"{one.split}.offsets": one.offsets,
             f"{one.split}.lengths": one.lengths,
         }
+        if one.checksums is not None:
+            arrays[f"{one.split}.checksums"] = one.checksums
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
@@ -183,20 +235,35 @@ def read_index(root: Path) -> dict[str, ShardedSplit]:
                 raise DataError("a newer an-cli has written the index", where=str(path), now="upgrade an-cli")
             classes = tuple(os.fsdecode(name) for name in arrays["classes"].tobytes().split(b"\0")[:-1])
             return {split: _split(arrays, split, classes) for split in _SPLITS}
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"the index cannot be read: {error}", where=str(path), now=_AGAIN) from error
+    except DataError:
+        raise
+    except Exception as error:  # numpy, zipfile and zlib raise of a dozen kinds for bytes that are not an index's
+        text = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"the index cannot be read: {text or type(error).__name__}", where=str(path), now=_AGAIN
+        ) from error
 
 
 def _split(arrays: Any, split: str, classes: tuple[str, ...]) -> ShardedSplit:
+    def integers(name: str, length: int | None = None) -> NDArray[Any]:
+        array = arrays[f"{split}.{name}"]
+        sound = isinstance(array, np.ndarray) and array.ndim == 1 and array.dtype.kind in "iu"
+        if not sound or (length is not None and len(array) != length):
+            raise ValueError(f"{split}.{name} is damaged")
+        return np.asarray(array)
+
+    counts = integers("counts", len(classes))
+    images = int(counts.sum())
     listing = Listing(
         classes=classes,
-        counts=arrays[f"{split}.counts"],
-        names=arrays[f"{split}.names"].tobytes(),
-        ends=arrays[f"{split}.ends"],
-        sizes=arrays[f"{split}.sizes"],
+        counts=counts,
+        names=integers("names").tobytes(),
+        ends=integers("ends", images),
+        sizes=integers("sizes", images),
     )
-    places = {name: arrays[f"{split}.{name}"] for name in ("starts", "offsets", "lengths")}
-    return ShardedSplit(split=split, listing=listing, **places)
+    places = {name: integers(name) for name in ("starts", "offsets", "lengths")}
+    counted = integers("checksums", images).astype(np.uint32) if f"{split}.checksums" in arrays else None
+    return ShardedSplit(split=split, listing=listing, checksums=counted, **places)
 
 
 def _block(names: tuple[str, ...]) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from an_cli.data.image_folder import list_folder
 from an_cli.data.listing import Listing
 from an_cli.data.picture import picture
-from an_cli.data.shards import ShardSet, has_shards, read_index
+from an_cli.data.shards import ShardedSplit, ShardSet, has_shards, read_index
 from an_cli.errors import DataError
 
 SAY_EVERY_S = 5.0
@@ -80,6 +81,7 @@ class _Source:
     listing: Listing
     raw: Callable[[int], bytes]
     where: Callable[[int], str]
+    damaged: Callable[[], list[str]] = list  # files of several images whose bytes have changed
 
 
 def _folder(root: Path) -> list[_Source]:
@@ -95,8 +97,20 @@ def _folder(root: Path) -> list[_Source]:
 def _shards(root: Path) -> tuple[list[_Source], int]:
     index = read_index(root)
     sets = {name: ShardSet(root, split, "RGB") for name, split in index.items()}
-    found = [_Source(name, index[name].listing, one.raw, one.where) for name, one in sets.items()]
+    found = [
+        _Source(name, index[name].listing, one.raw, one.where, partial(_damaged, root, index[name]))
+        for name, one in sets.items()
+    ]
     return found, sum(split.shards for split in index.values())
+
+
+def _damaged(root: Path, split: ShardedSplit) -> list[str]:
+    paths = [root / split.file_name(shard) for shard in range(split.shards)]
+    return [
+        f"{path}: its bytes are not those that were written"
+        for shard, path in enumerate(paths)
+        if split.count_checksums(shard, path) is None
+    ]
 
 
 def _report(source: _Source, decode_all: bool, say: Say) -> SplitReport:
@@ -110,7 +124,7 @@ def _report(source: _Source, decode_all: bool, say: Say) -> SplitReport:
         largest_class=int(there.max()),
         absent_classes=tuple(absent),
         fingerprint=listing.fingerprint,
-        unreadable=tuple(_unreadable(source, say)) if decode_all else (),
+        unreadable=(*source.damaged(), *_unreadable(source, say)) if decode_all else (),
     )
 
 

@@ -49,6 +49,7 @@ _AOGNET: _Rules = (
 )
 _EXPANDED = {"conv1": "0.0", "norm1": "0.1", "conv2": "1.0", "norm2": "1.1", "conv3": "2", "norm3": "3"}
 _NOT_EXPANDED = {"conv2": "0.0", "norm2": "0.1", "conv3": "1", "norm3": "2"}
+_OTHER_NETWORK = "choose the model, norm and recipe (which sets the stem) that the file was made with"
 _SHOWN = 3  # names in one message
 _OPTIONAL = ".num_batches_tracked"  # a counter of no effect, which older versions of PyTorch did not save
 
@@ -77,15 +78,45 @@ def to_ours(published: Mapping[str, Tensor], model: nn.Module, *, where: str = "
     Raises:
         DataError: a tensor that is missing, left over, or of another shape; the message names it.
     """
-    given = _without_prefixes(published)
-    own, names = model.state_dict(), published_names(model)
-    refuse("missing", sorted(n for n in names.values() if n not in given and not n.endswith(_OPTIONAL)), where)
-    refuse("left over", sorted(given.keys() - set(names.values())), where)
+    return fit(_without_prefixes(published), published_names(model), model.state_dict(), where=where)
+
+
+def fit(
+    given: Mapping[str, Tensor], names: Mapping[str, str], own: Mapping[str, Tensor], *, where: str
+) -> dict[str, Tensor]:
+    """Make sure that a file holds exactly a network's tensors, and give them our names.
+
+    Args:
+        given: the file's tensors.
+        names: what each of ours is called in the file.
+        own: the network's, by our name.
+        where: the file, for messages.
+
+    Raises:
+        DataError: a tensor that is missing, left over, or of another shape or type; the message names it.
+    """
+    _refuse("missing", sorted(n for n in names.values() if n not in given and not n.endswith(_OPTIONAL)), where)
+    _refuse("left over", sorted(given.keys() - set(names.values())), where)
     ours = {name: _shaped(given[theirs], own[name]) for name, theirs in names.items() if theirs in given}
     wrong = (f"{names[n]} {_kind(given[names[n]])}, not {_kind(own[n])}" for n in ours if _misfits(ours[n], own[n]))
-    refuse("of another shape or type", sorted(wrong), where)
+    _refuse("of another shape or type", sorted(wrong), where)
     counters = {n: own[n].new_zeros((), device="cpu") for n in names if n not in ours}
     return {**ours, **counters}
+
+
+def refuse_not_finite(tensors: Mapping[str, Tensor], where: str) -> None:
+    """Make sure that all weights are numbers: a network with one that is not gives none.
+
+    Raises:
+        DataError: a tensor holds NaN or Inf; the message names it.
+    """
+    floats = ((name, tensor) for name, tensor in tensors.items() if tensor.is_floating_point())
+    _refuse(
+        "with NaN or Inf",
+        sorted(name for name, tensor in floats if not bool(tensor.isfinite().all())),
+        where,
+        now="the training that made it has diverged: give an earlier file",
+    )
 
 
 def _rules(model: nn.Module) -> _Rules:
@@ -140,17 +171,10 @@ def _kind(tensor: Tensor) -> str:
     return f"{[*tensor.shape]} {str(tensor.dtype).removeprefix('torch.')}"
 
 
-def refuse(what: str, names: Iterable[str], where: str) -> None:
-    """Name tensors that keep a file from being a network's; none are no reason.
-
-    Raises:
-        DataError: there are some.
-    """
+def _refuse(what: str, names: Iterable[str], where: str, *, now: str = _OTHER_NETWORK) -> None:
+    """Name tensors that keep a file from being a network's; none are no reason."""
     found = list(names)
     if found:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise DataError(
-            f"{len(found)} tensors {what}: {', '.join(found[:_SHOWN])}{more}",
-            where=where,
-            now="choose the model, norm and recipe (which sets the stem) that the file was made with",
-        )
+        noun = "tensor" if len(found) == 1 else "tensors"
+        raise DataError(f"{len(found)} {noun} {what}: {', '.join(found[:_SHOWN])}{more}", where=where, now=now)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
 
 from an_cli.config import compose
-from an_cli.errors import ConfigError, DataError
+from an_cli.errors import ConfigError
 from an_cli.models.build import make_model
-from an_cli.models.published import published_names, refuse, to_ours
+from an_cli.models.containers import choose, largest
+from an_cli.models.published import fit, published_names, refuse_not_finite
+from an_cli.models.tensor_file import plain_tensor, read_file
 
 
 def load(*, model: str, norm: str, recipe: str = "vanilla", weights: Path) -> nn.Module:
@@ -35,8 +37,7 @@ def load(*, model: str, norm: str, recipe: str = "vanilla", weights: Path) -> nn
     cell = compose([f"model={model}", f"norm={norm}", f"recipe={recipe}", "data=imagenet"]).cell
     with torch.device("meta"):
         network = make_model(cell.model, cell.norm, cell.recipe, classes=cell.data.classes, channels=cell.data.channels)
-    ours, _ = read_state(weights, network)
-    network.load_state_dict(_one_precision(ours), assign=True)
+    network.load_state_dict(_one_precision(read_state(weights, network).state), assign=True)
     return network.eval()
 
 
@@ -46,47 +47,57 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         DataError: the file is missing, damaged, or holds something else.
     """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"cannot be read as weights: {first}", where=str(path), now="give a file of tensors") from error
-    for name in ("state_dict", "model"):  # in a training state of the authors', in one of ours
-        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
-            found = found[name]
-    if not isinstance(found, Mapping) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
-        raise DataError("holds no tensors by name", where=str(path), now="give a state dict, or a state that holds one")
-    return {str(name): tensor for name, tensor in found.items()}
+    tensors = largest(read_file(path), path)
+    return {name: plain_tensor(tensor, name, path) for name, tensor in tensors.items()}
 
 
-def read_state(path: Path, network: nn.Module) -> tuple[dict[str, Tensor], str]:
+@dataclass(frozen=True, eq=False)
+class NetworkWeights:
+    """A network's tensors out of a file.
+
+    Attributes:
+        state: for `network.load_state_dict`.
+        names: whose names the file had: "published" or "our".
+        taken: which of the file's tensors they are, where that is a question; else empty.
+    """
+
+    state: dict[str, Tensor]
+    names: str
+    taken: str
+
+
+def read_state(path: Path, network: nn.Module, *, ema: bool = False) -> NetworkWeights:
     """Read a file of weights for a network.
 
     Args:
-        path: a state dict, or a training state that holds one, in the authors' names or in ours.
+        path: a state dict, or a training state that holds one, in the authors' names or in ours, behind any prefix.
         network: left as it was.
-
-    Returns:
-        A state dict for `network.load_state_dict`, and whose names the file had: "published" or "our".
+        ema: take the moving average that the file holds beside the weights.
 
     Raises:
-        DataError: no readable file of tensors, or tensors missing, left over or of another shape.
+        DataError: no readable file of tensors; tensors missing, left over, of another shape or type, or not finite; no
+            moving average, or several sets of weights.
     """
-    tensors, own = read_weights(path), network.state_dict()
-    if 2 * len(tensors.keys() & own.keys()) <= len(own) and _has_published_names(network):
-        return to_ours(tensors, network, where=str(path)), "published"
-    refuse("missing", sorted(own.keys() - tensors.keys()), str(path))
-    refuse("left over", sorted(tensors.keys() - own.keys()), str(path))
-    wrong = [name for name in own if tensors[name].shape != own[name].shape]
-    refuse("of another shape", (f"{n} {[*tensors[n].shape]}, not {[*own[n].shape]}" for n in sorted(wrong)), str(path))
-    return tensors, "our"
+    own, theirs = network.state_dict(), _published(network)
+    chosen, taken = choose(read_file(path), {*own, *theirs.values()}, path, ema=ema)
+    tensors = {name: plain_tensor(tensor, name, path) for name, tensor in chosen.tensors.items()}
+    refuse_not_finite(tensors, str(path))
+    published = _matches(tensors, theirs.values()) > _matches(tensors, own)
+    names = theirs if published else {name: name for name in own}
+    state = fit(tensors, names, own, where=str(path))
+    return NetworkWeights(state, "published" if published else "our", taken)
 
 
-def _has_published_names(network: nn.Module) -> bool:
+def _matches(tensors: Mapping[str, Tensor], names: Iterable[str]) -> int:
+    return len(tensors.keys() & set(names))
+
+
+def _published(network: nn.Module) -> dict[str, str]:
+    """Our names to the published ones; none for a network that was not published."""
     try:
-        return bool(published_names(network))
+        return published_names(network)
     except ConfigError:
-        return False
+        return {}
 
 
 def _one_precision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -40,7 +40,8 @@ LOST = 76  # another rank is gone, and has said why
 def answer_evaluations(requests: TextIO, answers: TextIO) -> int:
     """Answer a line per request; each is evaluated in processes forked from here. Returns the first bad exit status.
 
-    A request: `{"config", "launch", "threads", "run" and "epoch", or "file", "out", "record"}`.
+    A request: `{"config", "launch", "threads", "run" and "epoch", or "file" and "ema", "out",
+    "record"}`.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     first = 0
@@ -106,8 +107,9 @@ def _model(request: Request, config: CellConfig) -> tuple[nn.Module, str]:
     if request["run"]:
         state, weights = from_run(RunFolder(Path(request["run"])), request["epoch"])
     else:
-        state, names = read_state(Path(request["file"]), model)
-        weights = f"{names} names"
+        read_in = read_state(Path(request["file"]), model, ema=request["ema"])
+        state = read_in.state
+        weights = f"{read_in.names} names{f'; {read_in.taken}' if read_in.taken else ''}"
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

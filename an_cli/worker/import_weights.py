@@ -36,7 +36,7 @@ _FREE = (Status.MISSING, Status.WAITING, Status.UNREADABLE)
 
 
 def import_weights(request: Request) -> Mapping[str, object]:
-    """Answer `{"file", "config", "choices", "out", "store"}`; `out` and `store` are null where nothing is written.
+    """Answer `{"file", "config", "choices", "ema", "out", "store"}`; `out`, `store` are null where nothing is written.
 
     Raises:
         DataError: the file does not hold exactly the network's tensors.
@@ -47,7 +47,8 @@ def import_weights(request: Request) -> Mapping[str, object]:
     with torch.device("meta"):
         model = make_model(config.model, config.norm, config.recipe, classes=data.classes, channels=data.channels)
     counts = count(model, (data.channels, data.image_size, data.image_size))
-    state, names = read_state(path, model)
+    weights = read_state(path, model, ema=request["ema"])
+    state = weights.state
     if request["out"]:
         write_atomic(Path(request["out"]), _encode(state))
     run = None
@@ -55,7 +56,8 @@ def import_weights(request: Request) -> Mapping[str, object]:
         run = _as_run(path, state, counts, config, request)
     floats = {str(tensor.dtype).removeprefix("torch.") for tensor in state.values() if tensor.is_floating_point()}
     return {
-        "names": names,
+        "names": weights.names,
+        "taken": weights.taken,
         "tensors": len(state),
         "params": counts.params,
         "macs": counts.macs,
@@ -74,7 +76,7 @@ def _encode(state: Mapping[str, Tensor]) -> bytes:
 def _as_run(path: Path, state: Mapping[str, Tensor], counts: Counts, config: CellConfig, request: Request) -> RunFolder:
     store, sha256 = Store(Path(request["store"])), digest(path)
     run = store.run(cell_id(config))
-    if (status := status_of(run)) is Status.IMPORTED and read_imported(run).sha256 == sha256:
+    if (status := status_of(run)) is Status.IMPORTED and read_imported(run).sha256 == sha256 and _holds(run, state):
         return run
     torn = status is Status.INTERRUPTED and not run.attempts.exists()  # an import that was broken off
     if (status not in _FREE and not torn) or run.result.exists():  # one that does not read may still be mended
@@ -92,6 +94,14 @@ def _as_run(path: Path, state: Mapping[str, Tensor], counts: Counts, config: Cel
     finally:
         claim.release()
     return run
+
+
+def _holds(run: RunFolder, state: Mapping[str, Tensor]) -> bool:
+    """Whether these are the run's weights: a file may hold a moving average beside others."""
+    found = checkpoint.load_weights(run, "imported")
+    return found is not None and all(
+        name in found[0] and torch.equal(found[0][name], tensor) for name, tensor in state.items()
+    )
 
 
 def _record(path: Path, sha256: str, tensors: int, counts: Counts) -> Imported:

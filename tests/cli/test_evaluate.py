@@ -17,7 +17,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "fingerprint": "f", "device": "paper", "threads": 1, "ranks": 1, "seconds": 3.0,
     },
     "import": {
-        "names": "published", "tensors": 3, "params": 5, "macs": 7, "precision": "float32", "sha256": "5", "run": None,
+        "names": "published", "taken": "", "tensors": 3, "params": 5, "macs": 7, "precision": "float32", "sha256": "5",
+        "run": None,
     },
 }  # fmt: skip
 Asked = list[tuple[str, dict[str, Any]]]

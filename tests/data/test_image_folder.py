@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.datasets import ImageFolder
 
 from an_cli.config.schema import Augment, DataConfig, Interpolation, RecipeConfig
 from an_cli.data import make_data
@@ -233,3 +236,42 @@ def test_crops_have_the_area_and_ratio_of_the_recipe_and_lie_inside() -> None:
 def test_where_no_random_crop_fits_the_central_one_is_taken(size: tuple[int, int], box: tuple[int, ...]) -> None:
     too_large = [0.0, 0.0] + [1.0, 1.0] * 10
     assert random_crop_box(*size, too_large) == box
+
+
+def test_folders_below_a_class_are_read_as_torchvision_reads_them(folder: Make, data_root: Path) -> None:
+    """Also through a link, and not for ever through one that leads back."""
+    cats = data_root / "tiny" / "train" / "cat"
+    (cats / "images" / "a").mkdir(parents=True)
+    (cats / "images.old").mkdir()
+    for number, below in enumerate(("images", "images/a", "images.old")):
+        (cats / f"{number}.JPEG").rename(cats / below / f"{number}.JPEG")
+    (cats / "linked").symlink_to(cats / "images" / "a")
+    ours = make_data(folder(train_samples=None), data_root=data_root).train
+    assert isinstance(ours, FolderSet)
+    theirs = ImageFolder(str(data_root / "tiny" / "train"))
+    assert [str(ours.path(sample)) for sample in range(len(ours))] == [path for path, _ in theirs.samples]
+    assert ours.labels.tolist() == theirs.targets
+    (cats / "images" / "a" / "round").symlink_to(cats)
+    assert len(make_data(folder(train_samples=None), data_root=data_root).train) < 200
+
+
+def test_a_link_that_leads_nowhere_is_named(folder: Make, data_root: Path) -> None:
+    (data_root / "tiny" / "val" / "cat" / "gone.JPEG").symlink_to("nowhere.JPEG")
+    with pytest.raises(DataError, match=r"gone\.JPEG is a link to nowhere\.JPEG, which is not there"):
+        make_data(folder(), data_root=data_root)
+
+
+def test_a_class_folder_that_may_not_be_read_is_named(
+    folder: Make, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = str(data_root / "tiny" / "train" / "dog")
+    scandir = os.scandir
+
+    def refusing(path: Any = ".") -> Any:
+        if str(path) == closed:
+            raise PermissionError(13, "Permission denied", closed)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(DataError, match=rf"Permission denied \({closed}\)"):
+        make_data(folder(), data_root=data_root)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import re
 import shutil
 import tarfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from an_cli.data.batches import Batch
 from an_cli.data.dataset import eval_view
 from an_cli.data.image_folder import FolderSet
 from an_cli.data.prepare import prepare
-from an_cli.data.shards import ShardSet
+from an_cli.data.shards import ShardSet, encode_index, read_index
+from an_cli.data.verify import verify
 from an_cli.errors import DataError
 
 Make = Callable[..., DataConfig]
@@ -246,3 +249,95 @@ def test_a_pixel_is_the_one_that_was_packed(folder: Make, data_root: Path, recip
     config = folder(train_samples=11)
     shown = make_data(config, data_root=data_root / "out").train.read(np.array([5]), eval_view(recipe(), config))
     assert shown[0, :, 0, 0].tolist() == [7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("frame.0001.JPEG", "frame.0002.JPEG", "frame_0001.JPEG"),
+        ("a.JPEG", "a.png", "a.b.png"),
+        ("a.tar.gz.JPEG", "a_tar_gz.JPEG", "...JPEG.JPEG"),
+        ("deep/er/x.1.JPEG", "deep/er/x.2.JPEG", "deep.er/x.JPEG"),
+    ],
+)
+def test_other_readers_take_any_names_apart_rightly(
+    folder: Make, data_root: Path, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """The key of a WebDataset sample is its path up to the first dot of the file's name."""
+    cats = data_root / "tiny" / "train" / "cat"
+    for name in names:
+        (cats / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(cats / "0.JPEG", cats / name)
+    (data_root / "tiny" / "train" / "dog").rename(data_root / "tiny" / "train" / "__dog__")
+    (data_root / "tiny" / "val" / "dog").rename(data_root / "tiny" / "val" / "__dog__")
+    prepare(data_root / "tiny", tmp_path / "out" / "tiny", shards=1)
+    shards = make_data(folder(train_samples=None), data_root=tmp_path / "out").train
+    files = make_data(folder(train_samples=None), data_root=data_root).train
+    assert isinstance(shards, ShardSet)
+    assert isinstance(files, FolderSet)
+    with tarfile.open(tmp_path / "out" / "tiny" / "train-00000-of-00001.tar") as tar:
+        members = [(member.name, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
+    keys = [re.fullmatch(r"((?:.*/|)[^.]+)[.]([^/]*)", name).groups() for name, _ in members]  # type: ignore[union-attr]
+    assert len({key for key, _ in keys}) == len(files)
+    assert not any(name.startswith("__") for name, _ in members)
+    for sample in range(len(files)):
+        (key, ending), (label_key, label_ending) = keys[2 * sample : 2 * sample + 2]
+        assert (key, label_ending) == (label_key, "cls")
+        assert ending == files.path(sample).suffix.removeprefix(".")
+        assert members[2 * sample][1] == files.path(sample).read_bytes() == shards.raw(sample)
+        assert int(members[2 * sample + 1][1]) == files.labels[sample]
+
+
+def _flip(path: Path, place: int) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[place] ^= 1
+    path.write_bytes(raw)
+
+
+def test_a_changed_byte_of_an_image_is_seen_in_training_by_verify_and_by_prepare(
+    folder: Make, data_root: Path, shard_root: Path
+) -> None:
+    shard = shard_root / "tiny" / "train-00001-of-00003.tar"
+    sound = shard.read_bytes()
+    set_ = make_data(folder(), data_root=shard_root).train
+    assert isinstance(set_, ShardSet)
+    _flip(shard, sound.index(set_.raw(4)) + 300)
+    with pytest.raises(DataError, match="bytes of the image have changed"):
+        set_.raw(4)
+    report = verify(shard_root / "tiny")
+    assert any("bytes of the image have changed" in line for line in report.train.unreadable)
+    said: list[str] = []
+    done = prepare(data_root / "tiny", shard_root / "tiny", shards=3, say=said.append)
+    assert (done.written, done.kept) == (1, 4)
+    assert said[0] == "train-00001-of-00003.tar is damaged and is written anew"
+    assert shard.read_bytes() == sound
+
+
+def test_a_changed_byte_of_a_header_is_seen_by_verify_and_by_prepare(
+    folder: Make, data_root: Path, shard_root: Path
+) -> None:
+    shard = shard_root / "tiny" / "val-00000-of-00002.tar"
+    _flip(shard, 1024 + 3)
+    assert verify(shard_root / "tiny").eval.unreadable == (f"{shard}: its bytes are not those that were written",)
+    assert prepare(data_root / "tiny", shard_root / "tiny", shards=3).written == 1
+    assert verify(shard_root / "tiny").eval.unreadable == ()
+
+
+def test_shards_of_an_an_cli_that_counted_no_checksums_are_read_and_kept(
+    folder: Make, data_root: Path, shard_root: Path
+) -> None:
+    root = shard_root / "tiny"
+    index = {name: replace(split, checksums=None) for name, split in read_index(root).items()}
+    for split in index.values():
+        for number in range(split.shards):
+            path = root / split.file_name(number)
+            opening = split.opening(number, None)
+            path.write_bytes(opening + path.read_bytes()[len(opening) :])
+    (root / "index.npz").write_bytes(encode_index([index["train"], index["val"]]))
+    files, shards = make_data(folder(), data_root=data_root).train, make_data(folder(), data_root=shard_root).train
+    assert isinstance(files, FolderSet)
+    assert isinstance(shards, ShardSet)
+    assert [shards.raw(n) for n in range(len(shards))] == [files.path(n).read_bytes() for n in range(len(files))]
+    assert verify(root).train.unreadable == ()
+    assert prepare(data_root / "tiny", root, shards=3).kept == 5
+    assert read_index(root)["train"].checksums is not None

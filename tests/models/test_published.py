@@ -109,8 +109,8 @@ def test_counters_of_batches_may_be_absent(composer: Composer) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"conv1.weight": None}, r"1 tensors missing: conv1\.weight \(here\.pt\)"),
-        ({"layer9.weight": torch.zeros(2)}, r"1 tensors left over: layer9\.weight"),
+        ({"conv1.weight": None}, r"1 tensor missing: conv1\.weight \(here\.pt\)"),
+        ({"layer9.weight": torch.zeros(2)}, r"1 tensor left over: layer9\.weight"),
         (
             {"conv1.weight": torch.zeros(64, 3, 3, 3)},
             r"shape or type: conv1\.weight \[64, 3, 3, 3\] float32, not \[64, 3, 7",

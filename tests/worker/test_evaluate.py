@@ -30,7 +30,7 @@ def ask(evaluations: Any) -> Ask:
 def request(cell: RunFolder, *, ranks: int = 1, **changes: Any) -> dict[str, Any]:
     launch = {**plain(read_launch(cell)), "ranks": ranks}
     asked = {"config": plain(read_config(cell)), "launch": launch, "threads": 1, "run": str(cell.path), "file": None}
-    return {**asked, "epoch": "last", "out": None, "record": False, **changes}
+    return {**asked, "epoch": "last", "ema": False, "out": None, "record": False, **changes}
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_file_of_a_runs_weights_gives_the_runs_numbers(ask: Ask, trained: RunF
     answer = ask(request(trained, ranks=2, **whole))
     assert answer["loss"] == read_result(trained).last.loss
     assert answer["weights"] == "our names"
-    assert ask(request(trained, **cut))["error"]["what"] == "1 tensors missing: fc.bias"
+    assert ask(request(trained, **cut))["error"]["what"] == "1 tensor missing: fc.bias"
 
 
 def test_an_image_that_one_process_cannot_read_ends_them_all_and_is_named(

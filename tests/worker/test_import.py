@@ -55,6 +55,7 @@ def ask(cell: CellConfig, published: Mapping[str, Tensor], tmp_path: Path) -> Ca
             "file": str(tmp_path / "authors.pth"),
             "config": plain(cell),
             "choices": {},
+            "ema": False,
             "out": None,
             "store": None,
         }
@@ -81,8 +82,8 @@ def test_published_tensors_are_written_under_our_names(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"module.module.fc.bias": None}, r"1 tensors missing: fc\.bias"),
-        ({"module.module.head.weight": torch.zeros(1)}, r"1 tensors left over: head\.weight"),
+        ({"module.module.fc.bias": None}, r"1 tensor missing: fc\.bias"),
+        ({"module.module.head.weight": torch.zeros(1)}, r"1 tensor left over: head\.weight"),
         ({"module.module.fc.bias": torch.zeros(3)}, r"shape or type: fc\.bias \[3\] float32, not \[10\] float32"),
     ],
 )
