@@ -25,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _File:
+class StudyFile:
     """The keys that a study file may hold."""
 
     title: str = ""
@@ -129,7 +129,7 @@ def _load(name: str, above: tuple[str, ...]) -> Study:
 
 def _fold(name: str, content: Any, source: Path, shadows: Path | None, above: tuple[str, ...]) -> Study:
     """The study that a file's content describes, with what it extends folded in."""
-    file = read(_File, content, where=source.name, error=StudyError)
+    file = read(StudyFile, content, where=source.name, error=StudyError)
     parent = _load(file.extends, (*above, name)) if file.extends else None
     rows = _rows(file, name) or (parent.rows if parent else ())
     study = Study(
@@ -156,7 +156,7 @@ def _seeds(seeds: Sequence[Any], name: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def _rows(file: _File, name: str) -> tuple[Row, ...]:
+def _rows(file: StudyFile, name: str) -> tuple[Row, ...]:
     if not file.grid:
         return file.rows
     if file.rows:

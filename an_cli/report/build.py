@@ -11,6 +11,7 @@ from an_cli.report.best import best_marks
 from an_cli.report.bits import Bits, read_bits
 from an_cli.report.comparison import Comparison
 from an_cli.report.decide import Rule
+from an_cli.report.extras import extra_cells
 from an_cli.report.gains import Gain, Known, gains, know, reference_of, refusal_between
 from an_cli.report.leaves import config_leaves
 from an_cli.report.notes import general_notes
@@ -124,6 +125,7 @@ def _trained(
 ) -> TableRow:
     outcome, published = known.outcomes[row.label], row.published
     notes = [outcome.note] if outcome.note else []
+    errors = {measure: _error(row, measure, known, gain, marks) for measure in (Measure.TOP1, Measure.TOP5)}
     return TableRow(
         label=row.label,
         kind=row.kind,
@@ -140,11 +142,11 @@ def _trained(
         cells={
             Measure.PARAMS: _count(row, outcome, costs, Measure.PARAMS),
             Measure.MACS: _count(row, outcome, costs, Measure.MACS),
-            Measure.TOP1: _error(row, Measure.TOP1, known, gain, marks),
-            Measure.TOP5: _error(row, Measure.TOP5, known, gain, marks),
+            **errors,
             Measure.GAIN: _gain(row, known, gain),
             Measure.DIFFERS: _differs(row, gain),
             **beside_paper(row, known),
+            **extra_cells(outcome, errors, known.spec),
         },
         title=published.label if published and known.spec.paper_labels else "",
         label_latex=row.label_latex,

@@ -10,7 +10,7 @@ from an_cli.report.table import DAGGER, Column, Table, TableRow
 from an_cli.report.tex_text import escape, spelled
 from an_cli.report.wording import Printed, printed_rows
 
-_HEADS = {
+_HEADS: dict[str, str] = {
     Measure.AP_BB: r"AP$^{bb}$",
     Measure.AP_BB50: r"AP$^{bb}_{50}$",
     Measure.AP_BB75: r"AP$^{bb}_{75}$",

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from an_cli.report.spec import PRECISIONS, Measure
+from an_cli.report.spec import EXTRAS, PRECISIONS, Measure
 from an_cli.report.table import Table, TableCell, TableRow
 
 _ERRORS = (Measure.TOP1, Measure.TOP5)
@@ -21,7 +21,7 @@ def json_value(table: Table) -> dict[str, Any]:
         "study": table.study,
         "caption": table.caption,
         "epoch": table.epoch.value,
-        "columns": [column.measure.value for column in table.columns],
+        "columns": [str(column.measure) for column in table.columns],
         "rows": [_row(row, shared) for row in table.rows],
         "footnotes": [{"mark": mark, "text": text} for text, mark in table.footnotes.items()],
         "notes": list(table.notes),
@@ -94,7 +94,7 @@ def _row(row: TableRow, shared: Mapping[str, object]) -> dict[str, Any]:
         "note": row.remark,
         "title": row.title or row.label,
         "config": {key: value for key, value in row.config.items() if key not in shared},
-        **{measure.value: _measured(row.cell(measure)) for measure in PRECISIONS if measure in row.cells},
+        **{measure.value: _measured(row.cell(measure)) for measure in (*PRECISIONS, *EXTRAS) if measure in row.cells},
     }
 
 
@@ -138,8 +138,10 @@ def as_csv(table: Table) -> str:
     """A line per row; an unknown number is an empty field."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_HEAD)
-    writer.writerows(_fields(row) for row in table.rows)
+    extras = [measure for measure in EXTRAS if any(column.measure is measure for column in table.columns)]
+    keys = [column.measure for column in table.columns if not isinstance(column.measure, Measure)]
+    writer.writerow([*_HEAD, *(f"{measure.value}_{part}" for measure in extras for part in ("mean", "std")), *keys])
+    writer.writerows([*_fields(row), *_own(row, extras, keys)] for row in table.rows)
     return text.getvalue()
 
 
@@ -165,6 +167,12 @@ def _fields(row: TableRow) -> list[object]:
         *(row.cell(Measure.PAPER).value, row.cell(Measure.PAPER_VERDICT).word),
         *(" ".join(row.runs), "; ".join(notes)),
     ]
+
+
+def _own(row: TableRow, extras: Sequence[Measure], keys: Sequence[str]) -> list[object]:
+    """What the study's own spec adds."""
+    cells = [row.cell(measure) for measure in extras]
+    return [*(number for cell in cells for number in (cell.value, cell.spread)), *(row.config.get(key) for key in keys)]
 
 
 def _error(cell: TableCell) -> tuple[object, ...]:

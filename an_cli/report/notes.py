@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from an_cli.report.comparison import Covers
 from an_cli.report.decide import Rule
 from an_cli.report.gains import Gain, covers_of
-from an_cli.report.spec import Epoch, Measure, Spec
+from an_cli.report.spec import ACCURACIES, EXTRAS, Epoch, Measure, Spec
 from an_cli.report.table import Mark, RowStatus, TableRow
 from an_cli.report.wording import clean
 
@@ -42,6 +42,9 @@ def _measured(spec: Spec, trained: Sequence[TableRow]) -> Iterator[str]:
         yield f"Incomplete: {there} of {planned} runs."
     if any(measure in spec.columns for measure in _ERRORS):
         yield _EPOCHS[spec.epoch]
+    if any(measure in spec.columns for measure in ACCURACIES):
+        yield f"Accuracy: 100 - error rate of the {spec.epoch} epoch, in per cent; higher is better."
+    if any(measure in spec.columns for measure in (*_ERRORS, *EXTRAS)):
         yield from _spread(trained)
 
 
@@ -62,6 +65,7 @@ def _compared(spec: Spec, trained: Sequence[TableRow], gains: Mapping[str, Gain]
         )
     found = {label: one for label, gain in gains.items() if (one := gain.compared.get(Measure.TOP1)) is not None}
     if not found or not {Measure.GAIN, Measure.DIFFERS} & set(spec.columns):
+        yield from _best(spec, trained)  # a mark that is printed is explained
         return
     if any(one.low is not None for one in found.values()):
         yield "In square brackets: a 95 % interval of that comparison alone."
@@ -85,12 +89,13 @@ def _pairing(trained: Sequence[TableRow]) -> str:
 
 
 def _best(spec: Spec, trained: Sequence[TableRow]) -> Iterator[str]:
-    shown = [measure for measure in _ERRORS if measure in spec.columns]
+    shown = [measure for measure in (*_ERRORS, *ACCURACIES) if measure in spec.columns]
+    least = "highest" if shown and all(measure in ACCURACIES for measure in shown) else "lowest"
     marks = {mark for row in trained for measure in shown for mark in row.cell(measure).marks}
     if Mark.BEST in marks:
-        yield "Bold (*): the lowest of its group, told apart from every other row of it."
+        yield f"Bold (*): the {least} of its group, told apart from every other row of it."
     if Mark.TIED in marks:
-        yield "Underlined (~): the lowest of its group and those not told apart from it; the best is not known."
+        yield f"Underlined (~): the {least} of its group and those not told apart from it; the best is not known."
 
 
 def _stopping(spec: Spec, rule: Rule | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from an_cli.errors import StudyError, nearest
 from an_cli.plan import PlanRow, Published, read_ledger
 from an_cli.plan.ledger import AP, TABLES
+from an_cli.report.extras import accuracies
 from an_cli.report.gains import Known
 from an_cli.report.spec import PRECISIONS, Epoch, Measure
 from an_cli.report.statistics import summarize
@@ -44,6 +45,7 @@ def quoted_row(row: PlanRow, known: Known) -> TableRow:
     """A literature row of a study."""
     assert row.published is not None, "the plan gives every literature row its published numbers"
     cells = {**_numbers(row.published), Measure.GAIN: TableCell(marks=(Mark.LITERATURE,))}
+    cells |= accuracies(cells, known.spec)
     other = known.outcomes.get(row.gain_of)
     if other is not None and not known.plan.altered:  # else it is not the paper's row that was run
         for measure in (Measure.TOP1, Measure.TOP5):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from an_cli.config import read, search_path
-from an_cli.errors import ReportError
+from an_cli.errors import ReportError, nearest
 from an_cli.files import read_yaml
 from an_cli.plan import Plan
+from an_cli.report.leaves import config_leaves
 
 _MOST_DECIMALS = 6
 
@@ -25,6 +26,10 @@ class Measure(StrEnum):
     MACS = "macs"
     TOP1 = "top1_error_pct"
     TOP5 = "top5_error_pct"
+    TOP1_ACCURACY = "top1_accuracy_pct"
+    TOP5_ACCURACY = "top5_accuracy_pct"
+    LOSS = "loss"  # of the evaluation
+    TRAIN_TIME = "train_s"
     AP_BB = "ap_bb"
     AP_BB50 = "ap_bb50"
     AP_BB75 = "ap_bb75"
@@ -40,6 +45,8 @@ class Measure(StrEnum):
 
 TEXTS = (Measure.DESIGN, Measure.ARCHITECTURE, Measure.BACKBONE, Measure.HEAD)
 PRECISIONS = (Measure.AP_BB, Measure.AP_BB50, Measure.AP_BB75, Measure.AP_M, Measure.AP_M50, Measure.AP_M75)
+ACCURACIES = {Measure.TOP1_ACCURACY: Measure.TOP1, Measure.TOP5_ACCURACY: Measure.TOP5}
+EXTRAS = (*ACCURACIES, Measure.LOSS, Measure.TRAIN_TIME)  # in a table only where its spec names them
 ABOUT_PAPER = (Measure.PAPER, Measure.PAPER_DIFFERENCE, Measure.PAPER_VERDICT)
 
 
@@ -56,7 +63,7 @@ class Spec:
 
     Attributes:
         caption: None takes the study's title.
-        columns: in print order.
+        columns: in print order: measures, and dotted keys of the config.
         epoch: the epoch whose errors are printed.
         decimals: of error rates and their differences.
         paper_labels: print a row under its published label, where it has one.
@@ -68,7 +75,7 @@ class Spec:
     """
 
     caption: str | None
-    columns: tuple[Measure, ...]
+    columns: tuple[str, ...]
     epoch: Epoch
     decimals: int
     paper_labels: bool = False
@@ -89,7 +96,20 @@ def load_spec(plan: Plan) -> Spec:
     name = next((name for name in (plan.study, *plan.lineage) if name in known), "default")
     found = search_path.find("reports", name, error=ReportError, what="report")
     where = str(found.path)
-    return _checked(read(Spec, read_yaml(found.path, ReportError), where=name, error=ReportError), where)
+    spec = _checked(read(Spec, read_yaml(found.path, ReportError), where=name, error=ReportError), where)
+    return replace(spec, columns=tuple(_shown(column, plan, where) for column in spec.columns))
+
+
+def _shown(column: str, plan: Plan, where: str) -> str:
+    """A measure, or a key that some cell of the study has: a network without it prints a dash there."""
+    measures = {measure.value: measure for measure in Measure}
+    if column in measures:
+        return measures[column]
+    keys = {key for cell in plan.cells for key, _ in config_leaves(cell.config)} - {"seed"}
+    if column not in keys:
+        now = nearest(column, keys) if "." in column else nearest(column, measures)
+        raise ReportError(f"no column {column!r}", where=f"{where}: columns", now=f"{now}; or a key of the config")
+    return column
 
 
 def _checked(spec: Spec, where: str) -> Spec:

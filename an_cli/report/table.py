@@ -47,9 +47,9 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column to print."""
+    """A column to print: a measure, or a dotted key of the config."""
 
-    measure: Measure
+    measure: str
     title: str
     direction: Direction
     decimals: int = 0
@@ -182,7 +182,8 @@ class Table:
     def _notes(self, row: TableRow) -> Iterator[str]:
         yield from row.notes
         for column in self.columns:
-            yield from row.cells[column.measure].notes if column.measure in row.cells else ()
+            if isinstance(column.measure, Measure) and column.measure in row.cells:
+                yield from row.cells[column.measure].notes
 
 
 DAGGER = "†"

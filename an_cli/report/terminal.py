@@ -10,7 +10,7 @@ from an_cli.report.wording import LEFT, Printed, clean, printed_rows
 _WIDTH = 100  # of captions and footnotes, at most
 _NARROWEST = 20
 # What a narrow terminal goes without, the highest first: sizes and the second error before what a table is made for.
-_WEIGHTS = {
+_WEIGHTS: dict[str, int] = {
     Measure.MACS: 5,
     Measure.PARAMS: 4,
     Measure.TOP5: 3,

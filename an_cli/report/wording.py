@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from an_cli.report.spec import ABOUT_PAPER, PRECISIONS, TEXTS, Measure, Spec
+from an_cli.report.spec import ABOUT_PAPER, ACCURACIES, PRECISIONS, TEXTS, Measure, Spec
 from an_cli.report.table import Column, Direction, Mark, RowStatus, Table, TableCell, TableRow
 
 DASH = "–"  # noqa: RUF001 (an en dash is what a missing number prints as)
@@ -22,6 +22,10 @@ _TITLES = {
     Measure.MACS: "FLOPs",
     Measure.TOP1: "top-1 (%)",
     Measure.TOP5: "top-5 (%)",
+    Measure.TOP1_ACCURACY: "top-1 accuracy (%)",
+    Measure.TOP5_ACCURACY: "top-5 accuracy (%)",
+    Measure.LOSS: "loss",
+    Measure.TRAIN_TIME: "train (s)",
     Measure.AP_BB: "box AP",
     Measure.AP_BB50: "box AP50",
     Measure.AP_BB75: "box AP75",
@@ -36,6 +40,7 @@ _TITLES = {
 }
 _SIGNED = (Measure.GAIN, Measure.PAPER_DIFFERENCE)
 LEFT = (*TEXTS, Measure.DIFFERS, Measure.PAPER_VERDICT)  # words, not numbers
+_DECIMALS = {**dict.fromkeys(PRECISIONS, 1), Measure.LOSS: 4, Measure.TRAIN_TIME: 1}
 _LOWER = (Measure.TOP1, Measure.TOP5, Measure.PAPER, *_SIGNED)
 
 
@@ -59,13 +64,15 @@ def columns_of(spec: Spec, rows: Sequence[TableRow]) -> tuple[Column, ...]:
     return tuple(_column(measure, spec) for measure in spec.columns if published or measure not in ABOUT_PAPER)
 
 
-def _column(measure: Measure, spec: Spec) -> Column:
-    direction = Direction.HIGHER if measure in PRECISIONS else Direction.NONE
+def _column(measure: str, spec: Spec) -> Column:
+    if not isinstance(measure, Measure):
+        return Column(measure=measure, title=measure, direction=Direction.NONE)
+    direction = Direction.HIGHER if measure in (*PRECISIONS, *ACCURACIES) else Direction.NONE
     return Column(
         measure=measure,
         title=_TITLES[measure],
         direction=Direction.LOWER if measure in _LOWER else direction,
-        decimals=spec.decimals if measure in _LOWER else 1 if measure in PRECISIONS else 0,
+        decimals=spec.decimals if measure in (*_LOWER, *ACCURACIES) else _DECIMALS.get(measure, 0),
     )
 
 
@@ -85,6 +92,8 @@ def _printed(table: Table, row: TableRow, column: Column, where: Column) -> Prin
         return Printed(word=clean(row.title or row.label), marks=noted)
     if column.measure is Measure.SEEDS:
         return Printed(word=_seeds(row), marks=noted)
+    if not isinstance(column.measure, Measure):
+        return Printed(word=_setting(row.config.get(column.measure)), marks=noted)
     cell = row.cell(column.measure)
     said = (*noted, *(marks[note] for note in cell.notes))
     if column.measure is Measure.DIFFERS:
@@ -110,6 +119,13 @@ def _number(table: Table, cell: TableCell, column: Column, said: tuple[str, ...]
     )
 
 
+def _setting(value: object) -> str:
+    """A value of the config as it is typed; a dash where a network has no such key."""
+    if value is None or isinstance(value, bool):
+        return DASH if value is None else str(value).lower()
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else clean(str(value))
+
+
 def _seeds(row: TableRow) -> str:
     if row.status is RowStatus.LITERATURE:
         return DASH
@@ -119,7 +135,7 @@ def _seeds(row: TableRow) -> str:
 
 def _numbers(cell: TableCell, column: Column) -> tuple[str, str]:
     assert cell.value is not None
-    if column.measure in (Measure.PARAMS, Measure.MACS):
+    if isinstance(column.measure, Measure) and column.measure in (Measure.PARAMS, Measure.MACS):
         return count_text(cell.value, column.measure), ""
     signed = column.measure in _SIGNED
     number = signed_text(cell.value, column.decimals) if signed else f"{cell.value:.{column.decimals}f}"
