@@ -11,6 +11,7 @@ from an_cli.cli import (
     cancel,
     dashboard,
     data,
+    diff,
     doctor,
     evaluate,
     figure,
@@ -25,6 +26,7 @@ from an_cli.cli import (
     show,
     smoke,
     status,
+    studies,
     verify,
 )
 
@@ -56,6 +58,7 @@ def start(
 
 
 _VERBS = (
+    studies.studies,
     plan.plan,
     ablate.ablate,
     retry.retry,
@@ -65,6 +68,7 @@ _VERBS = (
     logs.logs,
     cancel.cancel,
     show.show,
+    diff.diff,
     evaluate.evaluate,
     import_weights.import_weights,
     verify.verify,

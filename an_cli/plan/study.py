@@ -47,6 +47,7 @@ class Study:
             another base makes other numbers.
         base: overrides of every row.
         overrides: words of the command line that have changed its base: its runs are not those of the study as written.
+        grid: whether its rows are the products of a grid.
         lineage: names of the studies it extends, nearest first.
         source: the file; `shadows` is a shipped file of the same name that it hides.
     """
@@ -61,6 +62,7 @@ class Study:
     source: Path
     shadows: Path | None
     overrides: tuple[str, ...] = ()
+    grid: bool = False
 
 
 def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
@@ -142,6 +144,7 @@ def _fold(name: str, content: Any, source: Path, shadows: Path | None, above: tu
         lineage=(parent.name, *parent.lineage) if parent else (),
         source=source,
         shadows=shadows,
+        grid=bool(file.grid) or (parent is not None and parent.grid and not file.rows),
     )
     _check(study)
     return study
