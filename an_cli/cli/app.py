@@ -27,6 +27,7 @@ from an_cli.cli import (
     smoke,
     status,
     studies,
+    tag,
     verify,
 )
 
@@ -69,6 +70,8 @@ _VERBS = (
     cancel.cancel,
     show.show,
     diff.diff,
+    tag.tag,
+    tag.note,
     evaluate.evaluate,
     import_weights.import_weights,
     verify.verify,

@@ -1,32 +1,13 @@
-"""Runs by the names that a user types: an id, the beginning of one, or STUDY/LABEL."""
+"""Runs by the names that a user types: an id, the beginning of one, a name given to it, or STUDY/LABEL."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from an_cli.errors import StoreError, nearest
-from an_cli.files import subfolders
 from an_cli.store import RunFolder, Store
+from an_cli.store.labels import labels_of, links
+from an_cli.store.remarks import run_remarks
 
-
-def links(store: Store) -> dict[str, str]:
-    """ "STUDY/LABEL" -> run id, for every link of the store."""
-    found = {}
-    for study in subfolders(store.studies):
-        with os.scandir(store.studies / study) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.is_symlink():
-                    found[f"{study}/{entry.name}"] = Path(os.readlink(entry.path)).name
-    return found
-
-
-def labels_of(store: Store) -> dict[str, list[str]]:
-    """Run id -> the links that point to it."""
-    found: dict[str, list[str]] = {}
-    for link, run_id in links(store).items():
-        found.setdefault(run_id, []).append(link)
-    return found
+__all__ = ["find_run", "labels_of", "links", "runs_of"]
 
 
 def find_run(store: Store, word: str) -> RunFolder:
@@ -38,6 +19,9 @@ def find_run(store: Store, word: str) -> RunFolder:
     ids, known = store.run_ids(), links(store)
     if word in known:
         return store.run(known[word])
+    named = [run_id for run_id, said in run_remarks(store).items() if word and said.name == word and run_id in ids]
+    if len(named) == 1:
+        return store.run(named[0])
     hits = [run_id for run_id in ids if run_id.startswith(word)]
     if len(hits) == 1:
         return store.run(hits[0])

@@ -44,6 +44,9 @@ def report(
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare the table written last with the records; write nothing.")
     ] = False,
+    per_seed: Annotated[
+        bool, typer.Option("--per-seed", help="With --format csv: a line per row and seed, with the whole config.")
+    ] = False,
     waive: Annotated[
         list[str] | None,
         typer.Option("--waive", metavar="KEY", help="Let rows differ in KEY (code, device, recipe.lr); footnoted."),
@@ -54,7 +57,7 @@ def report(
     """Print a study's table from what is on disk, and write it to reports/build/ of the store."""
     from an_cli.cli.asked import ask_study, open_store
     from an_cli.cli.judging import print_power, verify_table
-    from an_cli.cli.tables import asked_table, write_table
+    from an_cli.cli.tables import asked_table, print_per_seed, write_table
     from an_cli.console.medium import is_terminal, medium
     from an_cli.report import render
 
@@ -62,6 +65,11 @@ def report(
     on = medium()
     suited = Format.TERMINAL if is_terminal(sys.stdout) else Format.MARKDOWN
     wanted = Format.JSON if json else SHORT.get(format, format) if format else suited
+    if per_seed:
+        if wanted is not Format.CSV:
+            raise typer.BadParameter("it goes with --format csv", param_hint="--per-seed")
+        print_per_seed(asked, opened)
+        return
     table = asked_table(asked, opened, waive=waive or [])
     if verify:
         raise typer.Exit(verify_table(table, opened))

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from an_cli.cli.options import HERE, AsJson, CellWords, StorePath
 
 
-def run(words: CellWords = None, json: AsJson = False, store: StorePath = HERE) -> None:
-    """Run one cell in the foreground and print its result. The same command continues what was interrupted."""
+def run(
+    words: CellWords = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What to call it, in status and for every verb.")
+    ] = None,
+    json: AsJson = False,
+    store: StorePath = HERE,
+) -> None:
+    """Run one cell in the foreground and print its result. The same command continues what was interrupted.
+
+    Example: an-cli run model=resnet_small recipe=demo data=fashion_mnist_small --name first-try
+    """
     from an_cli.cli.asked import open_store, print_json
     from an_cli.cli.running import run_cell
     from an_cli.cli.values import run_value
     from an_cli.console.texts import run_text
 
-    folder, status = run_cell(words or [], open_store(store))
+    folder, status = run_cell(words or [], open_store(store), name=name)
     if status:
         raise typer.Exit(status)
     value = run_value(folder, [])

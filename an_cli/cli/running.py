@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from an_cli.cli.asked import say
+from an_cli.cli.remarking import check_name, set_name
 from an_cli.config import cell_id, compose
 from an_cli.errors import LaunchError
 from an_cli.launch import Door, check_data, check_ranks, own_gpus, prepare_run, run_foreground, settle, share_machine
@@ -14,12 +15,13 @@ from an_cli.store import RunFolder, Status, Store, status_of
 _BUSY, _INTERRUPTED = 75, 130
 
 
-def run_cell(words: Sequence[str], store: Store) -> tuple[RunFolder, int]:
+def run_cell(words: Sequence[str], store: Store, *, name: str | None = None) -> tuple[RunFolder, int]:
     """Make one attempt at a cell in the foreground; a finished one is left as it is.
 
     Args:
         words: overrides.
         store: where its folder is made.
+        name: what to call it.
 
     Returns:
         The run's folder and the exit status of the command.
@@ -29,6 +31,10 @@ def run_cell(words: Sequence[str], store: Store) -> tuple[RunFolder, int]:
     """
     composed = compose(words)
     run = store.run(cell_id(composed.cell))
+    if name is not None:
+        check_name(store, name, run.id)
+    if name is not None and run.path.is_dir():
+        set_name(store, run.id, name)
     if status_of(run) is Status.FINISHED:
         say(f"{run.id} is finished already")
         return run, 0
@@ -41,6 +47,8 @@ def run_cell(words: Sequence[str], store: Store) -> tuple[RunFolder, int]:
     check_data(cells, launch)
     check_ranks(cells, launch)
     prepare_run(composed.cell, composed.choices, launch, store)
+    if name is not None:
+        set_name(store, run.id, name)
     say(f"run {run.id} in {run.path}")
     share = share_machine([composed.cell], launch)
     status = run_foreground(run, Door(environment={**share.environment, **own_gpus(share.gpus[:1])}))

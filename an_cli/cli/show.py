@@ -33,13 +33,16 @@ def show(
         raise typer.BadParameter(f"{words[0]!r}: a run takes no overrides", param_hint="KEY=VALUE")
     from an_cli.cli.asked import open_store, print_json
     from an_cli.cli.find_run import find_run, labels_of
+    from an_cli.cli.remarking import said_of
     from an_cli.cli.values import run_value
     from an_cli.console.medium import medium
     from an_cli.console.texts import run_text
+    from an_cli.store.remarks import Remarks, run_remarks
 
     opened = open_store(store)
     run = find_run(opened, target)
     value = run_value(run, labels_of(opened).get(run.id, []))
+    value |= said_of(run_remarks(opened).get(run.id, Remarks()))
     if json:
         print_json(value)
     else:

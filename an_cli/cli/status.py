@@ -22,6 +22,9 @@ def status(
         bool,
         typer.Option("--watch", "-w", help="Print again whenever it changes, until nothing runs; --json: a line each."),
     ] = False,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Only runs with this tag.", show_default=False)
+    ] = None,
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
@@ -29,7 +32,9 @@ def status(
     from an_cli.cli.asked import ask_study, open_store, print_json
     from an_cli.cli.find_run import labels_of
     from an_cli.cli.job_values import with_jobs
+    from an_cli.cli.remarking import with_tags
     from an_cli.cli.values import status_values
+    from an_cli.store.remarks import run_remarks
 
     opened = open_store(store)
     if study is None:
@@ -42,7 +47,7 @@ def status(
     from an_cli.console.texts import status_text
 
     def look() -> list[dict[str, Any]]:
-        return with_jobs(opened, status_values(opened, labels, ids))
+        return with_tags(with_jobs(opened, status_values(opened, labels, ids)), run_remarks(opened), tag or [])
 
     if watch:
         from an_cli.cli.following import watch as stay

@@ -38,6 +38,15 @@ def asked_table(asked: Asked, store: Store, *, waive: Sequence[str] = ()) -> Tab
     return study_table(plan, store, rule=rule, waive=waive)
 
 
+def print_per_seed(asked: Asked, store: Store) -> None:
+    """Print a study as CSV, a line per row and seed, with the seeds that `--until-resolved` has added."""
+    from an_cli.report.per_seed import per_seed_csv
+
+    rule = rule_of(asked, store)
+    plan = asked.plan if rule is None else round_of(asked, store, rule)[0]
+    print(per_seed_csv(plan, store), end="")
+
+
 def write_table(table: Table, store: Store) -> None:
     """Write the table's files and say where they are; a store that cannot be written is told, and no error."""
     try:

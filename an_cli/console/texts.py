@@ -107,6 +107,10 @@ def status_text(cells: Sequence[Value], on: Medium = FILE) -> str:
         heads, left = [*heads, "job", "node", "reason"], [0, 1, 2, 7, 8, 9]
         for line, cell in zip(body, cells, strict=True):
             line += [clean(str(cell.get(key) or DASH)) for key in ("job", "node", "reason")]
+    if any(cell.get("tags") for cell in cells):
+        heads, left = [*heads, "tags"], [*left, len(heads)]
+        for line, cell in zip(body, cells, strict=True):
+            line.append(clean(" ".join(cell.get("tags") or ())))
     errors = [
         prose(f"{clean(cell['label']) or cell['id']}: {clean(cell['error'])}", on, later="  ", style=_error_style(cell))
         for cell in cells
@@ -151,6 +155,11 @@ def run_text(run: Value, on: Medium = FILE) -> str:
     """One run: its state, config, attempts, result and files."""
     state = on.paint(run["status"], STATE_STYLES.get(run["status"], ""))
     head = [f"run {run['id']}: {state}\n", *(prose(f"  {clean(label)}", on) for label in run["labels"])]
+    tags = [*filter(None, [run.get("name")]), *(f"+{tag}" for tag in run.get("tags") or ())]
+    head += [prose(f"  {clean('  '.join(tags))}", on)] if tags else []
+    head += [
+        prose(f"  {one['at']} {one['by']}: {clean(one['text'])}", on, later="    ") for one in run.get("notes") or ()
+    ]
     head += [prose(f"  {clean(run['error'])}", on, style="red")] if run["error"] else []
     lost = run["skipped_lines"]
     head += [prose(f"  damaged lines of its records, skipped: {lost}", on)] if lost else []

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from an_cli.config import CellConfig
 from an_cli.errors import StoreError
 from an_cli.report.leaves import config_leaves
 from an_cli.store import Result, RunRecord, Store, read_run, read_run_and_count
+from an_cli.store.labels import labels_of
+from an_cli.store.remarks import Remarks, run_remarks
 
 _EVALUATION = ("epoch", "loss", "top1_error_pct", "top5_error_pct")
 _RESULT = ("params", "macs", "steps", "train_s", "code_tree", "data_fingerprint", "device")
 _CHOICES = ("model", "norm", "recipe", "data")
 _WHOLE = ("last_epoch", "best_epoch", "params", "macs", "steps", "seed")
 _FIRST = (
-    *("id", "status", *_CHOICES, "seed"),
+    *("id", "study", "label", "status", *_CHOICES, "seed"),
     *(f"{which}_{field}" for which in ("last", "best") for field in _EVALUATION),
     *_RESULT,
-    *("n_attempts", "n_epochs", "skipped_lines", "error"),
+    *("n_attempts", "n_epochs", "skipped_lines", "error", "labels", "name", "tags", "notes"),
 )
 
 
@@ -31,8 +34,9 @@ def load(store: Path | str | Store) -> pd.DataFrame:
         store: the store or its folder.
 
     Returns:
-        One row per run: `id`, `status`, the chosen names (`model`, `norm`, `recipe`, `data`), the numbers of the last
-        and the best epoch (`last_top1_error_pct`, ...), and every config value under its dotted key
+        One row per run: `id`, `study` and `label` of the first of its `labels` ("STUDY/LABEL", a tuple), `status`, the
+        `name`, `tags` and `notes` that were given to it, the chosen names (`model`, `norm`, `recipe`, `data`), the
+        numbers of the last and the best epoch (`last_top1_error_pct`, ...), and every config value under its dotted key
         (`norm.attention.gate`; lists are tuples). What a run does not have is missing.
 
     Raises:
@@ -40,8 +44,25 @@ def load(store: Path | str | Store) -> pd.DataFrame:
     """
     opened = _open(store)
     # One run at a time: of 10,000 runs, the epochs alone would fill more than a gigabyte.
-    rows = (_row(*read_run_and_count(opened.run(run_id))) for run_id in opened.run_ids())
+    labels, remarks = labels_of(opened), run_remarks(opened)
+    rows = (
+        _row(*read_run_and_count(opened.run(run_id))) | _named(labels.get(run_id, []), remarks.get(run_id, Remarks()))
+        for run_id in opened.run_ids()
+    )
     return _frame(rows)
+
+
+def _named(labels: Sequence[str], said: Remarks) -> dict[str, Any]:
+    """What it is called; without a study its given name is its label."""
+    study, _, label = min((label.partition("/") for label in labels), default=("", "", ""))  # "a" before "a+1b2c3d"
+    return {
+        "study": study or None,
+        "label": label or said.name or None,
+        "labels": tuple(sorted(labels)),
+        "name": said.name or None,
+        "tags": said.tags,
+        "notes": tuple(note.text for note in said.notes),
+    }
 
 
 def curves(store: Path | str | Store) -> pd.DataFrame:
@@ -73,11 +94,24 @@ def _frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     # One list per column: pandas' own way from a list of dicts costs ten times as much.
     columns: dict[str, list[Any]] = {name: [] for name in _FIRST}
     for count, row in enumerate(rows):
-        for name in row.keys() - columns.keys():
-            columns[name] = [None] * count
+        for name in row:
+            if name not in columns:
+                columns[name] = [None] * count
         for name, column in columns.items():
             column.append(row.get(name))
-    return pd.DataFrame(columns).astype(dict.fromkeys(_WHOLE, "Int64"))
+    order = [*_FIRST, *in_config_order(name for name in columns if name not in _FIRST)]
+    return pd.DataFrame({name: columns[name] for name in order}).astype(dict.fromkeys(_WHOLE, "Int64"))
+
+
+def in_config_order(names: Iterable[str]) -> list[str]:
+    """Dotted keys as the config has them: those of the model first, then norm, recipe and data."""
+    places = {name: place for place, name in enumerate(_CHOICES)}
+    return sorted(names, key=lambda name: places.get(name.partition(".")[0], len(places)))
+
+
+def run_row(record: RunRecord, config: CellConfig) -> dict[str, Any]:
+    """A run's row of the frame; of one that was never started, all that its config says."""
+    return dict(config_leaves(config)) | _row(record, len(record.epochs))
 
 
 def _row(record: RunRecord, n_epochs: int) -> dict[str, Any]:

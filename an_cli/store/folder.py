@@ -129,6 +129,11 @@ class Store:
         return self.root / "reports" / "build"
 
     @property
+    def notes(self) -> Path:
+        """What users say of runs and studies: tags, notes, names. A file per run or study."""
+        return self.root / "notes"
+
+    @property
     def costs(self) -> Path:
         """Parameters and MACs by model, norm, input shape and code tree."""
         return self.root / ".an-cli" / "costs"

@@ -37,6 +37,7 @@ from an_cli.store import (
     read_progress,
     read_run,
 )
+from an_cli.store.remarks import Remarks, run_remarks
 
 VERSION = 1
 METRICS = ("top1_error_pct", "eval_loss", "loss")
@@ -140,9 +141,22 @@ def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
         "host": coded(one.host if one else None for one in attempts),
         "started_at": coded(one.started_at if one else None for one in attempts),
         "attempts": coded(len(record.attempts) for record in records),
+        **_remarks(store, records),
         "skipped_lines": coded(record.skipped_lines for record in records),
         **{f"choice.{name}": coded(record.choices.get(name) for record in records) for name in _choices(records)},
     }
+
+
+def _remarks(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
+    """What users say of the runs; no column where nothing was said."""
+    remarks = run_remarks(store)
+    said = [remarks.get(record.id, Remarks()) for record in records]
+    columns = {
+        "name": [one.name or None for one in said],
+        "tags": [" ".join(one.tags) or None for one in said],
+        "notes": ["; ".join(note.text for note in one.notes) or None for one in said],
+    }
+    return {name: coded(values) for name, values in columns.items() if any(values)}
 
 
 def _evaluations(records: Sequence[RunRecord]) -> dict[str, Any]:

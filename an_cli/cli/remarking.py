@@ -1,0 +1,113 @@
+"""Tags, notes and names, by the words that a user types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from an_cli.cli.find_run import find_run
+from an_cli.config import search_path
+from an_cli.errors import StoreError
+from an_cli.files import subfolders
+from an_cli.store import Store
+from an_cli.store.labels import links
+from an_cli.store.remarks import Remarks, check_words, read_remarks, remark, run_file, run_remarks, study_file
+
+
+def _file(store: Store, word: str) -> Path:
+    """Where remarks on a study, or on a run, are kept.
+
+    Raises:
+        StoreError: neither is named so.
+    """
+    if word in subfolders(store.studies) or word in search_path.names("sweeps"):
+        return study_file(store, word)
+    return run_file(store, find_run(store, word).id)
+
+
+def tag_all(store: Store, targets: Sequence[str], added: Sequence[str], dropped: Sequence[str]) -> None:
+    """Add and take away tags of all targets, or of none where one of the words is wrong.
+
+    Raises:
+        StoreError: a target that is none, a word that is no tag, or a tag to take away that nothing has.
+    """
+    if not added and not dropped:
+        return
+    check_words([*added, *dropped], "tag")
+    files = {target: _file(store, target) for target in targets}
+    for target, path in files.items():
+        has = read_remarks(path).tags
+        if lacking := [word for word in dropped if word not in has]:
+            shown = ", ".join(has) or "it has none"
+            raise StoreError(f"no tag {lacking[0]!r} to remove", where=target, now=f"its own tags: {shown}")
+    for path in files.values():
+        remark(path, add=list(added), drop=list(dropped))
+
+
+def check_name(store: Store, name: str, run_id: str) -> None:
+    """Refuse a name that would hide something else.
+
+    Raises:
+        StoreError: it is no word, or names another run already.
+    """
+    check_words([name], "name")
+    other = next((one for one, found in run_remarks(store).items() if found.name == name and one != run_id), None)
+    hidden = next((one for one in store.run_ids() if one.startswith(name)), None)
+    if other or hidden or name in links(store):
+        raise StoreError(f"{name!r} names {other or hidden or 'a link'} already", where="--name", now="choose another")
+
+
+def set_name(store: Store, target: str, name: str) -> None:
+    """Name a run.
+
+    Raises:
+        StoreError: see `check_name` and `find_run`.
+    """
+    run = find_run(store, target)
+    check_name(store, name, run.id)
+    remark(run_file(store, run.id), name=name)
+
+
+def add_note(store: Store, target: str, text: str | None, *, clear: bool) -> None:
+    """Note a sentence; `clear` forgets those before it."""
+    path = _file(store, target)
+    if text is not None and not text.strip():
+        raise typer.BadParameter("it is empty", param_hint="TEXT")
+    if text is not None or clear:
+        remark(path, clear=clear, **({} if text is None else {"note": " ".join(text.split())}))
+
+
+def remark_values(store: Store, targets: Sequence[str]) -> list[dict[str, Any]]:
+    """What was said of the targets; of everything where none is named."""
+    if targets:
+        files = {target: _file(store, target) for target in targets}
+    else:
+        files = {path.name.removesuffix(".jsonl"): path for path in sorted(store.notes.glob("*/[!.]*.jsonl"))}
+    by_run = {run_id: link for link, run_id in reversed(links(store).items())}
+    return [_value(by_run.get(target, target), path, read_remarks(path)) for target, path in files.items()]
+
+
+def _value(label: str, path: Path, found: Remarks) -> dict[str, Any]:
+    kind = "run" if path.parent.name == "runs" else "study"
+    return {"kind": kind, "id": path.name.removesuffix(".jsonl"), "label": label, **said_of(found)}
+
+
+def said_of(found: Remarks) -> dict[str, Any]:
+    """Remarks as plain values."""
+    return {"name": found.name, "tags": list(found.tags), "notes": [asdict(one) for one in found.notes]}
+
+
+def with_tags(
+    values: Iterable[dict[str, Any]], remarks: Mapping[str, Remarks], wanted: Sequence[str]
+) -> list[dict[str, Any]]:
+    """States of runs with their tags, and a name where they have no label; only those that have all wanted tags."""
+    found = []
+    for value in values:
+        said = remarks.get(value["id"], Remarks())
+        if set(wanted) <= set(said.tags):
+            found.append({**value, "label": value["label"] or said.name, "tags": list(said.tags)})
+    return found
