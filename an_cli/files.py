@@ -50,6 +50,13 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what `_Loader` would take for a number: a folder named 1e5 stays a text."""
+
+
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+
+
 def canonical_json(value: object) -> str:
     """One spelling for one value: sorted keys, no spaces, shortest floats, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
@@ -243,7 +250,7 @@ def json_text(value: object) -> str:
 
 def dump_yaml(value: object) -> str:
     """Text of a YAML file, keys in the order given."""
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110))
 
 
 def subfolders(folder: Path) -> Iterable[str]:

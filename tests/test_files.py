@@ -276,3 +276,23 @@ def test_text_of_any_bytes_is_written(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.jpg")  # as a file name that is not UTF-8 reaches a message
     write_atomic(tmp_path / "error.txt", f"cannot decode {name}\0\x1b[31m")
     assert (tmp_path / "error.txt").read_text() == "cannot decode caf\\udce9.jpg\0\x1b[31m"
+
+
+def test_yaml_that_is_written_reads_as_the_same_value(tmp_path: Path) -> None:
+    from an_cli.files import dump_yaml, read_yaml
+
+    value = {
+        "a": 1e-05,
+        "b": "1e5",
+        "c": "1.5",
+        "d": "null",
+        "e": [0.1, 1e22, 3],
+        "f": "yes",
+        "g": ": #",
+        "h": None,
+        "i": 2.0,
+    }
+    (tmp_path / "value.yaml").write_text(dump_yaml(value))
+    found = read_yaml(tmp_path / "value.yaml")
+    assert found == value
+    assert [type(item) for item in found.values()] == [type(item) for item in value.values()]

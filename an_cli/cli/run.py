@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,10 @@ def run(
     words: CellWords = None,
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="What to call it, in status and for every verb.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="The whole config: what show RUN --yaml prints, or a cell.json."),
     ] = None,
     json: AsJson = False,
     store: StorePath = HERE,
@@ -26,7 +31,7 @@ def run(
     from an_cli.cli.values import run_value
     from an_cli.console.texts import run_text
 
-    folder, status = run_cell(words or [], open_store(store), name=name)
+    folder, status = run_cell(words or [], open_store(store), name=name, config=config)
     if status:
         raise typer.Exit(status)
     value = run_value(folder, [])

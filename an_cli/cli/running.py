@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from an_cli.cli.asked import say
 from an_cli.cli.remarking import check_name, set_name
 from an_cli.config import cell_id, compose
+from an_cli.config.from_file import compose_file
 from an_cli.errors import LaunchError
 from an_cli.launch import Door, check_data, check_ranks, own_gpus, prepare_run, run_foreground, settle, share_machine
 from an_cli.plan import Cell
@@ -15,13 +17,16 @@ from an_cli.store import RunFolder, Status, Store, status_of
 _BUSY, _INTERRUPTED = 75, 130
 
 
-def run_cell(words: Sequence[str], store: Store, *, name: str | None = None) -> tuple[RunFolder, int]:
+def run_cell(
+    words: Sequence[str], store: Store, *, name: str | None = None, config: Path | None = None
+) -> tuple[RunFolder, int]:
     """Make one attempt at a cell in the foreground; a finished one is left as it is.
 
     Args:
         words: overrides.
         store: where its folder is made.
         name: what to call it.
+        config: a file with the whole cell, which the overrides change.
 
     Returns:
         The run's folder and the exit status of the command.
@@ -29,7 +34,7 @@ def run_cell(words: Sequence[str], store: Store, *, name: str | None = None) -> 
     Raises:
         LaunchError: another process runs it.
     """
-    composed = compose(words)
+    composed = compose(words) if config is None else compose_file(config, words)
     run = store.run(cell_id(composed.cell))
     if name is not None:
         check_name(store, name, run.id)

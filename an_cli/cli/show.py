@@ -22,10 +22,13 @@ def show(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="With model: what to compose.")
     ] = None,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Print the config as a file that run --config takes.")] = False,
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
     """Print a run's config, attempts, result and files; or a composed model's stages, parameters and FLOPs."""
+    if yaml and (json or target == "model"):
+        raise typer.BadParameter("it prints a run's config, and nothing else", param_hint="--yaml")
     if target == "model":
         _show_model(words or [], json=json)
         return
@@ -40,6 +43,11 @@ def show(
     from an_cli.store.remarks import Remarks, run_remarks
 
     opened = open_store(store)
+    if yaml:
+        from an_cli.cli.values import config_yaml
+
+        print(config_yaml(find_run(opened, target)), end="")
+        return
     run = find_run(opened, target)
     value = run_value(run, labels_of(opened).get(run.id, []))
     value |= said_of(run_remarks(opened).get(run.id, Remarks()))

@@ -10,6 +10,7 @@ from an_cli.cli.asked import Asked, code_of, code_word, statuses
 from an_cli.config import leaves, plain
 from an_cli.console.words import remaining_s
 from an_cli.errors import AnError
+from an_cli.files import dump_yaml
 from an_cli.launch import Costs, find_costs, reconcile
 from an_cli.launch.spending import estimate
 from an_cli.plan import Cell, PlanRow
@@ -165,6 +166,17 @@ def _error(run: RunFolder) -> str:
         return run.error.read_text(errors="replace").strip().partition("\n")[0]
     except OSError as error:
         return f"error.txt cannot be read: {error.strerror}"
+
+
+def config_yaml(run: RunFolder) -> str:
+    """The config of a run as a file that `run --config` takes, and that gives the same id.
+
+    Raises:
+        StoreError: its `cell.json` cannot be read.
+    """
+    config = read_config(run)
+    content = {"choices": dict(read_run(run).choices), "config": plain(config)}
+    return f"# an-cli run --config FILE makes {run.id}\n{dump_yaml(content)}"
 
 
 def run_value(run: RunFolder, labels: Iterable[str]) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def _merge(base: _Base, values: Sequence[Override]) -> dict[str, Any]:
         return _merge_and_resolve(base, values)
     tree: dict[str, Any] = _copied(base.plain)
     for word in values:
-        _set(tree, word.key, word.value)
+        set_key(tree, word.key, word.value)
     return tree
 
 
@@ -208,7 +208,7 @@ def _merge_and_resolve(base: _Base, values: Sequence[Override]) -> dict[str, Any
     checked = _copied(base.plain)
     try:
         for word in values:
-            _set(checked, word.key, word.value)  # the same check of the key
+            set_key(checked, word.key, word.value)  # the same check of the key
             OmegaConf.update(config, word.key, word.value)
         plain: Any = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
@@ -217,7 +217,12 @@ def _merge_and_resolve(base: _Base, values: Sequence[Override]) -> dict[str, Any
     return dict(plain)
 
 
-def _set(tree: dict[str, Any], key: str, value: object) -> None:
+def set_key(tree: dict[str, Any], key: str, value: object) -> None:
+    """Set a dotted key of a composed tree, which must have it.
+
+    Raises:
+        ConfigError: it has no such key, or a whole part stands there.
+    """
     *parents, last = key.split(".")
     node: Any = tree
     for depth, name in enumerate(parents):
@@ -236,7 +241,7 @@ def _set(tree: dict[str, Any], key: str, value: object) -> None:
         )
     if isinstance(node[last], dict) and isinstance(value, dict):  # merged, as Hydra does
         for name, item in value.items():
-            _set(tree, f"{key}.{name}", item)
+            set_key(tree, f"{key}.{name}", item)
         return
     node[last] = _copied(value)
 
