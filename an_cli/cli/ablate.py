@@ -57,7 +57,7 @@ def ablate(
     store: StorePath = HERE,
 ) -> None:
     """Run what a study still needs and print its table. The same command continues what was interrupted."""
-    from an_cli.cli.ablating import PARTIAL, ablate_study, print_dry_run
+    from an_cli.cli.ablating import PARTIAL, ablate_study, print_dry_run, tell_archived
     from an_cli.cli.asked import ask_study, open_store, study_and_overrides
     from an_cli.launch import find_reruns
 
@@ -74,6 +74,7 @@ def ablate(
     elif budget is not None:
         raise typer.BadParameter("it belongs to --until-resolved", param_hint="--budget")
     reruns = find_reruns(asked.plan, opened, rerun or [])
+    tell_archived(asked.plan, opened)
     if dry_run:
         print_dry_run(asked, opened, reruns, json=json)
         return

@@ -58,6 +58,13 @@ def print_dry_run(asked: Asked, store: Store, reruns: Mapping[str, int], *, json
         say(f"note: as things are, none would start: {error}")
 
 
+def tell_archived(plan: Plan, store: Store) -> None:
+    """Say which missing cells need not be run again: they were put away."""
+    away = [cell for cell in plan.cells if (store.archived / cell.id).is_dir() and not store.run(cell.id).path.exists()]
+    if away:
+        say(f"note: {len(away)} are archived and would be run anew; an-cli archive --back {plan.study} --yes has them")
+
+
 def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, command: Sequence[str], json: bool) -> int:
     """Bring a study to its end and print its table.
 

@@ -8,6 +8,7 @@ import typer
 
 from an_cli.cli import (
     ablate,
+    archive,
     cancel,
     dashboard,
     data,
@@ -76,6 +77,8 @@ _VERBS = (
     import_weights.import_weights,
     verify.verify,
     doctor.doctor,
+    archive.archive,
+    archive.rm,
     gc.gc,
     report.report,
     figure.figure,

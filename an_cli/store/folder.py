@@ -129,6 +129,11 @@ class Store:
         return self.root / "reports" / "build"
 
     @property
+    def archived(self) -> Path:
+        """Runs that were put away: in no status and no table."""
+        return self.root / "archived"
+
+    @property
     def notes(self) -> Path:
         """What users say of runs and studies: tags, notes, names. A file per run or study."""
         return self.root / "notes"
