@@ -53,6 +53,10 @@ def ablate(
         int | None,
         typer.Option("--budget", metavar="N", help="With --until-resolved: at most N seeds per row. [first round: 30]"),
     ] = None,
+    on_end: Annotated[
+        str | None,
+        typer.Option("--on-end", metavar="CMD", help="Run when the study has ended, or: bell. Same as launch.on_end."),
+    ] = None,
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
@@ -65,6 +69,8 @@ def ablate(
         raise typer.BadParameter("runs on this machine end with their command; add --on slurm", param_hint="--detach")
     study, overrides = study_and_overrides(words or [], name, write=not dry_run)
     asked, opened = ask_study(study, [*on.words, *overrides]), open_store(store)
+    if on_end is not None:
+        asked = replace(asked, launch=replace(asked.launch, on_end=on_end))
     rule = None
     if until_resolved:
         from an_cli.cli.rounds import begin, round_of

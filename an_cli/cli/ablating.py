@@ -29,6 +29,7 @@ from an_cli.launch import (
     settle,
     share_machine,
 )
+from an_cli.launch.ending import run_on_end
 from an_cli.plan import Plan
 from an_cli.store import Status, Store
 
@@ -81,7 +82,8 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
     wanted = reconcile(asked.plan.cells, statuses(asked.plan, store), reruns)
     say(f"{asked.plan.study}: {wanted.sentence}")
     _tell_other_code(wanted, store, command)
-    if wanted.to_follow:
+    followed = bool(wanted.to_follow)
+    if followed:
         end = _launch(asked, wanted, reruns, store)
         tell_failures(asked.plan, end)
         if end.stopping:
@@ -91,7 +93,16 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
             say(f"cancelled: {cancelled}. Continue with: {shlex.join(command)}")
     else:
         link_study(asked.plan.folder, wanted, store)
-    return print_table(asked, store, json=json)
+    return print_end(asked, store, json=json, followed=followed)
+
+
+def print_end(asked: Asked, store: Store, *, json: bool, followed: bool) -> int:
+    """Print a study's table (see `print_table`); where its end was waited for, do what `launch.on_end` says."""
+    status = print_table(asked, store, json=json)
+    command = asked.launch.on_end
+    if followed and command and (why := run_on_end(command, asked.plan, store)):
+        say(f"warning: launch.on_end: {why}: {command}")
+    return status
 
 
 def print_table(asked: Asked, store: Store, *, json: bool) -> int:

@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from an_cli.cli.ablating import PARTIAL, print_table, tell_failures
+from an_cli.cli.ablating import PARTIAL, print_end, tell_failures
 from an_cli.cli.asked import Asked, say
 from an_cli.console.live import watching
 from an_cli.errors import StoreError
@@ -102,8 +102,10 @@ def _tell(
         say(f"{going} of {len(end.runs)} cells go on without this command. Come back to them with: {words}")
         if not detach:
             return 130
+        if asked.launch.on_end:
+            say("launch.on_end is for a command that stays: this one leaves, and no job runs it")
         return PARTIAL if outcome.refused else 0
-    return print_table(asked, store, json=json)
+    return print_end(asked, store, json=json, followed=bool(end.runs) and not detach)
 
 
 _SAID = {

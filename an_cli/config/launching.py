@@ -40,3 +40,5 @@ class LaunchConfig:
     command_prefix: str | None
     stage_to: str | None
     sbatch: tuple[str, ...]
+
+    on_end: str | None = None  # of the command that follows a study: no job has it, nor a job.json of before it was

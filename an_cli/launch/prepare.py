@@ -147,4 +147,4 @@ def write_job(run: RunFolder, launch: LaunchConfig, *, on: str) -> None:
         StoreError: the store cannot be written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(run.job, {"launch": plain(launch), "on": on, "submitted_at": now})
+    write_json(run.job, {"launch": plain(dataclasses.replace(launch, on_end=None)), "on": on, "submitted_at": now})
