@@ -31,9 +31,11 @@ from an_cli.cli import (
     tag,
     verify,
 )
+from an_cli.cli.help import Grouped, add_examples
 
 app = typer.Typer(
     name="an-cli",
+    cls=Grouped,
     help="Run an ablation study of Attentive Normalization and print a table you can defend.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -86,5 +88,7 @@ _VERBS = (
 )
 for verb in _VERBS:
     app.command()(verb)
-app.add_typer(data.data)
-app.add_typer(paper.paper)
+add_examples(app, "")
+for name, group in (("data", data.data), ("paper", paper.paper)):
+    add_examples(group, name)
+    app.add_typer(group)

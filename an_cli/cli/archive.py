@@ -33,8 +33,6 @@ def archive(
     """Put runs away, out of status and tables, or bring them back; without a target, list what is archived.
 
     Says what names each run (studies, written tables) and changes nothing without --yes.
-
-    Example: an-cli archive demo --yes
     """
     from an_cli.cli.asked import open_store
     from an_cli.cli.removing import archive_values, back_values, list_values, print_moves
@@ -57,10 +55,7 @@ def rm(
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
-    """Remove runs for ever, and say what names each (studies, written tables). Nothing goes without --yes.
-
-    Example: an-cli rm --failed
-    """
+    """Remove runs for ever, and say what names each (studies, written tables). Nothing goes without --yes."""
     from an_cli.cli.asked import open_store
     from an_cli.cli.removing import print_moves, remove_archived_values, remove_values
 

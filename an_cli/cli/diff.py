@@ -19,10 +19,7 @@ def diff(
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
-    """Print two runs' results beside each other, and the settings, code and surroundings in which they differ.
-
-    Example: an-cli diff demo/seed=0 demo/gate=softmax,seed=0
-    """
+    """Print two runs' results beside each other, and the settings, code and surroundings in which they differ."""
     from an_cli.cli.asked import open_store, print_json
     from an_cli.cli.comparing import diff_value, look_up
     from an_cli.console.diff_text import diff_text

@@ -22,10 +22,7 @@ def run(
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
-    """Run one cell in the foreground and print its result. The same command continues what was interrupted.
-
-    Example: an-cli run model=resnet_small recipe=demo data=fashion_mnist_small --name first-try
-    """
+    """Run one cell in the foreground and print its result. The same command continues what was interrupted."""
     from an_cli.cli.asked import open_store, print_json
     from an_cli.cli.running import run_cell
     from an_cli.cli.values import run_value

@@ -6,10 +6,7 @@ from an_cli.cli.options import HERE, AsJson, StorePath
 
 
 def studies(json: AsJson = False, store: StorePath = HERE) -> None:
-    """List the studies that can be named here: yours, those that ship, and what the store holds of others.
-
-    Example: an-cli studies --json
-    """
+    """List the studies that can be named here: yours, those that ship, and what the store holds of others."""
     from an_cli.cli.asked import open_store, print_json
     from an_cli.cli.listing import study_values
     from an_cli.console.columns import align, prose

@@ -28,10 +28,7 @@ def tag(
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
-    """Tag runs or studies, or name a run; without a tag, list them. `status --tag TAG` lists those that have it.
-
-    Example: an-cli tag demo/seed=0 demo/gate=softmax,seed=0 +for-the-paper
-    """
+    """Tag runs or studies, or name a run; without a tag, list them. `status --tag TAG` lists those that have it."""
     from an_cli.cli.asked import open_store, print_json
     from an_cli.cli.remarking import remark_values, set_name, tag_all
     from an_cli.report.wording import clean
@@ -66,10 +63,7 @@ def note(
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
-    """Note a sentence beside a run or a study, or print what was noted.
-
-    Example: an-cli note demo/seed=0 "the fan of node 3 was broken"
-    """
+    """Note a sentence beside a run or a study, or print what was noted."""
     from an_cli.cli.asked import open_store, print_json
     from an_cli.cli.remarking import add_note, remark_values
     from an_cli.report.wording import clean
