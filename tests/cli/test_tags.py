@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import an_cli
+from an_cli.report.page.snapshot import Reader, snapshot
 from an_cli.store import Store
 from an_cli.store.remarks import read_remarks, remark, run_file
 from tests.cli.conftest import BASE, Call
@@ -27,10 +28,15 @@ def test_tags_of_runs_and_studies_are_shown_and_filter(call: Call) -> None:
     assert "tiny/gate=softmax +paper" in call("tag").out
 
 
-def test_notes_are_kept_in_order_and_can_be_forgotten(call: Call) -> None:
+def test_notes_are_kept_in_order_and_can_be_forgotten(call: Call, folder: Path) -> None:
     call("ablate", "tiny")
     call("note", "tiny/baseline", "the fan\nwas broken")
     call("note", "tiny/baseline", "repaired")
+    call("tag", "tiny/baseline", "+good")
+    runs = snapshot(Reader(Store(folder)))["runs"]
+    assert {"tags", "notes"} <= set(runs)
+    assert "good" in runs["tags"]["values"]
+    assert "name" not in runs, "nothing has a name: no column"
     frame = an_cli.load(".").set_index("label")
     assert frame.loc["baseline", "notes"] == ("the fan was broken", "repaired")
     notes = call("note", "tiny/baseline", "--json").json["notes"]

@@ -92,6 +92,7 @@ function longest(store, name) {
 function gridColumns(store) {
   const distinct = (name) => new Set((store.raw.config[name] || store.raw.runs[name]).values.map(shown)).size;
   const chosen = Object.keys(store.raw.runs).filter((name) => name.startsWith('choice.') && store.raw.runs[name].index);
+  chosen.push(...['name', 'tags', 'notes'].filter((name) => store.raw.runs[name] && store.raw.runs[name].index));
   const config = store.varying.filter((name) => name !== 'seed');
   const short = new Map([...chosen, ...config].map((name) => [name, name.split('.').pop()]));
   const taken = [...short.values()];
