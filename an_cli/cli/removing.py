@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from an_cli.cli.asked import print_json, say
@@ -34,7 +35,7 @@ def archive_values(store: Store, targets: Sequence[str], *, failed: bool, really
     Raises:
         StoreError: a target that names nothing.
     """
-    return _each(store, targets, lambda run: archive(store, run), failed=failed, really=really)
+    return _each(store, targets, partial(archive, store), failed=failed, really=really)
 
 
 def remove_values(store: Store, targets: Sequence[str], *, failed: bool, really: bool) -> list[Value]:
@@ -43,11 +44,11 @@ def remove_values(store: Store, targets: Sequence[str], *, failed: bool, really:
     Raises:
         StoreError: a target that names nothing.
     """
-    return _each(store, targets, lambda run: remove(store, run), failed=failed, really=really)
+    return _each(store, targets, partial(remove, store), failed=failed, really=really)
 
 
 def _each(
-    store: Store, targets: Sequence[str], act: Callable[[RunFolder], str], *, failed: bool, really: bool
+    store: Store, targets: Sequence[str], act: Callable[[RunFolder, Sequence[str]], str], *, failed: bool, really: bool
 ) -> list[Value]:
     words: Sequence[str | None] = targets or [None]
     wanted = {run: word for word in words for run in runs_of(store, word)}
@@ -60,7 +61,7 @@ def _each(
         status = states[run.id]["status"]
         left = _left(status, cited[run], word)
         if really and not left:
-            left = act(run)
+            left = act(run, cited[run].labels)
         values.append(_value(run.id, status, cited[run], left))
     return values
 
@@ -110,7 +111,7 @@ def remove_archived_values(store: Store, targets: Sequence[str], *, really: bool
     for run_id in _find_archived(store, targets):
         value = _archived(store, run_id)
         if really:
-            value["left"] = remove(store, RunFolder(store.archived / run_id), archived=True) or None
+            value["left"] = remove(store, RunFolder(store.archived / run_id), (), archived=True) or None
         values.append(value)
     return values
 

@@ -6,8 +6,9 @@ A run is taken by a claim first, as an attempt takes it, so that nothing is move
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from an_cli.store.claims import Claim, take
 from an_cli.store.folder import RunFolder, Store
 from an_cli.store.labels import labels_of
 from an_cli.store.remarks import remark, run_file
+
+_ID = re.compile(r'"([0-9a-f]{16})"')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +34,11 @@ class Cited:
 def citations(store: Store, runs: Iterable[RunFolder]) -> dict[RunFolder, Cited]:
     """What names each of the runs."""
     labels = labels_of(store)
-    texts = {path: path.read_text(errors="replace") for path in sorted(store.reports.glob("*.json"))}
+    named = {path: set(_ID.findall(path.read_text(errors="replace"))) for path in sorted(store.reports.glob("*.json"))}
     return {
         run: Cited(
             labels=tuple(sorted(labels.get(run.id, []))),
-            tables=tuple(str(path.relative_to(store.root)) for path, text in texts.items() if f'"{run.id}"' in text),
+            tables=tuple(str(path.relative_to(store.root)) for path, ids in named.items() if run.id in ids),
         )
         for run in runs
     }
@@ -55,8 +58,8 @@ def archived_labels(store: Store, run_id: str) -> tuple[str, ...]:
     return ()
 
 
-def archive(store: Store, run: RunFolder) -> str:
-    """Put a run away, with its labels; what hinders it, or nothing.
+def archive(store: Store, run: RunFolder, labels: Sequence[str]) -> str:
+    """Put a run away, with its labels (`citations`); what hinders it, or nothing.
 
     Raises:
         StoreError: the store cannot be written.
@@ -64,11 +67,10 @@ def archive(store: Store, run: RunFolder) -> str:
     target = store.archived / run.id
     if target.exists():
         return "another run of this id is archived: an-cli archive --back or an-cli rm --archived it first"
-    labels = labels_of(store).get(run.id, [])
     claim = take(run)
     if claim is None:
         return "another process holds it"
-    remark(run_file(store, run.id), archived=labels)  # before the move: labels are not lost by a crash in between
+    remark(run_file(store, run.id), archived=list(labels))  # before the move: labels are not lost by a crash in between
     _move(run, target, claim)
     _unlink(store, labels)
     return ""
@@ -91,8 +93,8 @@ def bring_back(store: Store, run_id: str) -> str:
     return ""
 
 
-def remove(store: Store, run: RunFolder, *, archived: bool = False) -> str:
-    """Remove a run for ever, with its labels and remarks; what hinders it, or nothing.
+def remove(store: Store, run: RunFolder, labels: Sequence[str], *, archived: bool = False) -> str:
+    """Remove a run for ever, with its labels (`citations`) and remarks; what hinders it, or nothing.
 
     Raises:
         StoreError: the store cannot be written.
@@ -105,7 +107,7 @@ def remove(store: Store, run: RunFolder, *, archived: bool = False) -> str:
         if claim is None:
             return "another process holds it"
         _move(run, trash, claim)
-        _unlink(store, labels_of(store).get(run.id, []))
+        _unlink(store, labels)
     shutil.rmtree(trash, ignore_errors=True)
     if not (store.run(run.id).path.exists() or (store.archived / run.id).exists()):
         run_file(store, run.id).unlink(missing_ok=True)
