@@ -29,7 +29,7 @@ def tag(
     store: StorePath = HERE,
 ) -> None:
     """Tag runs or studies, or name a run; without a tag, list them. `status --tag TAG` lists those that have it."""
-    from an_cli.cli.asked import open_store, print_json
+    from an_cli.cli.asked import open_store, print_json, say
     from an_cli.cli.remarking import remark_values, set_name, tag_all
     from an_cli.report.wording import clean
 
@@ -47,6 +47,8 @@ def tag(
     if json:
         print_json({"remarks": values})
         return
+    if not any(value["tags"] or value["name"] for value in values):
+        say("no tags")
     for value in values:
         words = [value["label"], value["name"], *(f"+{word}" for word in value["tags"])]
         print(clean("  ".join(filter(None, words))))
@@ -64,7 +66,7 @@ def note(
     store: StorePath = HERE,
 ) -> None:
     """Note a sentence beside a run or a study, or print what was noted."""
-    from an_cli.cli.asked import open_store, print_json
+    from an_cli.cli.asked import open_store, print_json, say
     from an_cli.cli.remarking import add_note, remark_values
     from an_cli.report.wording import clean
 
@@ -74,5 +76,7 @@ def note(
     if json:
         print_json(value)
         return
+    if not value["notes"]:
+        say(f"no notes on {target}")
     for one in value["notes"]:
         print(clean(f"{one['at']} {one['by']}: {one['text']}"))

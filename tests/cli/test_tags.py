@@ -28,6 +28,12 @@ def test_tags_of_runs_and_studies_are_shown_and_filter(call: Call) -> None:
     assert "tiny/gate=softmax +paper" in call("tag").out
 
 
+def test_nothing_said_is_said(call: Call) -> None:
+    call("ablate", "tiny")
+    assert "no tags" in call("tag").err
+    assert "no notes on tiny" in call("note", "tiny").err
+
+
 def test_notes_are_kept_in_order_and_can_be_forgotten(call: Call, folder: Path) -> None:
     call("ablate", "tiny")
     call("note", "tiny/baseline", "the fan\nwas broken")
