@@ -53,6 +53,7 @@ def ablate_on_slurm(
     views = cluster.watcher.look([store.run(cell.id) for cell in cells])
     standings = {cell.id: views[store.run(cell.id)].verdict.standing for cell in cells}
     say(f"{asked.plan.study}: {sentence(list(standings.values()))}")
+    cluster.overruled |= {run for cell in cells if (run := store.run(cell.id)).stop.exists()}
     followed = [cell for cell in cells if _prepare(asked, cell, standings[cell.id], store)]
     end = _follow(cluster, followed, store)
     return _tell(asked, store, cluster, end, command, json=json, detach=detach)
@@ -67,8 +68,8 @@ def _prepare(asked: Asked, cell: Cell, standing: Standing, store: Store) -> bool
     try:
         if standing in (Standing.NEW, Standing.ENDED):
             prepare_folder(cell.config, cell.choices, store)
-        elif standing in (Standing.QUEUED, Standing.HELD):
-            forget_stop(run)  # cancelled since it was submitted, and wanted again before its job started
+        else:
+            forget_stop(run)  # cancelled since it was submitted, and wanted again whatever its job is at
         store.link(asked.plan.folder, cell.label, run)
     except StoreError as error:
         say(f"left alone: {cell.label}: {error}")
@@ -91,8 +92,12 @@ def _tell(
     outcome = cluster.outcome
     if outcome.submitted:
         say(f"submitted {len(outcome.submitted)} cells in {outcome.calls} calls of sbatch")
-    for run, what in outcome.refused.items():
-        say(f"not submitted: {run.id}: {what}")
+    labels = {store.run(cell.id): cell.label for cell in asked.plan.cells}
+    unsubmitted = {
+        state.run: state.cause for state in end.runs if state.cause and state.cause.startswith("not ")
+    } | dict(outcome.refused)
+    for run, what in unsubmitted.items():
+        say(f"not submitted: {labels[run]}: {what.removeprefix('not submitted: ')}")
     tell_failures(asked.plan, end)
     if end.count(Phase.FAILED):
         retry = shlex.join([word for word in command if word != "--until-resolved"]).replace(" ablate ", " retry ", 1)
@@ -100,12 +105,15 @@ def _tell(
     going = end.count(Phase.QUEUED, Phase.RUNNING, Phase.ELSEWHERE)
     if going:
         say(f"{going} of {len(end.runs)} cells go on without this command. Come back to them with: {words}")
-        if not detach:
-            return 130
-        if asked.launch.on_end:
+        if detach and asked.launch.on_end:
             say("launch.on_end is for a command that stays: this one leaves, and no job runs it")
-        return PARTIAL if outcome.refused else 0
-    return print_end(asked, store, json=json, followed=bool(end.runs) and not detach)
+        stuck = not detach and not end.stopping
+        return PARTIAL if unsubmitted or stuck else 0 if detach else 130
+    if unsubmitted and not end.count(Phase.FINISHED):
+        say(f"nothing goes on. Try again with: {words}")
+        return 1
+    status = print_end(asked, store, json=json, followed=bool(end.runs) and not detach)
+    return status or (PARTIAL if unsubmitted else 0)
 
 
 _SAID = {

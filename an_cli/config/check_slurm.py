@@ -27,8 +27,17 @@ def slurm_misfits(launch: LaunchConfig) -> Iterator[tuple[str, str, str]]:
         what = f"{launch.warn_s} s before a limit of {launch.time_min} min"
         yield "launch.warn_s", what, "warn after the job has begun: a smaller warn_s"
     for option in launch.sbatch:
-        if option.lstrip("-").partition("=")[0] in _OURS:
+        name = option.strip().lstrip("-").replace("_", "-").partition("=")[0].partition(" ")[0]
+        short = option.strip().startswith("-") and not option.strip().startswith("--")
+        if name in _OURS or (name[:1] if short else name) in _SHORT:
             yield "launch.sbatch", f"{option!r} is an-cli's own option", f"an-cli sets {', '.join(sorted(_OURS))}"
+        elif name in _NO_JOB:
+            yield "launch.sbatch", f"{option!r} makes no job that can be followed", "leave it away"
 
 
-_OURS = {"array", "comment", "dependency", "export", "job-name", "output", "error", "open-mode", "parsable", "requeue"}
+_OURS = {
+    "array", "chdir", "comment", "dependency", "error", "export", "input", "job-name", "kill-on-invalid-dep",
+    "no-requeue", "open-mode", "output", "parsable", "requeue", "signal", "wrap",
+}  # fmt: skip
+_SHORT = {"a", "d", "D", "e", "i", "J", "o"}
+_NO_JOB = {"test-only", "wait", "W", "clusters", "M", "help", "h", "usage", "version", "V"}

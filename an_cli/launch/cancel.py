@@ -13,7 +13,8 @@ from enum import StrEnum
 
 from an_cli.errors import StoreError
 from an_cli.launch.slurm.intent import Intent, read_intent
-from an_cli.launch.slurm.observe import Observer
+from an_cli.launch.slurm.judge import key_of
+from an_cli.launch.slurm.observe import PLAIN, Observer
 from an_cli.launch.slurm.scheduler import Commands, Scheduler
 from an_cli.launch.slurm.states import Stage, meaning
 from an_cli.store import (
@@ -78,7 +79,8 @@ def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> dict[RunFolder, _J
     submissions = {run: found for run in runs if (found := _submission(run)) is not None}
     if not submissions:
         return {}
-    keys = {run: (found.token, found.task) for run, found in submissions.items()}
+    known = {run: read_intent(Store(run.path.parent.parent), found.token) for run, found in submissions.items()}
+    keys = {run: key_of(found, known[run]) for run, found in submissions.items()}
     queue = Observer(scheduler, cache=None).look(keys.values(), time.time(), accounts=False).queue
     jobs = {}
     for run, (token, task) in keys.items():
@@ -87,10 +89,10 @@ def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> dict[RunFolder, _J
             row = queue.get((token, task))
             name = row.job if row is not None and meaning(row.state).stage in (Stage.WAITING, Stage.ACTIVE) else None
         else:
-            array = read_intent(store, token).job if status_of(run) in (*_GOING, *_QUEUED) else None
-            name = f"{array}_{task}" if array else None
+            array = known[run].job if status_of(run) in (*_GOING, *_QUEUED) else None
+            name = (array if task == PLAIN else f"{array}_{task}") if array else None
         if name:
-            jobs[run] = _Job(name, tuple(Intent(store.jobs / token).runs_of(task)))
+            jobs[run] = _Job(name, tuple(Intent(store.jobs / token).runs_of(max(task, 0))))
     return jobs
 
 

@@ -16,6 +16,7 @@ from an_cli.store.checks import Check
 
 _OF_ONE_NODE = ("/tmp", "/var/tmp", "/dev/shm", "/scratch/local")
 _REQUIRED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_STARTS_NOTHING = ("down", "drained", "draining", "fail", "failing", "maint", "inval", "unknown", "power_down")
 _SHORT_S = 60  # less than this between SIGTERM and SIGKILL may not be enough to save a large model
 
 
@@ -97,24 +98,55 @@ def _slurm(cluster: Cluster, scheduler: Scheduler) -> list[Check]:
             found="JobRequeue is on" if cluster.requeue else "JobRequeue is off",
             now="" if cluster.requeue else "give the same command again after a preemption or a time limit",
         ),
-        Check(name="arrays", well=None, found=f"at most {cluster.max_array} jobs in one; more are cut up"),
+        Check(name="arrays", well=None, found=_arrays(cluster.max_array)),
         Check(
             name="preemption",
             well=None,
             found=f"mode {preempt}; {cluster.kill_wait_s} s between SIGTERM and SIGKILL, {warned} a warning signal",
             now="" if cluster.kill_wait_s >= _SHORT_S else "keep launch.checkpoint_interval_s short for large models",
         ),
-        *_clocks(scheduler),
+        *_partitions(scheduler),
     ]
 
 
-def _clocks(scheduler: Scheduler) -> list[Check]:
-    said = scheduler("sinfo", "--noheader", "--format=%P|%a|%l|%D|%G")
-    rows = [line.strip().split("|") for line in said.out.splitlines() if line.count("|") == 4]
-    return [
-        Check(name=f"partition {name}", well=up == "up", found=f"{nodes} nodes, limit {limit}, {gres}")
-        for name, up, limit, nodes, gres in rows
-    ]
+def _arrays(most: int) -> str:
+    if most == 0:
+        return "this cluster takes none: a job for each cell"
+    return f"at most {most} {'job' if most == 1 else 'jobs'} in one; more are cut up"
+
+
+def _partitions(scheduler: Scheduler) -> list[Check]:
+    """What each takes; one that is down, or whose nodes all are, starts nothing, and says why."""
+    said = scheduler("sinfo", "--noheader", "--format=%P|%a|%l|%D|%G|%T|%E")
+    rows = [line.strip().split("|", 6) for line in said.out.splitlines() if line.count("|") >= 6]
+    found: dict[str, list[list[str]]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(row[1:])
+    return [_partition(name, rows) for name, rows in found.items()]
+
+
+def _partition(name: str, rows: list[list[str]]) -> Check:
+    up, limit, gres = rows[0][0], rows[0][1], rows[0][3]
+    nodes = sum(int(row[2]) for row in rows if row[2].isdigit())
+    bad = [row for row in rows if row[4].rstrip("*~#!%$@^-") in _STARTS_NOTHING]
+    count = sum(int(row[2]) for row in bad if row[2].isdigit())
+    about = f"{nodes} {'node' if nodes == 1 else 'nodes'}, limit {limit}, {gres}"
+    if up != "up":
+        return Check(
+            name=f"partition {name}",
+            well=False,
+            found=f"it is {up} and starts no job ({about})",
+            now="name another with launch.partition, or ask who runs the cluster",
+        )
+    if bad:
+        why = "; ".join(dict.fromkeys(f"{row[4]}: {row[5]}" for row in bad))
+        return Check(
+            name=f"partition {name}",
+            well=False if count == nodes else None,
+            found=f"{about}; {count} of them start nothing ({why})",
+            now="see sinfo -R" if count == nodes else "",
+        )
+    return Check(name=f"partition {name}", well=True, found=about)
 
 
 def site_text(scheduler: Scheduler | None = None) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from an_cli.config import CellConfig, LaunchConfig, read
+from an_cli.config import CellConfig, LaunchConfig, cell_id, read
 from an_cli.config.plugins import stamps_of
 from an_cli.data import DataPair, Purpose, make_data, make_eval_batches, torch_seed
 from an_cli.errors import DataError, StoreError
@@ -59,6 +59,12 @@ def attempt(writer: RunWriter, stop: StopFlag, world: World = ALONE) -> Result |
     """
     run = writer.run
     config, launch = read_config(run), read_launch(run)
+    if cell_id(config) != run.id:  # its numbers would stand in tables under another cell's name
+        raise StoreError(
+            "cell.json was edited: it holds another cell than the one its id names",
+            where=run.id,
+            now="for another cell give its overrides to an-cli; the study's own command writes this one anew",
+        )
     device = pick_device(launch.device, config.recipe.precision, local_rank=world.local_rank)
     threads = set_up(config.recipe)
     world.mine(range(config.recipe.replicas))

@@ -10,6 +10,8 @@
 #   AN_TEST_CLUSTER    folder of its state                        (/var/lib/an-cli-test-cluster)
 #   AN_TEST_ACCOUNTS   0: a cluster that keeps no accounts        (1)
 #   AN_TEST_MAX_ARRAY  MaxArraySize, which caps the largest index (1001)
+#   AN_TEST_MIN_JOB_AGE  seconds that an ended job is seen   (300)
+#   AN_TEST_CONF       more lines of slurm.conf                   ()
 #
 # Two partitions: `main`, and `urgent`, whose jobs preempt those of `main` by requeueing them. Two pretended GPUs a node.
 # Settings that are minutes on a real cluster are seconds here: a node without its slurmd is down after 10 s, a job has
@@ -106,7 +108,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 KillWait=5
 SlurmdTimeout=10
-MinJobAge=300
+MinJobAge=${AN_TEST_MIN_JOB_AGE:-300}
 ReturnToService=2
 SlurmdParameters=config_overrides
 JobAcctGatherType=jobacct_gather/linux
@@ -122,6 +124,7 @@ EOF
       echo "NodeName=n$place NodeHostname=$host NodeAddr=127.0.0.1 Port=$((17101 + place)) CPUs=2 RealMemory=4000 Gres=gpu:2"
     done
     echo "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1"
+    if [ -n "${AN_TEST_CONF:-}" ]; then echo "$AN_TEST_CONF"; fi
     echo "PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10"
   } > /etc/slurm/slurm.conf
 }

@@ -27,8 +27,12 @@ def cluster(*words: str) -> Said:
     match words[0]:
         case "scontrol":
             return Said(0, CONFIG)
-        case "sinfo" if words[-1].count("|") == 4:
-            return Said(0, "gpu*|up|2-00:00:00|12|gpu:a100:4\nold|down|1:00|1|(null)\n")
+        case "sinfo" if words[-1].count("|") == 6:
+            return Said(
+                0,
+                "gpu*|up|2-00:00:00|10|gpu:a100:4|mixed|none\ngpu*|up|2-00:00:00|2|gpu:a100:4|drained*|bad fan\n"
+                "old|down|1:00|1|(null)|idle|none\nrest|up|1:00|1|(null)|down*|Not responding\n",
+            )
         case "sinfo":
             return Said(0, "gpu*|2-00:00:00|gpu:a100:4\nold|1:00|(null)\n")
         case "sacctmgr":
@@ -45,7 +49,12 @@ def test_each_finding_says_what_to_do() -> None:
     assert "2001" in found["arrays"].found
     assert "mode CANCEL; 30 s" in found["preemption"].found
     assert "without (preempt_send_user_signal is not set) a warning" in found["preemption"].found
-    assert (found["partition gpu*"].well, found["partition old"].well) == (True, False)
+    assert found["partition gpu*"].well is None
+    assert "12 nodes" in found["partition gpu*"].found
+    assert "2 of them start nothing (drained*: bad fan)" in found["partition gpu*"].found
+    assert (found["partition old"].well, found["partition rest"].well) == (False, False)
+    assert "it is down and starts no job" in found["partition old"].found
+    assert "Not responding" in found["partition rest"].found
 
 
 def test_a_cluster_that_warns_of_preemption_is_known_by_its_own_word() -> None:

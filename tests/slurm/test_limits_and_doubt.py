@@ -93,7 +93,8 @@ def test_a_full_queue_is_asked_again_only_when_it_has_room(
         command(tmp_path, launch, cluster).launch(runs, watch)
     assert calls[4] == calls[0], "nothing has changed: nothing is asked"
     assert calls[6] == calls[18] > calls[4]
-    assert calls[21] == calls[39] > calls[18]
+    assert calls[39] - calls[21] <= 2, "once in ten minutes a little more is tried"
+    assert calls[39] > calls[18]
     newest = [found for run in runs if (found := newest_submission(run))]
     assert {found.after for found in newest} == {()}, "what was never a job is not remembered as one"
 
@@ -199,14 +200,12 @@ def test_a_job_that_ended_because_its_run_was_cancelled_is_not_submitted_again_b
     assert views[run].verdict.cause == "cancelled"
 
 
-@pytest.mark.parametrize(("standing", "wanted"), [(Standing.QUEUED, True), (Standing.RUNNING, False)])
-def test_a_cancelled_run_whose_job_still_waits_is_wanted_again_once_its_study_is(
-    tmp_path: Path, make_runs: Make, standing: Standing, wanted: bool
-) -> None:
+@pytest.mark.parametrize("standing", [Standing.QUEUED, Standing.HELD, Standing.RUNNING, Standing.UNKNOWN])
+def test_a_cancelled_run_is_wanted_again_once_its_study_is(tmp_path: Path, make_runs: Make, standing: Standing) -> None:
     (run,) = make_runs(1)
     run.claims.mkdir()
     run.stop.touch()
     asked = cast("Any", SimpleNamespace(plan=SimpleNamespace(folder="s")))
     cell = cast("Any", SimpleNamespace(id=run.id, label="a"))
     assert prepare(asked, cell, standing, Store(tmp_path))
-    assert run.stop.exists() is not wanted
+    assert not run.stop.exists()

@@ -14,6 +14,7 @@ _BORNE = {
     Cause.REFUSED: None,
     Cause.TIME_LIMIT: 2,  # without a step made in between; with one, any number
     Cause.NODE_FAILURE: 5,
+    Cause.SET_UP: 5,  # its node is avoided, and what fails everywhere holds the study back (see `blame`)
     Cause.LOST: 5,
     Cause.KILLED: 3,
     Cause.COMPLETED: 2,
@@ -52,7 +53,8 @@ def spent(ends: Sequence[End]) -> str:
 
 def bad_nodes(ends: Sequence[End]) -> list[str]:
     """Nodes that failed under a run: its next job stays away from them."""
-    return sorted({end.node for end in ends if _cause(end) is Cause.NODE_FAILURE and end.node})
+    at_fault = (Cause.NODE_FAILURE, Cause.SET_UP)
+    return sorted({end.node for end in ends if _cause(end) in at_fault and end.node})
 
 
 def _cause(end: End) -> Cause:

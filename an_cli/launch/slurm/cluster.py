@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from an_cli.launch.launcher import Watch
 from an_cli.launch.local import Phase, RunState, Snapshot
+from an_cli.launch.slurm.blame import Blame, blame
 from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.launch.slurm.judge import ABSENT_S, Standing
 from an_cli.launch.slurm.observe import FRESH_S
@@ -24,6 +25,8 @@ from an_cli.launch.stopping import Stops, listening
 from an_cli.store import RunFolder, is_finished, read_progress
 
 FIRST_S, LONGEST_S = 2.0, 30.0  # between two looks at the scheduler
+AGAIN_EMPTY_S, AGAIN_S = 30.0, 600.0  # after so long a full queue is tried beyond the number of jobs that it took last
+_NO_NODE = ("ReqNodeNotAvail", "BadConstraints", "Nodes_required_for_job_are_DOWN", "Nodes required for job are DOWN")
 DOUBT_S = 90.0  # a detached command stays so long for a job that may or may not exist, or have a result
 _LIVE = (Standing.SUBMITTING, Standing.QUEUED, Standing.HELD, Standing.RUNNING)
 _PHASES = {
@@ -38,6 +41,17 @@ _PHASES = {
 }
 
 
+def _nowhere_else(views: Mapping[RunFolder, View]) -> bool:
+    """Whether no job runs, and SLURM has no other node for those that wait."""
+    standings = [view.verdict.standing for view in views.values()]
+    waiting = [view.verdict.detail for view in views.values() if view.verdict.standing is Standing.QUEUED]
+    return (
+        bool(waiting)
+        and Standing.RUNNING not in standings
+        and all(any(reason in detail for reason in _NO_NODE) for detail in waiting)
+    )
+
+
 @dataclass
 class OnSlurm:
     """A SLURM cluster.
@@ -49,6 +63,7 @@ class OnSlurm:
         detach: leave once everything is submitted.
         forgive: submit what ended too often as well, with a new budget.
         needs: run -> runs that must have finished before it starts.
+        overruled: runs that were told to stop and may still be about it: this command submits them again.
         tell: says something to the user.
         pause: waits so many seconds.
         clock: seconds since whenever.
@@ -61,13 +76,19 @@ class OnSlurm:
     detach: bool = False
     forgive: bool = False
     needs: Mapping[RunFolder, Sequence[RunFolder]] = field(default_factory=dict)
+    overruled: set[RunFolder] = field(default_factory=set)
     tell: Callable[[str], None] = lambda text: None
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     outcome: Outcome = field(default_factory=Outcome)
     _gone: dict[str, bool] = field(default_factory=dict)
     _refused_at: int | None = None  # live jobs when SLURM last refused one
+    _room: tuple[int, float] | None = None  # live jobs that a full queue holds, and when that was seen
+    _probe: int = 1  # jobs beyond them to try next
     _first: bool = True
+    _began: set[str] = field(default_factory=set)  # nodes on which a run has begun
+    _blame: Blame = field(default_factory=Blame)
+    _stuck: frozenset[str] = frozenset()
 
     def launch(self, runs: Sequence[RunFolder], watch: Watch) -> Snapshot:
         """Submit what is owed, and follow until every run has ended for good. Ctrl-C leaves; the jobs go on.
@@ -95,6 +116,9 @@ class OnSlurm:
         views = self.watcher.look(runs, fresh_s=fresh_s, gone=self._gone)
         self._adopt(views)
         self._cancel_superseded()
+        if not self._first:  # what ended before this command was given, its owner has had the time to repair
+            self._judge_nodes(views)
+        self._tell_stuck(views)
         if self._ask_for_missing(views):
             views = self.watcher.look(runs, fresh_s=LONGEST_S, gone=self._gone)
         return views
@@ -107,7 +131,8 @@ class OnSlurm:
             if view.submission and view.verdict.job
         }
         for token, job in found.items():
-            if read_intent(self.watcher.store, token).job is None:
+            known = read_intent(self.watcher.store, token)
+            if known.there and known.job is None:
                 Intent(self.watcher.store.jobs / token).accept(job)
                 self.tell(f"found job {job}, whose submitter ended before it could write the id down")
 
@@ -120,12 +145,39 @@ class OnSlurm:
             self.tell(f"cancelling job {job}: a newer one stands for its runs")
             self.scheduler("scancel", job)
 
+    def _judge_nodes(self, views: Mapping[RunFolder, View]) -> None:
+        """Stay away from nodes that end jobs before their runs begin; where all do, hold back what still waits."""
+        self._began |= {view.verdict.node for view in views.values() if view.verdict.began and view.verdict.node}
+        found = blame(views.values(), self._began)
+        waiting = [view.verdict.job for view in views.values() if view.verdict.standing is Standing.QUEUED]
+        for node in found.nodes.keys() - self._blame.nodes.keys():
+            self.tell(f"{node} is avoided: {found.nodes[node]}")
+        if found.nodes.keys() - self._blame.nodes.keys():
+            nodes = ",".join(sorted({*found.nodes, *filter(None, [self.terms.launch.exclude])}))
+            for array in sorted({job.partition("_")[0] for job in waiting}):
+                self.scheduler("scontrol", "update", f"JobId={array}", f"ExcNodeList={nodes}")
+            self.terms = replace(self.terms, avoid=tuple(sorted(found.nodes)))
+        if found.nodes and not self._began and _nowhere_else(views):
+            found = Blame(everywhere=next(iter(found.nodes.values())))
+        if found.everywhere and not self._blame.everywhere:
+            self.tell(f"held back: no job of this study begins its run: {found.everywhere}")
+            if waiting:
+                self.scheduler("scancel", *waiting)
+        self._blame = found
+
+    def _tell_stuck(self, views: Mapping[RunFolder, View]) -> None:
+        """Say once, of every job that waits for somebody, for whom."""
+        stuck = {view.verdict.job: view.verdict.detail for view in views.values() if view.verdict.stuck}
+        for job in sorted(stuck.keys() - self._stuck):
+            self.tell(f"job {job} waits: {stuck[job]}")
+        self._stuck = frozenset(stuck)
+
     def _ask_for_missing(self, views: Mapping[RunFolder, View]) -> bool:
         """Ask the controller, by id, for jobs that the queue has left out for a while; True when it denies one."""
         missing = {
             view.verdict.job.partition("_")[0]
             for view in views.values()
-            if view.verdict.standing is Standing.UNKNOWN and view.verdict.job and view.missing_s >= ABSENT_S
+            if view.verdict.in_doubt and view.verdict.job and view.missing_s >= ABSENT_S
         }
         for job in missing - {job for job, gone in self._gone.items() if gone}:
             said = self.scheduler("scontrol", "show", "job", job)
@@ -134,14 +186,28 @@ class OnSlurm:
 
     def _submit_owed(self, views: Mapping[RunFolder, View]) -> bool:
         live = sum(view.verdict.standing in _LIVE for view in views.values())
-        if self._refused_at is not None and live >= self._refused_at:
+        if self._blame.everywhere and not self._first:
+            return False
+        if self._refused_at is not None and live >= self._refused_at and not self._may_have_grown(live):
             return False
         found = {run: self._owed(run, view) for run, view in views.items()}
         wishes = [wish for wish in found.values() if wish is not None]
         self._first = False
         if not wishes:
             return False
+        for wish in wishes:
+            view = views[wish.run]
+            if view.verdict.job and view.verdict.cause is Cause.REFUSED:  # it stands in the queue and can read nothing
+                self.scheduler("scancel", view.verdict.job)
+        later = {wish.run: self.outcome.refused.get(wish.run, "") for wish in wishes}
         self.outcome.refused = {}
+        if (
+            self._room is not None
+        ):  # a limit is learnt, not met again at every look; now and then a little more is tried
+            room = max(self._probe if self._may_have_grown(live) else 0, self._room[0] - live) * self.terms.launch.pack
+            self.outcome.refused = {wish.run: later[wish.run] or "the queue is full" for wish in wishes[room:]}
+            wishes = wishes[:room]
+        full = False
         for dependency, group in self._by_dependency(wishes, views).items():
             outcome = submit(group, self.terms, self.scheduler, dependency=dependency or None, pause=self.pause)
             live += len(outcome.submitted)
@@ -149,15 +215,32 @@ class OnSlurm:
             self.outcome.doubtful += outcome.doubtful
             self.outcome.calls += outcome.calls
             self.outcome.refused.update(outcome.refused)
+            self.overruled -= set(outcome.submitted)
+            full = full or outcome.full
             views = {**views, **self.watcher.look([wish.run for wish in group], fresh_s=0.0)}
         self._refused_at = live if self.outcome.refused else None
-        if not live:
+        if full:
+            self._room, self._probe = (live, self.clock()), 1
+        elif not self.outcome.refused:
+            self._room = None
+        elif self._room is not None and live > self._room[0]:
+            self._room, self._probe = (live, self._room[1]), 2 * self._probe
+        if not live and full and not self.detach:
+            self.tell(f"waiting for room in the queue: {next(iter(self.outcome.refused.values()))}")
+        elif not live and not (self._room and not self.detach):
             check_taken(self.outcome)
         return True
 
+    def _may_have_grown(self, live: int) -> bool:
+        """Whether a full queue is worth another try: soon where nothing of this study is in it."""
+        return self._room is not None and self.clock() - self._room[1] > (AGAIN_S if live else AGAIN_EMPTY_S)
+
     def _owed(self, run: RunFolder, view: View) -> Wish | None:
+        if self._blame.everywhere and not self._first:
+            return None
         forgive = self.forgive and self._first
-        return owed(run, view, forgive=forgive, resubmit_cancelled=self._first).wish
+        resubmit = self._first or run in self.overruled
+        return owed(run, view, forgive=forgive, resubmit_cancelled=resubmit, forget_set_up=self._first).wish
 
     def _by_dependency(self, wishes: Sequence[Wish], views: Mapping[RunFolder, View]) -> dict[str, list[Wish]]:
         """Wishes by what sbatch is told to wait for; one whose need has no job yet waits for a later look."""
@@ -170,8 +253,12 @@ class OnSlurm:
         return groups
 
     def _all_over(self, views: Mapping[RunFolder, View]) -> bool:
+        """Whether nothing will change by itself: over, or waiting for somebody who was told so."""
         over = (Standing.FINISHED, Standing.ENDED)
-        return all(view.verdict.standing in over and self._owed(run, view) is None for run, view in views.items())
+        return all(
+            view.verdict.stuck or (view.verdict.standing in over and self._owed(run, view) is None)
+            for run, view in views.items()
+        )
 
     def _left_to_cluster(self, views: Mapping[RunFolder, View], begun: float) -> bool:
         """Whether every run has a job for certain; a user who leaves should not leave a question open."""
@@ -187,12 +274,17 @@ class OnSlurm:
         verdict = view.verdict
         phase, cause = _PHASES[verdict.standing], verdict.detail
         if verdict.standing is Standing.ENDED:
-            found = owed(run, view, resubmit_cancelled=False)
+            found = owed(run, view, resubmit_cancelled=run in self.overruled)
             phase = Phase.QUEUED if found.wish else phase
             phase = Phase.INTERRUPTED if verdict.cause is Cause.CANCELLED else phase
             cause = found.left_alone or cause
+            if self._blame.everywhere:
+                held = f"held back: {self._blame.everywhere}"
+                phase, cause = Phase.FAILED, cause if verdict.cause is Cause.SET_UP else held
         if run in self.outcome.refused and verdict.standing is Standing.ENDED:
             phase, cause = Phase.INTERRUPTED, f"not submitted: {self.outcome.refused[run]}"
+        if not verdict.job and verdict.in_doubt:  # nobody knows of a job
+            phase, cause = Phase.INTERRUPTED, f"not known to be submitted: {verdict.detail}"
         return RunState(run=run, phase=phase, progress=read_progress(run), cause=cause)
 
     def _wait(self, seconds: float, views: Mapping[RunFolder, View], stops: Stops) -> None:

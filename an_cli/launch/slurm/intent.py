@@ -7,6 +7,8 @@ The token is part of the job's name.
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 import secrets
 import time
@@ -50,6 +52,10 @@ class Intent:
         """Exists once sbatch may have been called."""
         return self.folder / "called"
 
+    def output(self, job: str, task: int | None) -> Path:
+        """What a job prints before its run has a log, and after; `task` is None for a job that is no array's."""
+        return self.folder / (f"{job}.out" if task is None else f"{job}_{task}.out")
+
     def announce(self, study: str, about: Mapping[str, Any]) -> None:
         """Make the folder, and say who submits what. On disk when this returns.
 
@@ -84,6 +90,8 @@ class Intent:
 
     def accept(self, job: str) -> None:
         """The job exists, under this id."""
+        if not self.folder.is_dir():  # removed by hand meanwhile
+            return
         write_atomic(self.folder / "job", f"{job}\n")
 
     def refuse(self, what: str) -> None:
@@ -117,6 +125,9 @@ class Known:
         submitting: its submitter, or the sbatch of a submitter that died, may still be at work.
         called: sbatch may have been called.
         age_s: seconds since the last of these happened.
+        there: its folder is; one that was removed has taken what its job would read with it.
+        owner: user id of its submitter; None where that is not to be seen.
+        array: whether the job is an array's element.
     """
 
     job: str | None
@@ -124,6 +135,22 @@ class Known:
     submitting: bool
     called: bool
     age_s: float
+    there: bool = True
+    owner: int | None = None
+    array: bool = True
+
+    @property
+    def others(self) -> bool:
+        """Whether another user has submitted it."""
+        return self.owner is not None and self.owner != os.getuid()
+
+
+def user_name(uid: int | None) -> str:
+    """The name of a user, or the number where this machine does not know it."""
+    try:
+        return pwd.getpwuid(-1 if uid is None else uid).pw_name
+    except (KeyError, OverflowError):
+        return f"user {uid}"
 
 
 def read_intent(store: Store, token: str) -> Known:
@@ -140,7 +167,24 @@ def read_intent(store: Store, token: str) -> Known:
         submitting=not settled and _at_work(intent, called, _age_on_disk_s(latest, store)),
         called=called,
         age_s=age_s,
+        there=intent.folder.is_dir(),
+        owner=_owner(intent.folder / "intent.json"),
+        array=_is_array(intent.folder / "intent.json"),
     )
+
+
+def _owner(path: Path) -> int | None:
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return None
+
+
+def _is_array(path: Path) -> bool:
+    try:
+        return bool(read_json(path).get("array", True))
+    except (AnError, AttributeError):
+        return True
 
 
 def _at_work(intent: Intent, called: bool, age_s: float) -> bool:

@@ -6,13 +6,15 @@ there, or a scheduler says so; never because somebody is silent. What is not kno
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from an_cli.launch.slurm.intent import Known
-from an_cli.launch.slurm.observe import Observation, Row
-from an_cli.launch.slurm.states import NEVER_REASONS, Cause, Stage, is_held, meaning
+from an_cli.launch.slurm.intent import SBATCH_GONE_S, Intent, Known, user_name
+from an_cli.launch.slurm.observe import PLAIN, Key, Observation, Row
+from an_cli.launch.slurm.states import Cause, Stage, is_held, meaning, never_starts
 from an_cli.store import Holder, Life, RunFolder, Submission, is_finished, life, read_holder
 
 ABSENT_S = 15.0  # a job must be missing for so long, in at least two looks, before anybody asks whether it is gone
@@ -43,6 +45,8 @@ class Verdict:
     job: str = ""
     node: str = ""
     in_doubt: bool = False  # more looks will tell
+    stuck: bool = False  # waits for somebody: held, or asking for what there is not
+    began: bool = False  # its job has got as far as the run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,7 @@ class Evidence:
         holder: of the newest claim.
         error: first line of `error.txt`.
         stop: whether its owner wants it to stop.
+        output: what the job itself printed last, with its file; empty where there is none.
     """
 
     submission: Submission
@@ -66,10 +71,11 @@ class Evidence:
     holder: Holder | None
     error: str
     stop: bool = False
+    output: str = ""
 
 
-def gather(run: RunFolder, submission: Submission, known: Known) -> Evidence:
-    """Read a run's folder."""
+def gather(run: RunFolder, submission: Submission, known: Known, intent: Intent | None = None) -> Evidence:
+    """Read a run's folder, and what its job printed."""
     return Evidence(
         submission=submission,
         known=known,
@@ -78,6 +84,7 @@ def gather(run: RunFolder, submission: Submission, known: Known) -> Evidence:
         holder=read_holder(run),
         error=_first_line(run),
         stop=run.stop.exists(),
+        output=_last_words(intent, submission, known) if intent is not None else "",
     )
 
 
@@ -95,33 +102,50 @@ def judge(
     """
     if evidence.finished:
         return Verdict(standing=Standing.FINISHED)
-    key = (evidence.submission.token, evidence.submission.task)
+    key = key_of(evidence.submission, evidence.known)
     if seen.queue is None:
         return _without_queue(evidence, seen)
-    row = seen.queue.get(key)
+    row = seen.queue.get(key) or _never_started(key, seen.queue)
+    if not evidence.known.there and evidence.life is not Life.ALIVE:  # its job could read nothing
+        detail = "its folder in .an-cli/jobs is gone"
+        return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail=detail, job=row.job if row else "")
     if row is not None:
         return _by_row(evidence, row, since_s)
     if evidence.known.job is None:
         return _not_accepted(evidence, seen, now, since_s)
-    account = (seen.accounts or {}).get(key)
+    account = (seen.accounts or {}).get(key) or _never_started(key, seen.accounts or {})
     if account is not None and meaning(account.state).stage is Stage.OVER:
         return _by_row(evidence, account, since_s)
     return _missing(evidence, seen, account, now, since_s, gone or {})
 
 
-def waiting(submission: Submission, seen: Observation) -> Verdict | None:
+def _never_started(key: Key, rows: Mapping[Key, Row]) -> Row | None:
+    """The row that stands for those elements of an array that were cancelled before they started."""
+    row = rows.get((key[0], PLAIN))
+    return row if row is not None and meaning(row.state).cause is Cause.CANCELLED else None
+
+
+def key_of(submission: Submission, known: Known) -> Key:
+    """Under what the scheduler's answers have a submission."""
+    return submission.token, submission.task if known.array else PLAIN
+
+
+def waiting(key: Key, seen: Observation) -> Verdict | None:
     """The verdict on a run whose job waits, where the queue alone says so; nothing else needs to be read then."""
-    row = (seen.queue or {}).get((submission.token, submission.task))
+    row = (seen.queue or {}).get(key)
     return _waiting(row) if row is not None and meaning(row.state).stage is Stage.WAITING else None
 
 
 def _waiting(row: Row) -> Verdict:
     if is_held(row.state, row.reason):
         detail = f"{row.reason}; release it with: scontrol release {row.job}"
-        return Verdict(standing=Standing.HELD, detail=detail, job=row.job)
-    hopeless = any(reason in row.reason for reason in NEVER_REASONS)
-    detail = f"{row.reason}: it will never start; scancel {row.job}" if hopeless else row.reason
-    return Verdict(standing=Standing.QUEUED, detail=detail, job=row.job)
+        return Verdict(standing=Standing.HELD, detail=detail, job=row.job, stuck=True)
+    change = never_starts(row.reason)
+    if change is None:
+        return Verdict(standing=Standing.QUEUED, detail=row.reason, job=row.job)
+    remedy = f"change {change}, then: scancel {row.job}" if change else f"scancel {row.job}"
+    detail = f"{row.reason}: it will never start; {remedy}"
+    return Verdict(standing=Standing.QUEUED, detail=detail, job=row.job, stuck=True)
 
 
 def _without_queue(evidence: Evidence, seen: Observation) -> Verdict:
@@ -132,7 +156,8 @@ def _without_queue(evidence: Evidence, seen: Observation) -> Verdict:
         return Verdict(standing=Standing.SUBMITTING, job=job)
     if evidence.known.refused is not None:
         return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail=evidence.known.refused)
-    return Verdict(standing=Standing.UNKNOWN, detail=seen.trouble or "SLURM was not asked", job=job)
+    detail = seen.trouble or "SLURM was not asked"
+    return Verdict(standing=Standing.UNKNOWN, detail=detail, job=job, in_doubt=evidence.known.job is None)
 
 
 def _by_row(evidence: Evidence, row: Row, since_s: float) -> Verdict:
@@ -141,7 +166,8 @@ def _by_row(evidence: Evidence, row: Row, since_s: float) -> Verdict:
         case Stage.WAITING:
             return _waiting(row)
         case Stage.ACTIVE:
-            return Verdict(standing=Standing.RUNNING, detail=row.state.lower(), job=row.job, node=row.node)
+            began = _is_of(evidence.holder, row.job)
+            return Verdict(standing=Standing.RUNNING, detail=row.state.lower(), job=row.job, node=row.node, began=began)
         case Stage.UNKNOWN:
             return Verdict(standing=Standing.UNKNOWN, detail=f"SLURM says {row.state!r}", job=row.job, node=row.node)
         case Stage.OVER:
@@ -151,7 +177,7 @@ def _by_row(evidence: Evidence, row: Row, since_s: float) -> Verdict:
 
 def _over(evidence: Evidence, row: Row, said: Cause, since_s: float) -> Verdict:
     """SLURM knows that the job ended; the run knows how, where SLURM only saw an exit status."""
-    mine = evidence.holder is not None and evidence.holder.job == row.job
+    mine = _is_of(evidence.holder, row.job)
     left = evidence.holder.left if evidence.holder is not None and mine else ""
     if not mine and evidence.life is Life.ALIVE and said in (Cause.COMPLETED, Cause.CRASH):
         return Verdict(standing=Standing.RUNNING, detail="another process holds it", job=row.job, node=row.node)
@@ -159,6 +185,8 @@ def _over(evidence: Evidence, row: Row, said: Cause, since_s: float) -> Verdict:
     if said in (Cause.CRASH, Cause.COMPLETED):
         if evidence.stop and left != "failed":
             cause, detail = Cause.CANCELLED, "an-cli cancel"
+        elif not mine and said is Cause.CRASH:
+            cause, detail = Cause.SET_UP, _before_it_began(evidence, row)
         elif left == "failed":
             cause, detail = Cause.CRASH, evidence.error
         elif left.startswith("stopped"):
@@ -168,7 +196,22 @@ def _over(evidence: Evidence, row: Row, said: Cause, since_s: float) -> Verdict:
         elif said is Cause.COMPLETED and since_s < VISIBLE_S:
             detail = "its job is over; waiting to see its result"
             return Verdict(standing=Standing.UNKNOWN, detail=detail, job=row.job, in_doubt=True)
-    return Verdict(standing=Standing.ENDED, cause=cause, detail=detail, job=row.job, node=row.node)
+    elif said is Cause.TIME_LIMIT and not mine:
+        detail = f"{row.state} during set-up, before the run began: raise launch.time_min"
+        cause = Cause.SET_UP
+    return Verdict(standing=Standing.ENDED, cause=cause, detail=detail, job=row.job, node=row.node, began=mine)
+
+
+def _before_it_began(evidence: Evidence, row: Row) -> str:
+    """Why a job ended without a claim on its run: what it printed itself, for nothing else knows."""
+    if row.exit.endswith(f":{int(signal.SIGUSR2)}") or row.exit.startswith(f"{128 + signal.SIGUSR2}:"):
+        return "its time was nearly up during set-up, before the run began: raise launch.time_min"
+    status = f" (exit {row.exit})" if row.exit else ""
+    return f"its job ended before the run began{status}: {evidence.output or 'it printed nothing that is to be seen'}"
+
+
+def _is_of(holder: Holder | None, job: str) -> bool:
+    return holder is not None and holder.job == job
 
 
 def _not_accepted(evidence: Evidence, seen: Observation, now: float, since_s: float) -> Verdict:
@@ -180,37 +223,60 @@ def _not_accepted(evidence: Evidence, seen: Observation, now: float, since_s: fl
         return Verdict(standing=Standing.SUBMITTING)
     if not known.called:
         return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail="its submitter ended before sbatch")
-    if (seen.accounts or {}).get((evidence.submission.token, evidence.submission.task)) is not None:
+    if (seen.accounts or {}).get(key_of(evidence.submission, known)) is not None:
         return Verdict(standing=Standing.UNKNOWN, detail="in the accounts, and not in the queue")
     patience_s = ABSENT_S if seen.accounts else LONE_S
     if seen.at < now - known.age_s or since_s < patience_s:
-        detail = "its submitter ended during sbatch; looking for its job"
+        detail = "sbatch gave no job id; looking for its job"
+        if known.age_s > SBATCH_GONE_S + LONE_S:
+            detail = "not submitted: sbatch gave no job id and the queue has no such job; the same command submits it"
         return Verdict(standing=Standing.UNKNOWN, detail=detail, in_doubt=True)
-    return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail="its submitter ended, and no job came of it")
+    return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail="not submitted: no job came of it")
 
 
 def _missing(
     evidence: Evidence, seen: Observation, account: Row | None, now: float, since_s: float, gone: Mapping[str, bool]
 ) -> Verdict:
     """The job was accepted, and the queue does not have it; the accounts do not say that it is over."""
-    job = _job(evidence)
+    job, known = _job(evidence), evidence.known
     if seen.at <= now - evidence.known.age_s + 1.0:
         return Verdict(standing=Standing.QUEUED, detail="just submitted", job=job)
     if evidence.life is Life.ALIVE:
         return Verdict(standing=Standing.RUNNING, detail="by its heartbeat", job=job)
     holder = evidence.holder
     if holder is not None and holder.left and holder.job == job and since_s >= ABSENT_S:
-        cause = Cause.CRASH if holder.left == "failed" else Cause.PREEMPTED
+        cause = Cause.CRASH if holder.left == "failed" else Cause.CANCELLED if evidence.stop else Cause.PREEMPTED
         return Verdict(standing=Standing.ENDED, cause=cause, detail=evidence.error or holder.left, job=job)
+    if known.others:  # a cluster may hide their jobs: what is not to be seen is not known to be over
+        whose = user_name(known.owner)
+        detail = f"not to be seen from here: ask {whose}, whose job it is, or SLURM's accounts"
+        return Verdict(standing=Standing.UNKNOWN, detail=detail, job=job)
     if since_s >= ABSENT_S and gone.get(evidence.known.job or "", False) and evidence.life is Life.DEAD:
         detail = f"neither squeue nor scontrol knows it{f'; sacct says {account.state}' if account else ''}"
-        return Verdict(standing=Standing.ENDED, cause=Cause.LOST, detail=detail, job=job)
+        cause = Cause.CANCELLED if evidence.stop else Cause.LOST
+        return Verdict(standing=Standing.ENDED, cause=cause, detail=detail, job=job)
     detail = f"not in the queue; {seen.trouble or 'not known to be over'}"
     return Verdict(standing=Standing.UNKNOWN, detail=detail, job=job, in_doubt=True)
 
 
 def _job(evidence: Evidence) -> str:
-    return f"{evidence.known.job}_{evidence.submission.task}" if evidence.known.job else ""
+    known = evidence.known
+    return (f"{known.job}_{evidence.submission.task}" if known.array else known.job) if known.job else ""
+
+
+def _last_words(intent: Intent, submission: Submission, known: Known) -> str:
+    """The last line that a job printed outside its run, and the file."""
+    if not known.job:
+        return ""
+    path = intent.output(known.job, submission.task if known.array else None)
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    said = [line.strip() for line in lines if line.strip()]
+    return f"{said[-1][:200]} [{path}]" if said else ""
 
 
 def _first_line(run: RunFolder) -> str:

@@ -16,7 +16,8 @@ class Cluster:
     """A cluster's settings.
 
     Attributes:
-        max_array: elements that an array may have: MaxArraySize is a cap on the index, which starts at 0 here.
+        max_array: elements that an array may have: MaxArraySize is a cap on the index, which starts at 0 here. 0: the
+            cluster takes no arrays.
         accounting: whether sacct has anything to say.
         requeue: whether a job may be requeued.
         preempt_warns: whether a job that is preempted gets the signal of its own `--signal` before SIGTERM.
@@ -46,7 +47,7 @@ def read_config(text: str) -> Cluster:
     return Cluster(
         name=found.get("ClusterName", ""),
         version=found.get("SLURM_VERSION", ""),
-        max_array=max(1, _number(found.get("MaxArraySize", ""), DEFAULT_MAX_ARRAY)),
+        max_array=_number(found.get("MaxArraySize", ""), DEFAULT_MAX_ARRAY),
         accounting=not found.get("AccountingStorageType", "").endswith("none") if found else True,
         requeue=_number(found.get("JobRequeue", ""), 1) != 0,
         kill_wait_s=_number(found.get("KillWait", ""), 30),

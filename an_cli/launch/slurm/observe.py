@@ -1,5 +1,8 @@
 """What the scheduler says of this user's jobs: at most two calls, shared by all an-cli processes of the user.
 
+Jobs that another user has submitted for a shared store are asked for by their ids, in two calls more. Where a cluster
+hides others' jobs (PrivateData), their absence says nothing.
+
 An answer that cannot be read is no answer. A job that an answer leaves out is not over: the observation only remembers
 since when it is missing.
 """
@@ -24,9 +27,10 @@ from an_cli.launch.slurm.scheduler import Scheduler
 from an_cli.store import Store
 
 FRESH_S = 5.0
+PLAIN = -1  # stands for the element of a job that is no array's
 Key = tuple[str, int]  # a token, and an element of its array
 _NO_ACCOUNTS = "accounting storage is disabled"
-_QUEUE = "%F|%K|%j|%T|%N|%S|%r"
+_QUEUE = "%F|%K|%j|%T|%N|%B|%r"  # %B names the node also of a job that is over
 _ACCOUNTS = "JobID,JobName,State,ExitCode,Submit,NodeList"
 _SUBMIT_SLACK_S = 86400  # sacct is asked from a day before the oldest job in question
 
@@ -73,7 +77,15 @@ class Observer:
     cache: Path | None = field(default_factory=lambda: cache_folder())
     clock: Callable[[], float] = time.time
 
-    def look(self, keys: Collection[Key], since: float, *, accounts: bool, fresh_s: float = FRESH_S) -> Observation:
+    def look(
+        self,
+        keys: Collection[Key],
+        since: float,
+        *,
+        accounts: bool,
+        fresh_s: float = FRESH_S,
+        others: Collection[str] = (),
+    ) -> Observation:
         """The newest observation, at most `fresh_s` seconds old; its calls are made by one process at a time.
 
         Args:
@@ -81,19 +93,20 @@ class Observer:
             since: when the oldest job in question was submitted.
             accounts: whether there is an sacct to ask.
             fresh_s: age up to which another process's look will do.
+            others: ids of other users' jobs that are in question.
         """
         if self.cache is None:
-            return self._ask(keys, since, accounts)
+            return self._ask(keys, since, accounts, others)
         path = self.cache / "observation.json"
         with _locked(self.cache / "lock"):
-            found = _read(path, keys, since, accounts)
+            found = _read(path, keys, since, accounts, others)
             if found is not None and 0 <= self.clock() - found.at < fresh_s:
                 return found
-            seen = self._ask(keys, since, accounts)
-            _write(path, seen, since)
+            seen = self._ask(keys, since, accounts, others)
+            _write(path, seen, since, others)
             return seen
 
-    def _ask(self, keys: Collection[Key], since: float, accounts: bool) -> Observation:
+    def _ask(self, keys: Collection[Key], since: float, accounts: bool, others: Collection[str]) -> Observation:
         troubles = []
         said = self.scheduler(
             "squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--format={_QUEUE}"
@@ -115,6 +128,16 @@ class Observer:
             known = read_accounts(said.out) if said.status == 0 else None
             known = {} if _NO_ACCOUNTS in said.trouble.lower() else known
             troubles += [f"sacct: {said.trouble or 'an answer that cannot be read'}"] if known is None else []
+        if others:
+            ids = ",".join(sorted(others))
+            said = self.scheduler(
+                "squeue", "--noheader", "--array", "--states=all", f"--jobs={ids}", f"--format={_QUEUE}"
+            )
+            queue = {**(read_queue(said.out) or {}), **queue} if queue is not None and said.status == 0 else queue
+            if accounts and known is not None:
+                words = ("--noheader", "--parsable2", "--allocations", "--allusers", f"--jobs={ids}")
+                said = self.scheduler("sacct", *words, f"--format={_ACCOUNTS}")
+                known = {**(read_accounts(said.out) or {}), **known} if said.status == 0 else known
         return Observation(at=self.clock(), queue=queue, accounts=known, trouble="; ".join(troubles))
 
 
@@ -129,10 +152,13 @@ def read_queue(text: str) -> dict[Key, Row] | None:
         if len(fields) != 7:
             continue
         legible = True
-        array, task, name, state, node, _, reason = fields
+        array, task, name, state, node, host, reason = fields
+        node = node or ("" if host.lower() in ("n/a", "unknown", "(null)") else host)
         token = token_of(name)
         if token and array.isdigit() and task.isdigit():
             rows[token, int(task)] = Row(job=f"{array}_{task}", state=state, node=node, reason=reason)
+        elif token and array.isdigit() and task == "N/A":  # no array's, or what is left of one that never started
+            rows[token, PLAIN] = Row(job=array, state=state, node=node, reason=reason)
     return rows if legible else None
 
 
@@ -149,14 +175,29 @@ def read_accounts(text: str) -> dict[Key, Row] | None:
             continue
         legible = True
         job, name, state, status, submitted, node = fields
-        array, _, task = job.partition("_")
+        array, _, element = job.partition("_")
         token = token_of(name)
-        if not (token and array.isdigit() and task.isdigit()):
+        if not (token and array.isdigit()):
             continue
-        before = rows.get((token, int(task)))
-        if before is None or before[0] <= submitted:
-            rows[token, int(task)] = submitted, Row(job=job, state=state, node=node, exit=status)
+        for task in _tasks(element):
+            before = rows.get((token, task))
+            if before is None or before[0] <= submitted:
+                named = array if task == PLAIN else f"{array}_{task}"
+                rows[token, task] = submitted, Row(job=named, state=state, node=node, exit=status)
     return {key: row for key, (_, row) in rows.items()} if legible else None
+
+
+def _tasks(element: str) -> list[int]:
+    """Elements of an array as sacct writes them: `3`, or `[4-6,8%2]` of those that ended before they started."""
+    if not element:
+        return [PLAIN]
+    found: list[int] = []
+    for part in element.strip("[]").partition("%")[0].split(","):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or not (last or first).isdigit():
+            return []
+        found += range(int(first), int(last or first) + 1)
+    return found
 
 
 def cache_folder() -> Path:
@@ -177,13 +218,14 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _write(path: Path, seen: Observation, since: float) -> None:
+def _write(path: Path, seen: Observation, since: float, others: Collection[str]) -> None:
     value = {
         "at": seen.at,
         "since": since,
         "queue": _flat(seen.queue),
         "accounts": _flat(seen.accounts),
         "trouble": seen.trouble,
+        "others": sorted(others),
     }
     try:
         write_atomic(path, json.dumps(value))
@@ -197,7 +239,9 @@ def _flat(rows: Mapping[Key, Row] | None) -> list[list[Any]] | None:
     return [[token, task, row.job, row.state, row.node, row.reason, row.exit] for (token, task), row in rows.items()]
 
 
-def _read(path: Path, keys: Collection[Key], since: float, accounts: bool) -> Observation | None:
+def _read(
+    path: Path, keys: Collection[Key], since: float, accounts: bool, others: Collection[str]
+) -> Observation | None:
     """What another process saw, unless it lacks what is asked here."""
     try:
         value = json.loads(path.read_bytes())
@@ -205,6 +249,8 @@ def _read(path: Path, keys: Collection[Key], since: float, accounts: bool) -> Ob
         unasked = known is None and "sacct" not in value["trouble"]
         in_question = queue is None or any(key not in queue for key in keys)
         if accounts and in_question and (unasked or value["since"] > since):
+            return None
+        if set(others) - set(value["others"]):
             return None
         return Observation(at=float(value["at"]), queue=queue, accounts=known, trouble=str(value["trouble"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -20,7 +20,14 @@ class Owed:
     left_alone: str = ""
 
 
-def owed(run: RunFolder, view: View, *, forgive: bool = False, resubmit_cancelled: bool = True) -> Owed:
+def owed(
+    run: RunFolder,
+    view: View,
+    *,
+    forgive: bool = False,
+    resubmit_cancelled: bool = True,
+    forget_set_up: bool = False,
+) -> Owed:
     """Decide about one run.
 
     Args:
@@ -28,6 +35,7 @@ def owed(run: RunFolder, view: View, *, forgive: bool = False, resubmit_cancelle
         view: how it stands.
         forgive: give a run that ended too often a new budget.
         resubmit_cancelled: whether a cancelled job is submitted again: by a new command, not by one that follows.
+        forget_set_up: whether jobs that ended before the run began count no more, nor their nodes: for a new command.
     """
     verdict, submission = view.verdict, view.submission
     if verdict.standing is Standing.NEW:
@@ -47,6 +55,8 @@ def owed(run: RunFolder, view: View, *, forgive: bool = False, resubmit_cancelle
     )
     # A submission that SLURM did not take never was a job: it must not push out what became of real ones.
     after = submission.after if verdict.cause is Cause.REFUSED else (*submission.after, end)
+    if forget_set_up:
+        after = tuple(end for end in after if end.cause != Cause.SET_UP)
     reason = spent(after)
     if reason and not forgive:
         return Owed(left_alone=reason)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +16,7 @@ from an_cli.environment import without_slurm
 from an_cli.errors import LaunchError
 
 TIMED_OUT = 124
+_SLEEPS = b"sleeping and retrying"  # what sbatch prints when the controller has no room for the job
 ASK_S, SUBMIT_S = 30, 60  # longest wait for an answer, and for sbatch
 
 
@@ -30,7 +34,8 @@ class Said:
         if self.status == 0:
             return ""
         if self.status == TIMED_OUT:
-            return "no answer in time"
+            said = " ".join(self.err.split())[:300]
+            return f"no answer in time{f': {said}' if said else ''}"
         return " ".join((self.err or self.out).split())[:300] or f"exit status {self.status}"
 
 
@@ -52,19 +57,35 @@ class Commands:
         """
         limit_s = SUBMIT_S if words[0] == "sbatch" else ASK_S
         command = ["timeout", "--kill-after=5", str(limit_s), *words]
-        try:
-            done = subprocess.run(
-                command,
-                env=without_slurm(os.environ),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                start_new_session=True,  # Ctrl-C is ours: an sbatch cut off in the middle leaves its job in doubt
-                check=False,
-            )
-        except OSError as error:
-            return Said(127, "", f"{words[0]}: {error.strerror}")
-        status = TIMED_OUT if done.returncode in (124, 137, -9) else done.returncode
-        return Said(status, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            try:
+                process = subprocess.Popen(
+                    command,
+                    env=without_slurm(os.environ),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,  # Ctrl-C is ours: an sbatch cut off in the middle leaves its job in doubt
+                )
+            except OSError as error:
+                return Said(127, "", f"{words[0]}: {error.strerror}")
+            asleep = _wait(process, err.fileno())
+            texts = [os.pread(file.fileno(), 2**30, 0).decode(errors="replace") for file in (out, err)]
+        status = TIMED_OUT if asleep or process.returncode in (124, 137, -9) else process.returncode
+        return Said(status, *texts)
+
+
+def _wait(process: subprocess.Popen[bytes], err: int) -> bool:
+    """Wait for a command's end; True when it had to be ended because it slept: its queue is full for minutes."""
+    pause_s = 0.005
+    while process.poll() is None:
+        if pause_s > 0.1 and _SLEEPS in os.pread(err, 65536, 0):
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+            return True
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, 0.2)
+    return False
 
 
 def check_commands(words: Sequence[str] = ("sbatch", "squeue", "scontrol")) -> None:

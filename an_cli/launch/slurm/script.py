@@ -36,7 +36,7 @@ def make_script(
     launch: LaunchConfig,
     *,
     name: str,
-    elements: int,
+    elements: int | None,
     at_once: int,
     threads: int,
     code: Path,
@@ -51,7 +51,7 @@ def make_script(
         intent: its folder.
         launch: what to ask the cluster for.
         name: the job's name.
-        elements: jobs in the array.
+        elements: jobs in the array; None for a job that is no array.
         at_once: how many of them may run at a time.
         threads: of each cell.
         code: frozen copy that the worker runs from.
@@ -68,12 +68,13 @@ def make_script(
         **_asked(launch),
         "exclude": stay_away,
         "job_name": name,
-        "array_parallelism": at_once,
+        "array_parallelism": at_once if elements else None,
         "dependency": dependency,
     }
     # The first task of a job is the job: signals reach it without a shell or an srun in between.
     additional: dict[str, Any] = {
-        "output": str(intent.folder / "%A_%a.out"),
+        # Doubled, else SLURM would replace what looks like one of its patterns in the store's own name.
+        "output": f"{str(intent.folder).replace('%', '%%')}/{'%A_%a.out' if elements else '%j.out'}",
         "chdir": str(intent.folder),
         "signal": f"B:{WARNING}@{launch.warn_s}",
         "requeue": True,
@@ -87,6 +88,8 @@ def make_script(
             **{key: value for key, value in parameters.items() if value is not None},
             wckey=launch.wckey,
             setup=[
+                # Else the warning before the time limit would end the set-up without a word; `exec` takes it back.
+                f"trap 'echo \"an-cli: the time is nearly up, and set-up goes on: raise launch.time_min\"' {WARNING}",
                 *shell_lines(),
                 *launch.setup,
                 *_environment(intent, launch, threads, code, commit),
@@ -96,10 +99,26 @@ def make_script(
             stderr_to_stdout=True,
             use_srun=False,
         )
-        made.parameters["map_count"] = elements
+        if elements:
+            made.parameters["map_count"] = elements
         return str(made._make_submission_file_text(_command(intent, launch), ""))
     except (RuntimeError, ValueError, TypeError) as error:
         raise LaunchError(f"submitit refuses: {error}", where="launch") from error
+
+
+def check_path(path: Path) -> None:
+    """Make sure that sbatch and a job's shell can be given a folder as it is.
+
+    Raises:
+        LaunchError: its name holds what they would take for something else.
+    """
+    odd = next((char for char in str(path) if char < " " or char in "\\\x7f" or "\ud800" <= char <= "\udfff"), None)
+    if odd is not None:
+        raise LaunchError(
+            f"the folder's name holds {odd!r}, which sbatch does not take",
+            where=str(path),
+            now="give it another name, or another --store",
+        )
 
 
 def _asked(launch: LaunchConfig) -> dict[str, Any]:
@@ -137,7 +156,7 @@ def _environment(intent: Intent, launch: LaunchConfig, threads: int, code: Path,
         f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}}",
         f"cd {shlex.quote(str(intent.folder))}",
         'echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}" > job.$$ && mv -f job.$$ job',
-        "IFS=$'\\t' read -r -a RUNS < <(sed -n \"$((SLURM_ARRAY_TASK_ID + 1))p\" tasks)",
+        "IFS=$'\\t' read -r -a RUNS < <(sed -n \"$((${SLURM_ARRAY_TASK_ID:-0} + 1))p\" tasks)",
     ]
 
 

@@ -12,6 +12,7 @@ from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.limits import ask_cluster
 from an_cli.launch.slurm.observe import Observer
 from an_cli.launch.slurm.scheduler import Commands, Scheduler, check_commands
+from an_cli.launch.slurm.script import check_path
 from an_cli.launch.slurm.submit import Terms
 from an_cli.launch.slurm.watcher import Watcher
 from an_cli.plan import Cell
@@ -42,10 +43,11 @@ def make_cluster(
         scheduler: how SLURM is spoken to; None takes this machine's commands.
 
     Raises:
-        LaunchError: this machine has no SLURM.
+        LaunchError: this machine has no SLURM, or the store's path is none for sbatch.
         ConfigError: a part of the user's that a cell names is not installed.
         StoreError: the store cannot be written.
     """
+    check_path(store.jobs.absolute())
     if scheduler is None:
         check_commands()
         scheduler = Commands()

@@ -27,6 +27,7 @@ class Cause(StrEnum):
     CANCELLED = "cancelled"
     KILLED = "killed"  # by a signal that nobody explains
     REFUSED = "refused"  # SLURM did not take the job
+    SET_UP = "set_up"  # its job ended before the run began: the node's, or the set-up lines' doing
     LOST = "lost"  # no source knows it any more
 
 
@@ -75,7 +76,33 @@ MEANINGS = {
 }
 HELD_STATES = frozenset({"REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"})
 _HELD_REASONS = ("JobHeldAdmin", "JobHeldUser", "launch failed requeued held", "job requeued in held state")
-NEVER_REASONS = ("DependencyNeverSatisfied", "BadConstraints")
+# Reasons of squeue for a job that will never start as it is -> what to change. A part of the reason's word is enough.
+NEVER_REASONS = {
+    "DependencyNeverSatisfied": "",
+    "BadConstraints": "launch.constraint, launch.mem or launch.gpus_per_node",
+    "PartitionTimeLimit": "launch.time_min",
+    "MaxWallDuration": "launch.time_min",
+    "PartitionNodeLimit": "launch.nodes",
+    "MaxNodePerJob": "launch.nodes",
+    "MaxCpuPerJob": "launch.cpus_per_task",
+    "MaxCPUPerJob": "launch.cpus_per_task",
+    "MaxMemoryPerJob": "launch.mem",
+    "MaxMemPerLimit": "launch.mem",
+    "MaxGRESPerJob": "launch.gpus_per_node",
+    "MaxCpuMinutesPerJob": "launch.time_min",
+    "MaxGRESMinutesPerJob": "launch.time_min",
+    "InvalidAccount": "launch.account",
+    "AccountNotAllowed": "launch.account",
+    "InvalidQOS": "launch.qos",
+    "QOSNotAllowed": "launch.qos",
+    "Reservation was deleted": "launch.sbatch",
+    "ReservationDeleted": "launch.sbatch",
+}
+
+
+def never_starts(reason: str) -> str | None:
+    """What to change for a job that will never start as it is; None for one that may."""
+    return next((change for word, change in NEVER_REASONS.items() if word.lower() in reason.lower()), None)
 
 
 def meaning(state: str) -> Meaning:

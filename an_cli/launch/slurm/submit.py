@@ -17,9 +17,9 @@ from an_cli.errors import LaunchError
 from an_cli.launch.prepare import write_job
 from an_cli.launch.slurm.budget import bad_nodes
 from an_cli.launch.slurm.intent import job_name, new_intent, token_of
-from an_cli.launch.slurm.scheduler import Said, Scheduler
+from an_cli.launch.slurm.scheduler import TIMED_OUT, Said, Scheduler
 from an_cli.launch.slurm.script import make_script
-from an_cli.store import End, RunFolder, Store, Submission, commit, take_submission
+from an_cli.store import End, RunFolder, Store, Submission, commit, forget_stop, take_submission
 
 LOOKS_S = (0.5, 2.0, 5.0)  # pauses before each look for a job that sbatch may have made without saying so
 _LIMITS = ("submit limit", "MaxSubmit", "MaxJobCount", "job limit", "AssocGrp", "QOSMax", "temporarily unable")
@@ -65,8 +65,9 @@ class Terms:
     launch: LaunchConfig
     code: Path
     threads: int
-    max_array: int
+    max_array: int  # 0: a job for each task, none of them an array
     data: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()  # nodes
 
 
 @dataclass
@@ -78,12 +79,14 @@ class Outcome:
         refused: what SLURM said, for runs that have none.
         doubtful: runs whose job SLURM may or may not have made; the next look decides.
         calls: of sbatch.
+        full: whether what SLURM refused was one job too many.
     """
 
     submitted: list[RunFolder] = field(default_factory=list)
     refused: dict[RunFolder, str] = field(default_factory=dict)
     doubtful: list[RunFolder] = field(default_factory=list)
     calls: int = 0
+    full: bool = False
 
 
 def submit(
@@ -108,15 +111,20 @@ def submit(
         LaunchError: a setting that sbatch cannot take.
     """
     tasks = [list(wishes[start : start + terms.launch.pack]) for start in range(0, len(wishes), terms.launch.pack)]
-    chunks = [tasks[start : start + terms.max_array] for start in range(0, len(tasks), terms.max_array)]
-    share = max(1, terms.launch.array_parallelism // max(1, len(chunks)))
+    size, most = max(1, terms.max_array), terms.launch.array_parallelism
+    chunks = [tasks[start : start + size] for start in range(0, len(tasks), size)]
+    share = max(1, most // max(1, len(chunks)))
     queue: list[tuple[Sequence[Task], int]] = [(chunk, share) for chunk in chunks]
-    outcome = Outcome()
+    outcome, jobs = Outcome(), list[str]()
     while queue:
         chunk, at_once = queue.pop(0)
-        refusal = _submit_array(chunk, terms, scheduler, outcome, at_once, dependency, pause)
+        # More arrays than jobs may run at once: each waits for the end of the one that stands so many before it.
+        turn = f"afterany:{jobs[-most]}" if len(chunks) > most and len(jobs) >= most else None
+        wait_for = ",".join(filter(None, (dependency, turn))) or None
+        refusal = _submit_array(chunk, terms, scheduler, outcome, at_once, wait_for, pause, jobs)
         if refusal is None:
             continue
+        outcome.full = outcome.full or _has(refusal.said, _LIMITS)
         half = len(refusal.tasks) // 2
         if half and _has(refusal.said, _LIMITS):  # a smaller array may still fit under the limit
             again = [[_next(wish) for wish in task] for task in refusal.tasks]
@@ -140,30 +148,33 @@ def _submit_array(
     at_once: int,
     dependency: str | None,
     pause: Callable[[float], None],
+    jobs: list[str],
 ) -> Refusal | None:
     """One array, of those of the runs that no other submitter takes; returns what SLURM said when it refused it."""
     intent = new_intent(terms.store)
-    intent.announce(terms.study, {"launch": plain(terms.launch), "code": str(terms.code)})
+    array = terms.max_array > 0
+    intent.announce(terms.study, {"launch": plain(terms.launch), "code": str(terms.code), "array": array})
     won = _take(chunk, intent.token)
     if not won:
         intent.refuse("every run was taken by another submitter")
         return None
     runs = [wish.run for task in won for wish in task]
     for run in runs:
+        forget_stop(run)  # a launch overrules it, whatever the run stood like when the wish to stop was written
         write_job(run, terms.launch, on="slurm")
     name = job_name(terms.study, intent.token)
     script = make_script(
         intent,
         terms.launch,
         name=name,
-        elements=len(won),
+        elements=len(won) if array else None,
         at_once=min(at_once, len(won)),
         threads=terms.threads,
         code=terms.code,
         commit=commit(),
         dependency=dependency,
         data=terms.data,
-        exclude=bad_nodes([end for task in won for wish in task for end in wish.after]),
+        exclude=sorted({*terms.avoid, *bad_nodes([end for task in won for wish in task for end in wish.after])}),
     )
     intent.prepare(script, [[wish.run for wish in task] for task in won])
     intent.call()
@@ -174,12 +185,15 @@ def _submit_array(
     if job:
         intent.accept(job)
         outcome.submitted += runs
+        jobs.append(job)
         return None
-    if said.status == 0 or _has(said.trouble, _UNCLEAR):
+    full = said.status == TIMED_OUT and _has(said.err, _LIMITS)  # it slept, and no job came of it
+    if not full and said.status != 0 and _has(said.trouble, _UNCLEAR):
         outcome.doubtful += runs
         return None
-    intent.refuse(said.trouble)
-    return Refusal(said.trouble, won)
+    trouble = said.trouble or f"sbatch gave no job id: {' '.join((said.out + said.err).split())[:200] or 'no word'}"
+    intent.refuse(trouble)
+    return Refusal(trouble, won)
 
 
 def _take(chunk: Sequence[Task], token: str) -> list[Task]:

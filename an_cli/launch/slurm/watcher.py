@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from an_cli.errors import StoreError
-from an_cli.launch.slurm.intent import Intent, read_intent
-from an_cli.launch.slurm.judge import Standing, Verdict, gather, judge, waiting
-from an_cli.launch.slurm.observe import FRESH_S, Key, Observation, Observer, submitted_since
+from an_cli.launch.slurm.intent import Intent, Known, read_intent, user_name
+from an_cli.launch.slurm.judge import Standing, Verdict, gather, judge, key_of, waiting
+from an_cli.launch.slurm.observe import FRESH_S, PLAIN, Key, Observation, Observer, submitted_since
 from an_cli.launch.slurm.states import Stage, meaning
 from an_cli.store import RunFolder, Status, Store, Submission, is_finished, newest_submission, status_of
 
@@ -45,7 +45,9 @@ class Watcher:
         found = []
         for (token, task), row in (self._newest.queue or {}).items():
             if meaning(row.state).stage in (Stage.WAITING, Stage.ACTIVE):
-                runs = Intent(self.store.jobs / token).runs_of(task)
+                if task == PLAIN and read_intent(self.store, token).array:
+                    continue
+                runs = Intent(self.store.jobs / token).runs_of(max(task, 0))
                 if runs and not any(_stands_for(token, run) for run in runs):
                     found.append(row.job)
         return found
@@ -64,38 +66,49 @@ class Watcher:
         asked = [run for run, view in views.items() if view.submission and view.verdict.standing is Standing.NEW]
         tokens = {view.submission.token for run in asked if (view := views[run]).submission}
         intents = {token: read_intent(self.store, token) for token in tokens}
-        keys = {(found.token, found.task) for run in asked if (found := views[run].submission)}
-        seen = self._observe(keys, fresh_s)
+        keys = {key_of(found, intents[found.token]) for run in asked if (found := views[run].submission)}
+        seen = self._observe(keys, fresh_s, [known.job for known in intents.values() if known.others and known.job])
         now = self.observer.clock()
         for run in asked:
             submission = views[run].submission
             assert submission is not None
-            since_s = self._seen_for(run, submission, seen)
-            verdict = waiting(submission, seen)
+            known = intents[submission.token]
+            key = key_of(submission, known)
+            since_s = self._seen_for(run, key, seen)
+            verdict = waiting(key, seen) if known.there else None
             if verdict is None:
-                evidence = gather(run, submission, intents[submission.token])
+                evidence = gather(run, submission, known, Intent(self.store.jobs / submission.token))
                 verdict = judge(evidence, seen, now=now, since_s=since_s, gone=gone)
+            verdict = _of_owner(verdict, known)
             views[run] = View(verdict=verdict, submission=submission, missing_s=since_s)
         return views
 
-    def _observe(self, keys: Collection[Key], fresh_s: float) -> Observation:
+    def _observe(self, keys: Collection[Key], fresh_s: float, others: Collection[str]) -> Observation:
         if not keys:
             return _UNASKED
         since = submitted_since(self.store, {token for token, _ in keys}, self.observer.clock)
-        self._newest = self.observer.look(keys, since, accounts=self.accounting, fresh_s=fresh_s)
+        self._newest = self.observer.look(keys, since, accounts=self.accounting, fresh_s=fresh_s, others=others)
         return self._newest
 
-    def _seen_for(self, run: RunFolder, submission: Submission, seen: Observation) -> float:
+    def _seen_for(self, run: RunFolder, key: Key, seen: Observation) -> float:
         """For how long the queue has said the same of a run; a look without an answer says nothing."""
         if seen.queue is None:
             return 0.0
-        row = seen.queue.get((submission.token, submission.task))
-        key = (submission.token, row.state if row else None)
+        row = seen.queue.get(key)
+        state = (key[0], row.state if row else None)
         before = self._since.get(run)
-        if before is None or before[0] != key:
-            self._since[run] = (key, seen.at)
+        if before is None or before[0] != state:
+            self._since[run] = (state, seen.at)
             return 0.0
         return seen.at - before[1]
+
+
+def _of_owner(verdict: Verdict, known: Known) -> Verdict:
+    """Name the user whose job it is, where it is another's."""
+    if not known.others or verdict.standing in (Standing.FINISHED, Standing.ENDED):
+        return verdict
+    whose = f"submitted by {user_name(known.owner)}"
+    return replace(verdict, detail=f"{verdict.detail}; {whose}" if verdict.detail else whose)
 
 
 def _stands_for(token: str, run: RunFolder) -> bool:
