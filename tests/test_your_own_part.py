@@ -149,12 +149,13 @@ def test_another_version_of_the_package_marks_its_runs_as_made_by_other_code(
         module.write_text(before, encoding="utf-8")
 
 
-def test_without_the_package_planning_says_what_is_missing_and_finished_runs_are_still_read(
-    ablated: str, call: Call
-) -> None:
-    done = call("plan", "own", "--no-costs", installed=False)
+def test_without_the_package_only_what_starts_something_says_what_is_missing(ablated: str, call: Call) -> None:
+    for verb in ("plan", "status", "report"):
+        done = call(verb, "own", installed=False)
+        assert done.returncode == 0, (verb, done.stderr)
+    done = call("ablate", "own", "recipe.lr=0.3", installed=False)
     assert done.returncode == 1
-    assert "unknown entry point 'plain_net' (own, row 'BN': model.entry_point)" in done.stderr
+    assert "unknown entry point 'plain_net' (model.entry_point)" in done.stderr
     assert "none is installed: install the package that declares it in group an_cli.models" in done.stderr
     code = "import an_cli; frame = an_cli.load('.'); print(sorted(frame['model.parameters.width'].unique()))"
     assert call(installed=False, command=("-c", code)).stdout.strip() == "[np.int64(16)]"

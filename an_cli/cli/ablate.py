@@ -68,7 +68,8 @@ def ablate(
     if detach and on is Place.LOCAL:
         raise typer.BadParameter("runs on this machine end with their command; add --on slurm", param_hint="--detach")
     study, overrides = study_and_overrides(words or [], name, write=not dry_run)
-    asked, opened = ask_study(study, [*on.words, *overrides]), open_store(store)
+    opened = open_store(store)
+    asked = ask_study(study, [*on.words, *overrides], opened)
     if on_end is not None:
         asked = replace(asked, launch=replace(asked.launch, on_end=on_end))
     rule = None

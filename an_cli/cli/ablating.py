@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from an_cli.cli.asked import Asked, print_json, say, statuses
+from an_cli.cli.earlier import tell_earlier
 from an_cli.console.columns import align, prose
 from an_cli.console.live import watching
 from an_cli.console.medium import medium
@@ -32,6 +33,7 @@ from an_cli.launch import (
 from an_cli.launch.ending import run_on_end
 from an_cli.plan import Plan
 from an_cli.store import Status, Store
+from an_cli.store.variants import record_variant
 
 FAILED, PARTIAL, INTERRUPTED = 1, 3, 130
 
@@ -84,6 +86,8 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
     _tell_other_code(wanted, store, command)
     followed = bool(wanted.to_follow)
     if followed:
+        record_overrides(asked, store)
+        tell_earlier(asked.plan, store)
         end = _launch(asked, wanted, reruns, store)
         tell_failures(asked.plan, end)
         if end.stopping:
@@ -94,6 +98,13 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
     else:
         link_study(asked.plan.folder, wanted, store)
     return print_end(asked, store, json=json, followed=followed)
+
+
+def record_overrides(asked: Asked, store: Store) -> None:
+    """Write down what a variant's name stands for, before any run has it."""
+    plan = asked.plan
+    if plan.overrides:
+        record_variant(store, plan.folder, plan.study, plan.overrides)
 
 
 def print_end(asked: Asked, store: Store, *, json: bool, followed: bool) -> int:

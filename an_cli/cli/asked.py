@@ -14,7 +14,7 @@ import typer
 
 from an_cli.config import Composer, LaunchConfig
 from an_cli.errors import AnError
-from an_cli.plan import Plan, Study, load_study, make_plan, override_base, plan_grid, write_grid
+from an_cli.plan import Plan, Study, load_named, make_plan, override_base, plan_grid, write_grid
 from an_cli.store import Result, RunFolder, Status, Store, is_current, read_result, status_of
 
 
@@ -27,14 +27,19 @@ class Asked:
     launch: LaunchConfig
 
 
-def ask_study(asked: str | Study, words: Sequence[str]) -> Asked:
+def ask_study(asked: str | Study, words: Sequence[str], store: Store) -> Asked:
     """Read a study by name and expand it; `launch.` words set how it is run, the others its base.
+
+    Args:
+        asked: a study, its name, or that of a variant which the store knows.
+        words: of the command line.
+        store: where the study's runs are.
 
     Raises:
         StudyError, ConfigError: see `load_study` and `make_plan`.
     """
     launch, science = split(words)
-    study = override_base(load_study(asked) if isinstance(asked, str) else asked, science)
+    study = load_named(asked, store, science) if isinstance(asked, str) else override_base(asked, science)
     composer = Composer()
     if study.shadows is not None:
         say(f"note: {study.source} hides the study of the same name that an-cli ships")

@@ -10,6 +10,7 @@ from an_cli.cli.values import run_value
 from an_cli.config import leaves, plain, search_path
 from an_cli.errors import StoreError
 from an_cli.store import Store
+from an_cli.store.variants import read_variant
 
 Value = Mapping[str, Any]
 _ERRORS = ("top1_error_pct", "top5_error_pct", "loss", "epoch")
@@ -36,11 +37,11 @@ def look_up(store: Store, word: str) -> dict[str, Any]:
 
 def _planned(store: Store, word: str) -> dict[str, Any] | None:
     study, _, label = word.partition("/")
-    if study not in search_path.names("sweeps"):
+    if study not in search_path.names("sweeps") and read_variant(store, study) is None:
         return None
-    from an_cli.plan import load_study, make_plan
+    from an_cli.plan import load_named, make_plan
 
-    cells = {cell.label: cell for cell in make_plan(load_study(study)).cells}
+    cells = {cell.label: cell for cell in make_plan(load_named(study, store)).cells}
     if label not in cells:
         return None
     value = run_value(store.run(cells[label].id), [word])

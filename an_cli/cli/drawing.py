@@ -43,7 +43,7 @@ def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
     store = open_store(path)
     makers = {"fig1": _figure_1, "mixture": _mixture, "curves": _curves}
     raw = makers[wanted.kind](wanted, store, Format(ending))
-    name = re.sub(r"[^\w.=,+-]+", "_", _name(wanted))
+    name = re.sub(r"[^\w.=,+-]+", "_", _name(wanted, store))
     place = out.expanduser() if out else store.reports / f"{name}-{wanted.kind}.{ending}"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -53,13 +53,13 @@ def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
     return place
 
 
-def _name(wanted: Request) -> str:
+def _name(wanted: Request, store: Store) -> str:
     """What the file is called after: a study with overrides has a tag, so that it does not take the study's place."""
-    return ask_study(wanted.target, wanted.words).plan.folder if wanted.words else wanted.target
+    return ask_study(wanted.target, wanted.words, store).plan.folder if wanted.words else wanted.target
 
 
 def _figure_1(wanted: Request, store: Store, format: Format) -> bytes:
-    plan = ask_study(wanted.target, wanted.words).plan
+    plan = ask_study(wanted.target, wanted.words, store).plan
     table = study_table(plan, store)
     found = tradeoff(plan, table, Axis(wanted.against), published=wanted.published)
     for text in found.missing:
@@ -81,8 +81,8 @@ def _curves(wanted: Request, store: Store, format: Format) -> bytes:
 
 def _study_or_run(wanted: Request, store: Store) -> Curves:
     """Curves of a study of that name, else of a run."""
-    if wanted.words or wanted.target in search_path.names("sweeps"):
-        plan = ask_study(wanted.target, wanted.words).plan
+    if wanted.words or "+" in wanted.target or wanted.target in search_path.names("sweeps"):
+        plan = ask_study(wanted.target, wanted.words, store).plan
         return study_curves(plan, read_runs(store, [cell.id for cell in plan.cells]))
     try:
         run = find_run(store, wanted.target)

@@ -10,8 +10,9 @@ from an_cli.cli.find_run import links
 from an_cli.config import Composer, search_path
 from an_cli.errors import AnError
 from an_cli.files import read_json, subfolders
-from an_cli.plan import Study, load_study, make_plan
+from an_cli.plan import Study, load_named, load_study, make_plan
 from an_cli.store import Status, Store, status_of
+from an_cli.store.variants import read_variant
 
 _DONE = (Status.FINISHED, Status.IMPORTED)
 
@@ -73,6 +74,16 @@ def _of_links(name: str, store: Store) -> dict[str, Any]:
     runs = {run_id for link, run_id in links(store).items() if link.startswith(f"{name}/")}
     done = sum(status_of(store.run(run_id)) in _DONE for run_id in runs)
     base, plus, _ = name.partition("+")
+    if (variant := read_variant(store, name)) is not None:
+        value = _value(name, origin="variant") | {"kind": "variant", "extends": variant.study, "source": None}
+        try:
+            study = load_named(name, store)
+            found = statuses(make_plan(study), store)
+        except AnError as error:
+            return value | {"error": str(error)}
+        trained = sum(row.literature is None for row in study.rows)
+        value |= {"title": f"{study.title}, {' '.join(variant.overrides)}", "rows": trained, "seeds": len(study.seeds)}
+        return value | {"planned": len(found), "done": sum(status in _DONE for status in found.values())}
     title = f"{base} with overrides" if plus else "its study file is not here"
     kind = "variant" if plus else "no file"
     return _value(name, origin=kind) | {"kind": kind, "title": title, "planned": len(runs), "done": done}

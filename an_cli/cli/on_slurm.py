@@ -6,8 +6,9 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from an_cli.cli.ablating import PARTIAL, print_end, tell_failures
+from an_cli.cli.ablating import PARTIAL, print_end, record_overrides, tell_failures
 from an_cli.cli.asked import Asked, say
+from an_cli.cli.earlier import tell_earlier
 from an_cli.console.live import watching
 from an_cli.errors import StoreError
 from an_cli.launch import Phase, Snapshot, check_data, check_ranks, find_costs, set_aside_all, settle
@@ -48,6 +49,8 @@ def ablate_on_slurm(
     check_ranks(asked.plan.cells, launch)
     if aside := set_aside_all(reruns, asked.plan.cells, store):
         say(f"set aside: {len(aside)}, each in archive/ of its run")
+    record_overrides(asked, store)
+    tell_earlier(asked.plan, store)
     cells = longest_first(asked.plan.cells, find_costs(asked.plan.cells, store))
     cluster = make_cluster(cells, launch, store, study=asked.plan.study, detach=detach, forgive=forgive, tell=say)
     views = cluster.watcher.look([store.run(cell.id) for cell in cells])

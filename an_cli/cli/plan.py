@@ -18,9 +18,12 @@ def plan(
 ) -> None:
     """Print the rows and cells of a study. Nothing is started or changed."""
     from an_cli.cli.asked import ask_study, open_store, print_json
+    from an_cli.cli.earlier import tell_earlier
     from an_cli.cli.values import plan_value
 
-    asked, opened = ask_study(study, words or []), open_store(store)
+    opened = open_store(store)
+    asked = ask_study(study, words or [], opened)
+    tell_earlier(asked.plan, opened)
     value = plan_value(asked, opened, with_costs=not no_costs)
     if json:
         print_json(value)

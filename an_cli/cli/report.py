@@ -55,13 +55,15 @@ def report(
     store: StorePath = HERE,
 ) -> None:
     """Print a study's table from what is on disk, and write it to reports/build/ of the store."""
-    from an_cli.cli.asked import ask_study, open_store
+    from an_cli.cli.asked import ask_study, open_store, say
+    from an_cli.cli.earlier import tell_earlier
     from an_cli.cli.judging import print_power, verify_table
     from an_cli.cli.tables import asked_table, print_per_seed, write_table
     from an_cli.console.medium import is_terminal, medium
     from an_cli.report import render
 
-    asked, opened = ask_study(study, words or []), open_store(store)
+    opened = open_store(store)
+    asked = ask_study(study, words or [], opened)
     on = medium()
     suited = Format.TERMINAL if is_terminal(sys.stdout) else Format.MARKDOWN
     wanted = Format.JSON if json else SHORT.get(format, format) if format else suited
@@ -75,5 +77,11 @@ def report(
         raise typer.Exit(verify_table(table, opened))
     if power:
         raise typer.Exit(print_power(table, json=json))
-    write_table(table, opened)
+    earlier = tell_earlier(asked.plan, opened)
+    kept = write_table(table, opened)
     print(render(table, wanted, width=on.width, paint=on.paint), end="")
+    if not any(row.runs for row in table.rows) and asked.plan.cells:
+        say("no run of this study has finished; an-cli status says how far they are")
+        raise typer.Exit(1)
+    if kept or earlier:
+        raise typer.Exit(3)

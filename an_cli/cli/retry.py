@@ -21,7 +21,8 @@ def retry(
     from an_cli.cli.ablating import ablate_study
     from an_cli.cli.asked import ask_study, open_store
 
-    asked, opened = ask_study(study, [*on.words, *(words or [])]), open_store(store)
+    opened = open_store(store)
+    asked = ask_study(study, [*on.words, *(words or [])], opened)
     command = ["an-cli", "ablate", study, *(words or []), *on.options, *store_words(store)]
     if on is Place.SLURM:
         from an_cli.cli.on_slurm import ablate_on_slurm

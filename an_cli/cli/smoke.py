@@ -20,7 +20,8 @@ def smoke(
     from an_cli.launch import settle
     from an_cli.launch.smoke import smoke as try_all
 
-    asked, opened = ask_study(study, words or []), open_store(store)
+    opened = open_store(store)
+    asked = ask_study(study, words or [], opened)
     found = try_all(asked.plan.cells, settle(asked.launch), opened)
     failed = [one for one in found if one.error]
     if json:

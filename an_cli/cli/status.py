@@ -30,6 +30,7 @@ def status(
 ) -> None:
     """Print the state of a study's cells, or of all runs in the store. Nothing is changed."""
     from an_cli.cli.asked import ask_study, open_store, print_json
+    from an_cli.cli.earlier import tell_earlier
     from an_cli.cli.find_run import labels_of
     from an_cli.cli.job_values import with_jobs
     from an_cli.cli.remarking import with_tags
@@ -41,7 +42,9 @@ def status(
         labels = {run_id: min(found) for run_id, found in labels_of(opened).items()}
         ids = sorted(opened.run_ids(), key=lambda run_id: (labels.get(run_id, "~"), run_id))
     else:
-        cells = ask_study(study, words or []).plan.cells
+        asked = ask_study(study, words or [], opened)
+        cells = asked.plan.cells
+        tell_earlier(asked.plan, opened)
         labels, ids = {cell.id: cell.label for cell in cells}, [cell.id for cell in cells]
     from an_cli.console.medium import medium
     from an_cli.console.texts import status_text

@@ -10,7 +10,16 @@ from an_cli.cli.rounds import round_of, rule_of
 from an_cli.errors import StoreError
 from an_cli.launch import find_costs
 from an_cli.plan import Plan
-from an_cli.report import Rule, Table, check_waive, load_spec, make_table, spelled_characters, write
+from an_cli.report import (
+    Rule,
+    Table,
+    check_waive,
+    load_spec,
+    make_table,
+    spelled_characters,
+    write,
+    written_runs,
+)
 from an_cli.store import Store
 
 
@@ -47,15 +56,26 @@ def print_per_seed(asked: Asked, store: Store) -> None:
     print(per_seed_csv(plan, store), end="")
 
 
-def write_table(table: Table, store: Store) -> None:
-    """Write the table's files and say where they are; a store that cannot be written is told, and no error."""
+def write_table(table: Table, store: Store) -> bool:
+    """Write the table's files and say where they are; a store that cannot be written is told, and no error.
+
+    Returns:
+        True where the files that are there are kept, because they hold runs that this unfinished table lacks.
+    """
+    runs = sum(len(row.runs) for row in table.rows)
+    written = written_runs(table, store)
+    if runs < written and any(len(row.runs) < len(row.planned) for row in table.rows):
+        place = store.reports / (table.file_name or table.study)
+        say(f"kept: {place}.*, which hold {written} finished runs; this table has {runs}. Remove them to write it")
+        return True
     try:
         paths = write(table, store)
     except StoreError as error:
         say(f"the table's files were not written: {error}")
-        return
+        return False
     say(f"files: {' '.join(str(path) for path in paths)}")
     say_spelled(table)
+    return False
 
 
 def say_spelled(table: Table) -> None:

@@ -23,7 +23,7 @@ def verify(
     from an_cli.store.digests import damages
 
     opened = open_store(store)
-    ids = opened.run_ids() if study is None else [cell.id for cell in ask_study(study, words or []).plan.cells]
+    ids = opened.run_ids() if study is None else [cell.id for cell in ask_study(study, words or [], opened).plan.cells]
     runs = [opened.run(run_id) for run_id in ids]
     finished = [run for run in runs if run.result.exists()]
     found = {run.id: said for run in finished if (said := damages(run))}

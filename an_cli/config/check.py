@@ -8,7 +8,6 @@ from an_cli.config.check_data import data_misfits
 from an_cli.config.check_model import Misfit, model_misfits, plain_values, positive
 from an_cli.config.check_slurm import slurm_misfits
 from an_cli.config.launching import LaunchConfig
-from an_cli.config.plugins import plugins_of
 from an_cli.config.schema import (
     AttentionConfig,
     CellConfig,
@@ -27,11 +26,10 @@ def check_cell(cell: CellConfig) -> CellConfig:
     """Return the cell, or say what in it cannot go together.
 
     Raises:
-        ConfigError: the first misfit, with its dotted key and what now; or a part of the user's that is not installed.
+        ConfigError: the first misfit, with its dotted key and what now.
     """
     for where, what, now in _misfits(cell):
         raise ConfigError(what, where=where, now=now)
-    plugins_of(cell)
     return cell
 
 

@@ -98,6 +98,15 @@ def plugins_of(config: CellConfig) -> tuple[PlugIn, ...]:
     return tuple(find_plugin(group, name, where) for group, name, where in _asked(config))
 
 
+def has_parts(config: CellConfig) -> bool:
+    """Whether all of the user's parts of a cell are installed: reading its records needs none of them."""
+    try:
+        plugins_of(config)
+    except ConfigError:
+        return False
+    return True
+
+
 def stamps_of(config: CellConfig) -> tuple[str, ...]:
     """What is recorded of the user's parts of a cell (see `PlugIn.stamp`)."""
     return tuple(plugin.stamp for plugin in plugins_of(config))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from an_cli.config import CellConfig, plain, read
-from an_cli.config.plugins import stamps_of
+from an_cli.config.plugins import has_parts, stamps_of
 from an_cli.errors import LaunchError, StoreError
 from an_cli.files import canonical_json, read_json, write_json
 from an_cli.launch.door import Door, refusal
@@ -59,11 +59,12 @@ def find_costs(cells: Iterable[Cell], store: Store, door: Door | None = None) ->
         door: how the heavy door is started when something is not known yet.
 
     Returns:
-        Cell id -> costs.
+        Cell id -> costs; none of a cell with a part of the user's that is not installed here.
 
     Raises:
         ConfigError: a network that cannot be built; the message names the cell.
     """
+    cells = [cell for cell in cells if has_parts(cell.config)]
     keys = {cell.id: cost_key(cell.config) for cell in cells}
     by_key = {keys[cell.id]: cell for cell in cells}
     known = {key: found for key in by_key if (found := _known(key, store)) is not None}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from an_cli.config import CellConfig, LaunchConfig, plain
+from an_cli.config.plugins import plugins_of
 from an_cli.errors import DataError, LaunchError, StoreError
 from an_cli.files import write_json
 from an_cli.launch.reconcile import Action, Reconciliation
@@ -49,7 +50,10 @@ def check_data(cells: Sequence[Cell], launch: LaunchConfig) -> None:
 
     Raises:
         DataError: no cell's data are there.
+        ConfigError: a part of the user's that a cell names is not installed. Reading records needs none.
     """
+    for cell in cells:
+        plugins_of(cell.config)
     folders = [Path(launch.data_root or "data") / cell.config.data.folder for cell in cells if cell.config.data.folder]
     if len(folders) < len(cells) or not folders or any(folder.is_dir() for folder in folders):
         return

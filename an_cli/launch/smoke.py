@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from an_cli.config import CellConfig, LaunchConfig
 from an_cli.config.schema import Augment, DataConfig, DataSource
@@ -38,16 +38,9 @@ def make_tiny(config: CellConfig) -> CellConfig:
         batch_per_replica=batch,
         augment=augment,
     )
-    if not isinstance(config.data, DataConfig):  # a user's own data set: nothing is known that could be made up
-        return replace(config, recipe=replace(recipe, augment=config.recipe.augment))
-    data = replace(
-        config.data,
-        source=DataSource.SYNTHETIC,
-        folder=None,
-        resize=None,
-        train_samples=STEPS * batch * config.recipe.replicas,
-        eval_samples=_EVALUATED,
-    )
+    shape = {key.name: getattr(config.data, key.name) for key in fields(DataConfig)}  # a user's own data set has more
+    made_up = {"source": DataSource.SYNTHETIC, "folder": None, "resize": None, "eval_samples": _EVALUATED}
+    data = DataConfig(**{**shape, **made_up, "train_samples": STEPS * batch * config.recipe.replicas})
     return replace(config, recipe=recipe, data=data)
 
 

@@ -12,7 +12,7 @@ from an_cli.errors import AnError, StoreError
 from an_cli.files import read_json, write_json
 from an_cli.launch.costs import Costs
 from an_cli.plan import Cell
-from an_cli.store import Store, read_config, read_result
+from an_cli.store import Result, Store, read_config, read_result
 
 _LOOKED_AT = 200  # finished runs, which is enough for a median
 # Bytes a parameter needs on disk while a run goes: two states of weights and momentum, two of the best weights.
@@ -59,7 +59,8 @@ def estimate(cells: Sequence[Cell], costs: Mapping[str, Costs], store: Store) ->
     known = [cell for cell in cells if cell.id in costs]
     hours = {}
     if rate is not None:
-        hours = {cell.id: _work(cell.config, costs[cell.id].macs) / rate.macs_per_s / 3600 for cell in known}
+        work = {cell.id: _work(cell.config, costs[cell.id].macs) for cell in known}
+        hours = {run_id: of / rate.macs_per_s / 3600 for run_id, of in work.items() if of is not None}
     return Spending(
         hours=hours, rate=rate, checkpoint_bytes=sum(_BYTES_PER_PARAM * costs[cell.id].params for cell in known)
     )
@@ -110,9 +111,16 @@ def _rates(store: Store) -> Iterable[tuple[str, float]]:
         except AnError:
             continue
         if result.train_s > 0:
-            yield result.device, _work(config, result.macs) / result.train_s
+            work = _work(config, result.macs)
+            yield result.device, (_work_of_steps(config, result) if work is None else work) / result.train_s
 
 
-def _work(config: CellConfig, macs: int) -> float:
-    """Multiply-accumulates of all training images of all epochs, forward."""
-    return float(macs * (config.data.train_samples or 1) * config.recipe.epochs)
+def _work(config: CellConfig, macs: int) -> float | None:
+    """Multiply-accumulates of all training images of all epochs, forward; None where nobody has counted the images."""
+    samples = config.data.train_samples
+    return None if samples is None else float(macs * samples * config.recipe.epochs)
+
+
+def _work_of_steps(config: CellConfig, result: Result) -> float:
+    """The same of a finished run by its steps, whose last batch of an epoch may be smaller: a little too much."""
+    return float(result.macs * result.steps * config.recipe.batch_per_replica * config.recipe.replicas)

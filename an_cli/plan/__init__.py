@@ -4,7 +4,7 @@ from an_cli.plan.expand import Cell, Plan, PlanRow, make_plan, take_seeds
 from an_cli.plan.grid import plan_grid, write_grid
 from an_cli.plan.ledger import Counted, Published, read_counts, read_ledger
 from an_cli.plan.rows import Row
-from an_cli.plan.study import Study, load_study, override_base
+from an_cli.plan.study import Study, load_named, load_study, override_base
 
 __all__ = [
     "Cell",
@@ -14,6 +14,7 @@ __all__ = [
     "Published",
     "Row",
     "Study",
+    "load_named",
     "load_study",
     "make_plan",
     "override_base",

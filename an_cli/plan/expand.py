@@ -58,6 +58,7 @@ class Plan:
     rows: tuple[PlanRow, ...]
     cells: tuple[Cell, ...]
     overrides: tuple[str, ...] = ()  # of the base, from the command line
+    some_seeds: tuple[int, ...] = ()  # that the command line names, where they are not all of the study's
 
     @property
     def altered(self) -> bool:
@@ -70,6 +71,13 @@ class Plan:
         if not self.overrides:
             return self.study
         return f"{self.study}+{hashlib.sha256(' '.join(sorted(self.overrides)).encode()).hexdigest()[:6]}"
+
+    @property
+    def file_name(self) -> str:
+        """Name of its table's files: a table of some seeds does not take the place of one of all."""
+        if not self.some_seeds:
+            return self.folder
+        return f"{self.folder}+seed={'-'.join(map(str, self.some_seeds))}"
 
     def cell(self, cell_id: str) -> Cell:
         """The cell of an id."""
@@ -114,6 +122,7 @@ def make_plan(study: Study, composer: Composer | None = None) -> Plan:
         rows=tuple(rows),
         cells=cells,
         overrides=study.overrides,
+        some_seeds=study.seeds if set(study.seeds) < set(study.all_seeds) else (),
     )
 
 

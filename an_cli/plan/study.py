@@ -20,6 +20,8 @@ from an_cli.errors import ConfigError, StudyError
 from an_cli.files import read_yaml
 from an_cli.plan.label_latex import harm
 from an_cli.plan.rows import Row, grid_rows
+from an_cli.store import Store
+from an_cli.store.variants import read_variant
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -63,6 +65,7 @@ class Study:
     shadows: Path | None
     overrides: tuple[str, ...] = ()
     grid: bool = False
+    all_seeds: tuple[int, ...] = ()  # as written, where the command line names others
 
 
 def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
@@ -78,6 +81,24 @@ def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
     return override_base(_load(name, ()), overrides)
 
 
+def load_named(name: str, store: Store, overrides: Sequence[str] = ()) -> Study:
+    """Read a study by name, or a variant `STUDY+TAG` by what a store says of it.
+
+    Raises:
+        StudyError: no such study, or a variant that the store does not know.
+    """
+    if "+" not in name:
+        return load_study(name, overrides)
+    variant = read_variant(store, name)
+    if variant is None:
+        raise StudyError(
+            f"{name!r} is no study, and what it stands for is not on record",
+            where=str(store.root),
+            now=f"give the words that made it: {name.partition('+')[0]} KEY=VALUE ...",
+        )
+    return load_study(variant.study, [*variant.overrides, *overrides])
+
+
 def study_of(name: str, content: Mapping[str, Any], source: Path) -> Study:
     """The study that a file would describe if it were written.
 
@@ -91,13 +112,33 @@ def override_base(study: Study, overrides: Sequence[str]) -> Study:
     """A study with words of the command line in its base.
 
     Raises:
-        StudyError: a word that cannot be part of a study.
+        StudyError: a word that cannot be part of a study, or that every row overrules.
     """
     name = study.name
     words = parse_science(overrides, name)
+    _refuse_overruled(study, words)
     seeds = next((word.values for word in reversed(words) if word.key == "seed"), study.seeds)
     base = tuple(word.text for word in words if word.key != "seed")
-    return dataclasses.replace(study, base=study.base + base, seeds=_seeds(seeds, name), overrides=base)
+    return dataclasses.replace(
+        study,
+        base=study.base + base,
+        seeds=_seeds(seeds, name),
+        overrides=(*study.overrides, *base),
+        all_seeds=study.all_seeds or study.seeds,
+    )
+
+
+def _refuse_overruled(study: Study, words: Sequence[Override]) -> None:
+    """A word whose key every row sets itself would change nothing, not even by a value that there is not."""
+    rows = [{parse(text).key for text in row.set} for row in study.rows if row.literature is None]
+    everywhere = set[str]().intersection(*rows) if not rows else rows[0].intersection(*rows[1:])
+    for word in words:
+        if word.key in everywhere:
+            raise StudyError(
+                f"{word.text!r} would change nothing: every row of the {'grid' if study.grid else 'study'} sets it",
+                where=study.name,
+                now=f"edit {study.source.name}, or describe a grid of your own: --as NAME {word.key}=...",
+            )
 
 
 def parse_science(texts: Sequence[str], where: str) -> list[Override]:

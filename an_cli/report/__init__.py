@@ -41,6 +41,7 @@ _HOMES = {
     "render": "output",
     "spelled_characters": "latex",
     "write": "output",
+    "written_runs": "output",
 }
 
 __all__ = list(_HOMES)

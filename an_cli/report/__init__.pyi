@@ -18,6 +18,7 @@ from an_cli.report.machine import json_value as json_value
 from an_cli.report.output import FILES as FILES
 from an_cli.report.output import render as render
 from an_cli.report.output import write as write
+from an_cli.report.output import written_runs as written_runs
 from an_cli.report.quoted import published_table as published_table
 from an_cli.report.spec import Epoch as Epoch
 from an_cli.report.spec import Measure as Measure

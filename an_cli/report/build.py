@@ -81,7 +81,7 @@ def build_table(
     )
     return Table(
         study=plan.study,
-        file_name=plan.folder,
+        file_name=plan.file_name,
         caption=spec.caption or plan.title,
         epoch=spec.epoch,
         columns=columns_of(spec, rows),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from an_cli.errors import ReportError, nearest
-from an_cli.files import cannot_write, write_atomic
+from an_cli.errors import AnError, ReportError, nearest
+from an_cli.files import cannot_write, read_json, write_atomic
 from an_cli.report.html import html
 from an_cli.report.latex import latex
 from an_cli.report.layout import Paint, plain
@@ -44,6 +44,15 @@ def render(table: Table, format: str, *, width: int | None = None, paint: Paint 
     if format not in _RENDERERS:
         raise ReportError(f"unknown format {format!r}", where=table.study, now=nearest(format, _RENDERERS))
     return terminal(table, width, paint) if format == "terminal" else _RENDERERS[format](table)
+
+
+def written_runs(table: Table, store: Store) -> int:
+    """How many finished runs the table holds that was written last under this name; 0 where there is none."""
+    path = store.reports / f"{table.file_name or table.study}.json"
+    try:
+        return sum(len(row["runs"]) for row in read_json(path)["rows"])
+    except (AnError, KeyError, TypeError):
+        return 0
 
 
 def write(table: Table, store: Store, formats: Iterable[str] = FILES) -> list[Path]:

@@ -129,7 +129,8 @@ def test_a_finished_run_whose_cell_is_corrupt_is_marked_in_the_table(call: Call,
     run_id = call("status", "tiny", "--json").json["cells"][1]["id"]
     (folder / "runs" / run_id / "cell.json").write_text('{"config": {"model"')
     ended = call("report", "tiny", "--format", "terminal")
-    assert ended.status == 0
+    assert ended.status == 3
+    assert "kept: " in ended.err
     assert "unreadable: cell.json is not JSON" in ended.out
     assert ended.out.count("20.00") >= 2
     assert "cell.json is not JSON" in call("show", run_id).out

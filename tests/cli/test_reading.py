@@ -102,11 +102,14 @@ def test_report_prints_and_writes_the_table(call: Call, folder: Path) -> None:
 
 def test_report_of_an_unfinished_study_says_what_is_missing(call: Call) -> None:
     ended = call("report", "tiny", "--format", "terminal")
-    assert ended.status == 0
+    assert ended.status == 1
+    assert "no run of this study has finished" in ended.err
     assert "Incomplete: 0 of 3 runs." in ended.out
 
 
 def test_a_report_is_printed_even_where_it_cannot_be_written(call: Call, folder: Path) -> None:
+    call("ablate", "tiny")
+    shutil.rmtree(folder / "reports")
     (folder / "reports").write_text("not a folder")
     ended = call("report", "tiny")
     assert ended.status == 0

@@ -58,13 +58,13 @@ def test_a_stamp_names_distribution_version_and_sources_without_importing_them(s
     assert "ruined" not in sys.modules
 
 
-def test_a_cell_knows_its_own_parts_and_checks_that_they_are_installed(site: Path, cell: CellConfig) -> None:
+def test_a_cell_knows_its_own_parts_and_which_are_not_installed(site: Path, cell: CellConfig) -> None:
     own = _with(cell, norm=_OWN_NORM)
     assert [plugin.entry.value for plugin in plugins_of(check_cell(own))] == ["ruined:make"]
     assert plugins_of(cell) == ()
     assert hash(own.norm) == hash(_with(cell, norm=_OWN_NORM).norm)
     with pytest.raises(ConfigError, match=r"unknown entry point 'mien' \(norm.entry_point\) -> did you mean mine"):
-        check_cell(_with(cell, norm={**_OWN_NORM, "entry_point": "mien"}))
+        plugins_of(check_cell(_with(cell, norm={**_OWN_NORM, "entry_point": "mien"})))
 
 
 def test_a_name_that_two_packages_declare_is_refused(site: Path) -> None:

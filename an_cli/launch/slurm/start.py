@@ -75,10 +75,14 @@ def make_cluster(
 
 
 def longest_first(cells: Sequence[Cell], costs: Mapping[str, Costs]) -> list[Cell]:
-    """Cells by the work that they are, most first, so that none starts when all others have ended."""
+    """Cells by the work that they are, most first, so that none starts when all others have ended.
+
+    Where nobody has counted the images of a data set, it is taken for as large as the largest that is counted.
+    """
+    most = max((cell.config.data.train_samples or 0 for cell in cells), default=0) or 1
 
     def work(cell: Cell) -> float:
-        samples = (cell.config.data.train_samples or 1) * cell.config.recipe.epochs
+        samples = (cell.config.data.train_samples or most) * cell.config.recipe.epochs
         return -float(costs[cell.id].macs * samples) if cell.id in costs else 0.0
 
     return sorted(cells, key=work)

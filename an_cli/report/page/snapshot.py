@@ -17,7 +17,7 @@ from typing import Any
 from an_cli.config import Composer, leaves, plain
 from an_cli.errors import AnError
 from an_cli.files import subfolders
-from an_cli.plan import Plan, load_study, make_plan
+from an_cli.plan import Plan, load_named, make_plan
 from an_cli.report.bits import read_bits
 from an_cli.report.build import build_table
 from an_cli.report.figures.bands import series
@@ -246,7 +246,7 @@ def _study(
     links = {label: run_id for label, run_id in _links(store, name) if run_id in place}
     value: dict[str, Any] = {"name": name, "title": "", "planned": len(links), "table": None, "note": ""}
     try:
-        plan = make_plan(load_study(name), composer)
+        plan = make_plan(load_named(name, store), composer)
         value.update(_from_plan(store, plan, links, records, place))
         links = _in_order(plan, links, place)
     except AnError as error:
