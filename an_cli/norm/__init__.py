@@ -4,6 +4,7 @@
 from an_cli.norm.attentive import AttentiveNorm2d
 from an_cli.norm.convert import Conversion, Replaced, convert
 from an_cli.norm.factory import NormFactory, Slot, make_norm, zero_last_gamma
+from an_cli.norm.groups import parameter_groups
 from an_cli.norm.mixture import Mixture
 from an_cli.norm.sites import NormSite, every_norm, norm_sites, second_of_bottleneck
 from an_cli.norm.squeeze_excite import SqueezeExcite
@@ -23,6 +24,7 @@ __all__ = [
     "every_norm",
     "make_norm",
     "norm_sites",
+    "parameter_groups",
     "second_of_bottleneck",
     "zero_last_gamma",
 ]

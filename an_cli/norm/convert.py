@@ -66,6 +66,7 @@ def convert(
     gate: Gate | str = "hsigmoid",
     input: AttentionInput | str = "raw",
     squeeze_eps: float = 1e-3,
+    example: object = None,
 ) -> Conversion:
     """Replace chosen BatchNorm2d, SyncBatchNorm and GroupNorm layers of a network by AttentiveNorm2d, in place.
 
@@ -95,6 +96,8 @@ def convert(
         gate: sigmoid, softmax or hsigmoid.
         input: raw or standardized.
         squeeze_eps: inside the root of the instance's standard deviation.
+        example: what the network is called with, a tensor or a tuple, for a rule that asks which convolutions stand
+            around a norm: that is read off a call without weights. Without it images of usual sizes are tried.
 
     Returns:
         What was replaced.
@@ -105,9 +108,10 @@ def convert(
 
     Source: Section 3.4.
     """
-    chosen = [site for site in norm_sites(model) if _is_chosen(site, where)]
+    sites = norm_sites(model, example)
+    chosen = [site for site in sites if _is_chosen(site, where)]
     if not chosen:
-        raise ConfigError(_nothing(model), where="convert", now=_HOW_TO_CHOOSE)
+        raise ConfigError(_nothing(model, sites), where="convert", now=_HOW_TO_CHOOSE)
     made: dict[int, nn.Module] = {}
     replaced: list[Replaced] = []
     for site in chosen:
@@ -124,11 +128,12 @@ def convert(
     return Conversion(tuple(replaced))
 
 
-_HOW_TO_CHOOSE = 'say which: where="*.bn2", where=torch.nn.BatchNorm2d, or a function of a NormSite'
+_HOW_TO_CHOOSE = (
+    'give example=INPUT, or say which: where="*.bn2", where=torch.nn.BatchNorm2d, or a function of a NormSite'
+)
 
 
-def _nothing(model: nn.Module) -> str:
-    sites = norm_sites(model)
+def _nothing(model: nn.Module, sites: list[NormSite]) -> str:
     others: dict[str, list[str]] = {}
     for name, module in model.named_modules():
         if "norm" in type(module).__name__.lower() and not isinstance(module, PlainNorm) and not any(module.children()):
@@ -137,6 +142,8 @@ def _nothing(model: nn.Module) -> str:
         f"{len(where)} {kind} ({', '.join(where[:3])}{', ...' if len(where) > 3 else ''})"
         for kind, where in others.items()
     )
+    if sites and all(site.dims is None for site in sites):
+        return f"the network cannot be called with images of usual sizes, so nothing is known of its {len(sites)} norms"
     names = ", ".join(site.name for site in sites[:5]) + (", ..." if len(sites) > 5 else "")
     return (
         f"none of {len(sites)} norms was chosen ({names})" if sites else "the network has no BatchNorm2d or GroupNorm"
@@ -166,6 +173,12 @@ def _check_plain(site: NormSite) -> None:
         ConfigError: it has a forward pass, parameters or buffers of its own.
     """
     norm, kind = site.norm, type(site.norm)
+    if site.dims not in (None, 4):
+        raise ConfigError(
+            f"{kind.__name__} of an input of {site.dims} dimensions, as a BatchNorm1d's: AN normalizes images of 4",
+            where=site.name,
+            now="leave it out of the choice",
+        )
     held = [name for name, _ in (*norm.named_parameters(recurse=False), *norm.named_buffers(recurse=False))]
     own = [name for name in held if name not in ("weight", "bias", *_STATISTICS)]
     # timm's norms have forward passes of their own, which apply the dropout and the activation that they hold.

@@ -9,6 +9,11 @@ from an_cli.errors import ConfigError
 from an_cli.norm.initial import he_normal
 
 
+def _as_weights(fc: nn.Linear, s_nf: Tensor) -> Tensor:
+    """The input in the weights' type; a layer that was quantized dynamically takes it as it is."""
+    return s_nf.to(fc.weight.dtype) if isinstance(fc.weight, Tensor) else s_nf
+
+
 class A1(nn.Module):
     """A fully connected layer with bias: logits = W s + b.
 
@@ -24,7 +29,7 @@ class A1(nn.Module):
         self.fc = nn.Linear(features, components)
 
     def forward(self, s_nf: Tensor) -> Tensor:
-        out: Tensor = self.fc(s_nf.to(self.fc.weight.dtype))
+        out: Tensor = self.fc(_as_weights(self.fc, s_nf))
         return out
 
     def reset_parameters(self) -> None:
@@ -66,7 +71,7 @@ class A2(nn.Module):
                 now="give each replica 2 or more samples, in the last batch as well (recipe.batch_per_replica), "
                 "or set norm.attention.head=a1",
             )
-        out: Tensor = self.bn(self.fc(s_nf.to(self.fc.weight.dtype)))
+        out: Tensor = self.bn(self.fc(_as_weights(self.fc, s_nf)))
         return out
 
     def reset_parameters(self) -> None:

@@ -1,14 +1,13 @@
-"""Where the plain norms of any network stand: which convolution each follows, and which comes after it.
-
-A network is read in the order in which its modules are registered, which in torchvision and timm is the order in which
-they run.
-"""
+"""Where the plain norms of any network stand: which convolution feeds each, and which one each feeds (see `flow`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from torch import nn
+
+from an_cli.norm.attentive import AttentiveNorm2d
+from an_cli.norm.flow import Flow, trace
 
 PlainNorm = nn.BatchNorm2d | nn.SyncBatchNorm | nn.GroupNorm
 _LEVELS = 2  # how far below their block a block's convolutions stand: `block.conv2`, or `block.conv2.conv`
@@ -18,8 +17,15 @@ _LEVELS = 2  # how far below their block a block's convolutions stand: `block.co
 class NormSite:
     """A plain norm in a network, as a rule for choosing norms sees it.
 
-    `before` is the convolution registered before the norm if it puts out the norm's channels, `after` the convolution
-    registered next if it takes them in; either may be missing. `same_block` says whether the two stand in one block.
+    Attributes:
+        name: dotted, in the network.
+        norm: the layer.
+        channels: that it normalizes.
+        before: the convolution whose output it is given, and nothing else is; of several in parallel a pointwise one.
+        after: the convolution that its output goes into, through activations and gates but through no sum; of several
+            one that is spatial. Either is None where there is none, or where nothing is known.
+        same_block: whether the two stand in one block.
+        dims: dimensions of its input; None where the network could not be called.
     """
 
     name: str
@@ -28,6 +34,7 @@ class NormSite:
     before: nn.Conv2d | None
     after: nn.Conv2d | None
     same_block: bool
+    dims: int | None = None
 
 
 def second_of_bottleneck(site: NormSite) -> bool:
@@ -46,42 +53,72 @@ def every_norm(site: NormSite) -> bool:
     return True
 
 
-def norm_sites(model: nn.Module) -> list[NormSite]:
-    """All plain norms below a network's root, in the order in which they are registered."""
-    known = (nn.Conv2d, nn.BatchNorm2d, nn.SyncBatchNorm, nn.GroupNorm)
-    found: list[tuple[str, nn.Module]] = [
-        (name, module) for name, module in model.named_modules() if name and isinstance(module, known)
-    ]
+def norm_sites(model: nn.Module, example: object = None) -> list[NormSite]:
+    """All plain norms below a network's root, in the order in which they are registered.
+
+    Args:
+        model: any network; it is neither run nor changed.
+        example: what it is called with, a tensor or a tuple of them; without it images of usual sizes are tried.
+    """
+    kinds = (nn.BatchNorm2d, nn.SyncBatchNorm, nn.GroupNorm)
+    # A layer of ours holds a norm in its attention, which is none of the network's places.
+    ours = {inner for module in model.modules() if isinstance(module, AttentiveNorm2d) for inner in module.modules()}
+    flow, names = trace(model, kinds, example), {module: name for name, module in model.named_modules()}
+    blocks = _Blocks(names)
     return [
-        _site(name, module, found[:index], found[index + 1 :])
-        for index, (name, module) in enumerate(found)
-        if isinstance(module, PlainNorm)
+        _site(name, module, flow, names, blocks)
+        for name, module in model.named_modules()
+        if name and isinstance(module, kinds) and module not in ours
     ]
 
 
-def _site(
-    name: str, norm: PlainNorm, earlier: list[tuple[str, nn.Module]], later: list[tuple[str, nn.Module]]
-) -> NormSite:
-    channels = norm.num_channels if isinstance(norm, nn.GroupNorm) else norm.num_features
-    before_name, before = earlier[-1] if earlier else ("", None)
-    after_name, after = next(((n, m) for n, m in later if isinstance(m, nn.Conv2d)), ("", None))
+def _site(name: str, norm: PlainNorm, flow: Flow, names: dict[nn.Module, str], blocks: _Blocks) -> NormSite:
+    before = sorted(_convolutions(flow.before.get(norm, [])), key=_spatial)
+    after = sorted(_convolutions(flow.after.get(norm, [])), key=_spatial, reverse=True)
     return NormSite(
         name=name,
         norm=norm,
-        channels=channels,
-        before=before if isinstance(before, nn.Conv2d) and before.out_channels == channels else None,
-        after=after if isinstance(after, nn.Conv2d) and after.in_channels == channels else None,
-        same_block=_same_block(before_name, after_name),
+        channels=norm.num_channels if isinstance(norm, nn.GroupNorm) else norm.num_features,
+        before=before[0] if before else None,
+        after=after[0] if after else None,
+        same_block=bool(before and after)
+        and all(blocks.hold(names[one], names[other]) for one in before for other in after),
+        dims=flow.dims.get(norm),
     )
 
 
-def _same_block(one: str, other: str) -> bool:
-    """Whether two modules stand at most two levels below one that holds both and is not the network itself."""
-    ours, theirs = one.split("."), other.split(".")
-    shared = 0
-    while shared < min(len(ours), len(theirs)) and ours[shared] == theirs[shared]:
-        shared += 1
-    return shared > 0 and max(len(ours), len(theirs)) - shared <= _LEVELS
+def _convolutions(modules: list[nn.Module]) -> list[nn.Conv2d]:
+    return [module for module in modules if isinstance(module, nn.Conv2d)]
+
+
+class _Blocks:
+    """A network's blocks: modules, not the network itself, whose convolutions all stand at most two levels below."""
+
+    def __init__(self, names: dict[nn.Module, str]) -> None:
+        self._depth: dict[str, int] = {}
+        self._kinds: dict[str, set[bool]] = {}  # a module -> whether the convolutions in it are spatial
+        for module, name in names.items():
+            if isinstance(module, nn.Conv2d):
+                parts = name.split(".")
+                for level in range(1, len(parts) + 1):
+                    self._kinds.setdefault(".".join(parts[:level]), set()).add(_spatial(module))
+                for level in range(1, len(parts)):
+                    above = ".".join(parts[:level])
+                    self._depth[above] = max(self._depth.get(above, 0), len(parts) - level)
+
+    def hold(self, one: str, other: str) -> bool:
+        """Whether one block holds both; a stage, which holds blocks, is none.
+
+        A part of a block has convolutions of one kind: one that has both is a block itself.
+        """
+        ours, theirs = one.split("."), other.split(".")
+        shared = 0
+        while shared < min(len(ours), len(theirs)) and ours[shared] == theirs[shared]:
+            shared += 1
+        parts = [self._kinds.get(".".join(names[: shared + 1]), set()) for names in (ours, theirs)]
+        if any(len(kinds) > 1 for kinds in parts):
+            return False
+        return shared > 0 and self._depth.get(".".join(ours[:shared]), _LEVELS + 1) <= _LEVELS
 
 
 def _spatial(convolution: nn.Conv2d | None) -> bool:

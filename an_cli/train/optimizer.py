@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn, optim
 
 from an_cli.config.schema import RecipeConfig
+from an_cli.norm import parameter_groups
 
 
 def make_optimizer(model: nn.Module, recipe: RecipeConfig) -> optim.SGD:
@@ -17,7 +18,7 @@ def make_optimizer(model: nn.Module, recipe: RecipeConfig) -> optim.SGD:
     mixture, the attention's own BN), but not the attention's fully connected layer.
     """
     return optim.SGD(
-        parameter_groups(model, recipe),
+        _groups(model, recipe),
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
@@ -25,20 +26,5 @@ def make_optimizer(model: nn.Module, recipe: RecipeConfig) -> optim.SGD:
     )
 
 
-def parameter_groups(model: nn.Module, recipe: RecipeConfig) -> list[dict[str, Any]]:
-    """Parameters in the model's order, those without weight decay in a second group."""
-    if recipe.weight_decay_on_norm:
-        return [{"params": list(model.parameters())}]
-    spared = {
-        id(parameter) for module in model.modules() if _normalizes(module) for parameter in module.parameters(False)
-    }
-    return [
-        {"params": [parameter for parameter in model.parameters() if id(parameter) not in spared]},
-        {"params": [parameter for parameter in model.parameters() if id(parameter) in spared], "weight_decay": 0.0},
-    ]
-
-
-def _normalizes(module: nn.Module) -> bool:
-    # A module that holds parameters of its own and is no convolution or fully connected layer is a normalization (BN,
-    # GN, the mixture of AN), in every network here.
-    return not isinstance(module, (nn.Conv2d, nn.Linear, nn.ConvTranspose2d))
+def _groups(model: nn.Module, recipe: RecipeConfig) -> list[dict[str, Any]]:
+    return [{"params": list(model.parameters())}] if recipe.weight_decay_on_norm else parameter_groups(model)

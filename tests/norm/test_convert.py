@@ -6,6 +6,7 @@ import copy
 import io
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from an_cli.errors import ConfigError
-from an_cli.norm import AttentiveNorm2d, NormSite, convert, every_norm, norm_sites
+from an_cli.norm import (
+    AttentiveNorm2d,
+    NormSite,
+    convert,
+    every_norm,
+    norm_sites,
+    parameter_groups,
+    second_of_bottleneck,
+)
 
 
 def _torchvisions(name: str) -> nn.Module:
@@ -308,6 +317,7 @@ def test_the_network_around_it_takes_synchronized_norms() -> None:
     assert convert(synced, 2, where=nn.SyncBatchNorm).replaced[0].was == "SyncBatchNorm"
 
 
+@pytest.mark.filterwarnings("ignore")  # jit.trace is deprecated, and documented for those who need it
 def test_the_docs_snippets_run(capsys: pytest.CaptureFixture[str]) -> None:
     text = (Path(__file__).parents[2] / "docs" / "any-network.md").read_text(encoding="utf-8")
     known: dict[str, object] = {}
@@ -348,3 +358,122 @@ class TestTracing:
         session = ReferenceEvaluator(onnx.load(tmp_path / "network.onnx"))
         out = session.run(None, {session.input_names[0]: _images(2, 8).numpy()})[0]
         torch.testing.assert_close(torch.from_numpy(out), network(_images(2, 8)), rtol=1e-4, atol=1e-5)
+
+
+def _rule_chooses(network: nn.Module) -> list[str]:
+    return [site.name for site in norm_sites(network) if second_of_bottleneck(site)]
+
+
+class _Parallel(nn.Module):
+    """A spatial and a pointwise branch side by side, then a pointwise convolution: registered as a bottleneck's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.conv2, self.bn2 = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.bn1(self.conv1(x)) + self.bn2(self.conv2(x)))
+
+
+class _Excited(nn.Module):
+    """A basic block with squeeze-and-excitation, whose 1x1 convolutions see means alone."""
+
+    def __init__(self, *, gate_before_pointwise: bool = False) -> None:
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.down, self.up = nn.Conv2d(4, 2, 1), nn.Conv2d(2, 4, 1)
+        self.last = nn.Conv2d(4, 4, 1) if gate_before_pointwise else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(self.bn(self.conv(x)))
+        y = y * torch.sigmoid(self.up(torch.relu(self.down(y.mean((2, 3), keepdim=True)))))
+        return x + self.last(y)  # type: ignore[no-any-return]
+
+
+class _Split(nn.Module):
+    """Depthwise convolutions of two sizes beside each other, one norm, and a pointwise convolution for each half."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(2, 2, 5, padding=2)
+        self.bn = nn.BatchNorm2d(4)
+        self.c, self.d = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        one, two = x.chunk(2, 1)
+        one, two = torch.nn.functional.silu(self.bn(torch.cat([self.a(one), self.b(two)], 1))).chunk(2, 1)
+        return torch.cat([self.c(one), self.d(two)], 1)
+
+
+@pytest.mark.parametrize(
+    ("block", "chosen"),
+    [
+        (_Parallel, []),
+        (_Excited, []),
+        (lambda: _Excited(gate_before_pointwise=True), ["1.bn"]),
+        (_Split, ["1.bn"]),
+    ],
+    ids=["parallel branches", "basic block with SE", "inverted residual with SE", "mixed kernels"],
+)
+def test_the_rule_is_decided_by_what_feeds_what(block: Callable[[], nn.Module], chosen: list[str]) -> None:
+    assert _rule_chooses(nn.Sequential(nn.Conv2d(3, 4, 1), block(), nn.Conv2d(4, 4, 1))) == chosen
+
+
+def test_a_network_is_neither_run_nor_changed_by_looking_at_it() -> None:
+    network = _small()
+    called: list[int] = []
+    network.register_forward_hook(lambda *given: called.append(1))
+    before = copy.deepcopy(network.state_dict())
+    assert norm_sites(network)
+    assert not called
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_network_that_takes_no_image_is_called_with_the_example_given() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inside = _small()
+
+        def forward(self, x: Tensor, scale: Tensor) -> Tensor:
+            return self.inside(x * scale[:, None, None, None])  # type: ignore[no-any-return]
+
+    alone = _rule_chooses(Two())
+    given = [site.name for site in norm_sites(Two(), (_images(2, 8), torch.ones(2))) if second_of_bottleneck(site)]
+    assert given == alone == ["inside.2.bn2", "inside.3.bn2"]
+
+
+def test_a_former_batchnorm1d_is_refused() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.SyncBatchNorm(4), nn.Flatten(), nn.LazyLinear(5), nn.SyncBatchNorm(5)
+    )
+    network(_images(2, 8)) if not torch.cuda.is_available() and not network.training else network.eval()(_images(2, 8))
+    with pytest.raises(ConfigError, match="input of 2 dimensions"):
+        convert(network, 2, where=nn.SyncBatchNorm, example=_images(2, 8))
+
+
+def test_dynamic_quantization_leaves_the_outputs_near() -> None:
+    network = _small()
+    convert(network, 2)
+    network.eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantized = torch.ao.quantization.quantize_dynamic(network, {nn.Linear}, dtype=torch.qint8)
+    torch.testing.assert_close(quantized(_images()), network(_images()), atol=0.05, rtol=0.05)
+
+
+def test_weight_decay_spares_the_mixture_as_every_norm() -> None:
+    network = _small()
+    convert(network, 2)
+    decayed, spared = parameter_groups(network, weight_decay=0.1)
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    assert {names[id(one)] for one in spared["params"] if "mixture" in names[id(one)]} == {
+        f"{block}.bn2.mixture.{part}" for block in (2, 3) for part in ("gamma", "beta")
+    }
+    assert not any("bn" in names[id(one)] and "attention" not in names[id(one)] for one in decayed["params"])
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
+    assert len(decayed["params"]) + len(spared["params"]) == len(names)
+    biases = [names[id(one)] for one in parameter_groups(network, biases=True)[0]["params"]]
+    assert not any(name.endswith("bias") for name in biases)

@@ -17,7 +17,7 @@ from an_cli.errors import LaunchError, TrainingDiverged
 from an_cli.files import read_json_lines
 from an_cli.train import make_cell_model
 from an_cli.train.device import pick_device, set_up, weight_dtype
-from an_cli.train.optimizer import make_optimizer, parameter_groups
+from an_cli.train.optimizer import make_optimizer
 from an_cli.train.step import Step
 from tests.tiny import TINY
 
@@ -85,7 +85,7 @@ def test_what_the_device_lacks_is_a_launch_error() -> None:
 
 def decayed(model: nn.Module, cell: CellConfig) -> Iterator[str]:
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    for group in parameter_groups(model, cell.recipe):
+    for group in make_optimizer(model, cell.recipe).param_groups:
         if group.get("weight_decay", cell.recipe.weight_decay) > 0:
             yield from (names[id(parameter)] for parameter in group["params"])
 
