@@ -32,6 +32,9 @@ JsonDecoder = msgspec.json.Decoder  # of one shape (a TypedDict): what the shape
 RawJson = msgspec.Raw  # a value that is not decoded yet
 
 
+_ODD = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[-+]?0[0-9_]+|[-+]?[0-9.]*_[0-9_.]*|[0-9]{4}-[0-9].*")
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML 1.1 with two repairs: `1e-4` is a number, and a key given twice is an error."""
 
@@ -47,6 +50,19 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return cast("dict[Any, Any]", super().construct_mapping(node, deep))
 
 
+def _refuse_odd(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
+    """YAML 1.1 reads 12:30:00 as 45000, 010 as 8 and 2026-11-25 as a date: nobody means that."""
+    text = str(node.value)
+    if _ODD.fullmatch(text) is None:
+        return yaml.SafeLoader.yaml_constructors[node.tag](loader, node)
+    raise yaml.constructor.ConstructorError(
+        None, None, f"{text} would be read as another number, or as a date: quote a text, write a number plainly",
+        node.start_mark,
+    )  # fmt: skip
+
+
+for _kind in ("int", "float", "timestamp"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _refuse_odd)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 
 
@@ -230,17 +246,29 @@ def read_yaml(path: Path, error: type[AnError] = ConfigError) -> dict[str, Any]:
         error: the class of error to raise, by what the file is for.
     """
     try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        value = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
     except OSError as problem:
         raise error(f"cannot read {path.name}: {problem.strerror}", where=str(path.parent)) from problem
     except FILE_ERRORS as problem:
-        text = " ".join(str(problem).split())
-        raise error(f"{path.name} is not YAML: {text}", where=str(path)) from problem
+        what, place = _yaml_trouble(problem, path)
+        raise error(f"{path.name} is not YAML that can be read: {what}", where=f"{path}{place}") from problem
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise error(f"{path.name} must hold a mapping with words as keys", where=str(path))
     return cast("dict[str, Any]", value)
+
+
+def _yaml_trouble(problem: Exception, path: Path) -> tuple[str, str]:
+    """What is wrong with a file, and `:line:column` where that is known."""
+    mark = getattr(problem, "problem_mark", None)
+    place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
+    text = " ".join(str(getattr(problem, "problem", None) or problem).split())
+    if mark is not None and "cannot start any token" in text:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        if lines[mark.line : mark.line + 1] and lines[mark.line][mark.column : mark.column + 1] == "\t":
+            text = "a tab stands where YAML takes spaces only"
+    return text, place
 
 
 def json_text(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from an_cli.errors import StoreError, nearest
+from an_cli.errors import AnError, StoreError, nearest
 from an_cli.store import RunFolder, Store
 from an_cli.store.labels import labels_of, links
 from an_cli.store.remarks import run_remarks
@@ -29,9 +29,22 @@ def find_run(store: Store, word: str) -> RunFolder:
         raise StoreError(
             f"{word!r} begins {len(hits)} run ids", where=str(store.runs), now=f"one of: {', '.join(hits[:8])}"
         )
-    study = word.partition("/")[0]
+    study, _, label = word.partition("/")
+    if label and (planned := _planned(store, study, label)) in ids:
+        return store.run(planned)
     own = [link for link in known if link.startswith(f"{study}/")]
     raise StoreError(f"no run {word!r}", where=str(store.root), now=_what_instead(word, own or list(known), len(ids)))
+
+
+def _planned(store: Store, study: str, label: str) -> str:
+    """The id that a study gives a label, where its links are gone: they are an index, the records are the truth."""
+    from an_cli.plan import load_named, make_plan
+
+    try:
+        cells = make_plan(load_named(study, store)).cells
+    except AnError:
+        return ""
+    return next((cell.id for cell in cells if cell.label == label), "")
 
 
 def _what_instead(word: str, links: list[str], runs: int) -> str:

@@ -24,7 +24,7 @@ from an_cli.config.reader import leaves, read
 from an_cli.config.schema import CellConfig
 from an_cli.config.spend import spend
 from an_cli.errors import ConfigError, nearest
-from an_cli.files import FILE_ERRORS
+from an_cli.files import FILE_ERRORS, read_yaml
 
 GROUPS = ("model", "norm", "recipe", "data", "launch")
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
@@ -93,6 +93,8 @@ def _ask_hydra(groups: list[str], folders: list[Path]) -> _Base:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    for folder in folders[:-1]:
+        _check_files(folder)
     try:
         with _hydra(folders):
             config = hydra_compose("config", overrides=groups, return_hydra_config=True)
@@ -105,6 +107,17 @@ def _ask_hydra(groups: list[str], folders: list[Path]) -> _Base:
     references = {name for value in leaves(written).values() for name in _REFERENCE.findall(str(value))}
     _refuse_logistics(written)
     return _Base(plain, bare, frozenset(references), choices)
+
+
+def _check_files(folder: Path) -> None:
+    """Read the user's files as strictly as all others: Hydra takes a key given twice, and 12:30:00 for 45000."""
+    for path in sorted(folder.rglob("*.yaml")):
+        _check_file(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _check_file(path: Path, changed: int) -> None:
+    read_yaml(path)
 
 
 def _refuse_logistics(written: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +16,8 @@ from typing import Any
 
 from an_cli.errors import ConfigError
 
+_LIST = re.compile(r"\[([^\[\]{}'\"]+)\]")
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _LONGEST = 10_000  # values of one range
 
 
@@ -58,17 +61,41 @@ def parse(text: str) -> Override:
         raise ConfigError(
             f"{text!r} is not an override", now="write KEY=VALUE, for example norm.attention.gate=softmax"
         )
+    key, _, typed = text.partition("=")
     try:
         found = _parser().parse_override(text)
     except HydraException as error:
+        if _is_plain_text(key, typed):
+            return Override(key, (typed,), text)
+        if key.startswith("launch.") and (
+            words := _LIST.fullmatch(typed)
+        ):  # of sbatch options: [reservation=a,exclusive]
+            return Override(key, ([word.strip() for word in words[1].split(",")],), text)
         raise ConfigError(
-            f"cannot read override {text!r}: {_first_line(error)}", now="write KEY=VALUE, quote special characters"
+            f"cannot read override {text!r}: {_first_line(error)}",
+            now=f"a text with special characters in a shell: '{key}=\"...\"', both kinds of quotes",
         ) from error
+    if _is_launch_text(key, typed) and found.is_sweep_override():
+        return Override(key, (typed,), text)  # launch settings are never swept: node[01-03],node7 is one word
     if not _changes(found):
         raise ConfigError(f"{text!r} adds or deletes a key", where=found.key_or_group, now="only KEY=VALUE is legal")
     if found.package is not None:
         raise ConfigError(f"{text!r} names a package", where=found.key_or_group, now="write GROUP=NAME")
-    return Override(found.key_or_group, _values(found), text)
+    try:
+        return Override(found.key_or_group, _values(found), text)
+    except HydraException as error:  # glob() asks for files that only Hydra's own sweeper has
+        raise _not_finite(found) from error
+
+
+def _is_plain_text(key: str, typed: str) -> bool:
+    """Whether a value that is no word of Hydra's can only be meant as it stands: ~/data, a#b, node[01-03], 100%."""
+    if not _KEY.fullmatch(key) or typed[:1] in ("'", '"', "[", "{", "(") or "${" in typed or "(" in typed:
+        return False
+    return bool(typed) and ("," not in typed or key.startswith("launch."))
+
+
+def _is_launch_text(key: str, typed: str) -> bool:
+    return key.startswith("launch.") and typed[:1] not in ("'", '"', "[", "{") and "(" not in typed
 
 
 @cache
@@ -110,11 +137,17 @@ def _values(found: Any) -> tuple[Any, ...]:
                 f"{found.input_line!r} has no order of its own", where=found.key_or_group, now="leave shuffle() out"
             )
         if not (found.is_choice_sweep() or found.is_range_sweep()):
-            raise ConfigError(
-                f"{found.input_line!r} is not a finite set of values", where=found.key_or_group, now="write KEY=a,b"
-            )
+            raise _not_finite(found)
         return tuple(_unquoted(value) for value in found.sweep_iterator())
     return (_unquoted(found.value()),)
+
+
+def _not_finite(found: Any) -> ConfigError:
+    return ConfigError(
+        f"{found.input_line!r} is not a finite set of values",
+        where=found.key_or_group,
+        now="name them: KEY=a,b, or KEY=range(START,STOP,STEP)",
+    )
 
 
 def _unquoted(value: Any) -> Any:

@@ -54,6 +54,9 @@ def find(kind: str, name: str, *, suffix: str = ".yaml", error: type[AnError], w
     hits = [folder / f"{name}{suffix}" for folder in paths if (folder / f"{name}{suffix}").is_file()]
     if not hits:
         looked = ", ".join(str(folder) for folder in paths)
+        for path in (folder / f"{name}.yml" for folder in paths):
+            if suffix == ".yaml" and path.is_file():
+                raise error(f"the {what} is in a file that ends in .yml", where=str(path), now=f"rename it {name}.yaml")
         under, _, last = name.rpartition("/")
         legal = names(kind, under=under, suffix=suffix)
         raise error(f"unknown {what} {last!r}", where=looked, now=nearest(last, legal))

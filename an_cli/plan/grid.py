@@ -29,11 +29,14 @@ def plan_grid(name: str, overrides: Sequence[str]) -> tuple[Study, str]:
     words = parse_science(overrides, f"--as {name}")
     grid = {word.key: list(word.values) for word in words if len(word.values) > 1 and word.key != "seed"}
     seeds = next((list(word.values) for word in words if word.key == "seed"), [0])
-    if not grid:
-        raise StudyError("nothing varies", where=f"--as {name}", now="give at least one KEY=a,b")
+    if not grid and len(seeds) < 2:
+        raise StudyError("nothing varies", where=f"--as {name}", now="give at least one KEY=a,b, or seed=0,1,2")
     base = [word.text for word in words if len(word.values) == 1 and word.key != "seed"]
     command = " ".join(["an-cli ablate --as", name, *overrides])
-    content = {"title": f"Grid over {', '.join(grid)}", "base": base, "seeds": seeds, "grid": grid}
+    content: dict[str, Any] = {"title": f"Grid over {', '.join(grid)}", "base": base, "seeds": seeds, "grid": grid}
+    if not grid:  # one configuration with several seeds
+        rows = [{"label": name, "baseline": True}]
+        content = {"title": f"{name}, {len(seeds)} seeds", "base": base, "seeds": seeds, "rows": rows}
     text = f"# Written by: {command}\n{dump_yaml(content)}"
     path = Path.cwd() / "sweeps" / f"{name}.yaml"
     for taken in (path, search_path.shipped("sweeps") / path.name):
@@ -69,5 +72,5 @@ def write_grid(name: str, overrides: Sequence[str]) -> Study:
 def _compose_all(base: Sequence[str], grid: Mapping[str, Any], name: str) -> None:
     """Compose every point once, so that a misspelled word leaves no file in the way of the corrected command."""
     composer = Composer()
-    for row in grid_rows(grid, f"--as {name}"):
-        composer.compose([*base, *row.set])
+    for words in [row.set for row in grid_rows(grid, f"--as {name}")] if grid else [()]:
+        composer.compose([*base, *words])

@@ -82,11 +82,13 @@ def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
 
 
 def load_named(name: str, store: Store, overrides: Sequence[str] = ()) -> Study:
-    """Read a study by name, or a variant `STUDY+TAG` by what a store says of it.
+    """Read a study by name, or by its file's as a shell completes it; or a variant `STUDY+TAG` by what a store says.
 
     Raises:
         StudyError: no such study, or a variant that the store does not know.
     """
+    if name.endswith((".yaml", ".yml")) and name.rpartition("/")[0] in ("", ".", "sweeps", "./sweeps"):
+        name = name.rpartition("/")[2].rpartition(".")[0]
     if "+" not in name:
         return load_study(name, overrides)
     variant = read_variant(store, name)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from an_cli.config import cell_id
+from an_cli.errors import AnError
 from an_cli.files import subfolders
-from an_cli.store.folder import Store
+from an_cli.store.folder import RunFolder, Store
+from an_cli.store.reading import read_config
 
 
 def links(store: Store) -> dict[str, str]:
@@ -17,7 +20,17 @@ def links(store: Store) -> dict[str, str]:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 if entry.is_symlink():
                     found[f"{study}/{entry.name}"] = Path(os.readlink(entry.path)).name
+                elif entry.is_dir() and (run_id := _copied(Path(entry.path))):
+                    found[f"{study}/{entry.name}"] = run_id
     return found
+
+
+def _copied(folder: Path) -> str:
+    """The id of a run whose link was followed by whoever copied the store."""
+    try:
+        return cell_id(read_config(RunFolder(folder)))
+    except AnError:
+        return ""
 
 
 def labels_of(store: Store) -> dict[str, list[str]]:

@@ -126,6 +126,12 @@ def main() -> int:
                 counts["refused"] += 1
                 print(f"{name}: refused: {str(error)[:90]}", flush=True)
             continue
+        try:
+            run(network, images, chosen[0].norm, None)
+        except Exception as error:
+            counts["not run at 96 pixels"] += 1
+            print(f"{name}: {len(chosen)} places not judged: {str(error)[:80]}", flush=True)
+            continue
         picked = chosen if len(chosen) <= 8 else [*chosen[:3], chosen[len(chosen) // 2], *chosen[-4:]]
         wrong = {site.name: why for site in picked if (why := is_right(network, site, images))}
         counts["places"] += len(chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,30 @@ def test_an_override_that_every_row_sets_itself_is_refused(call: Call, folder: P
 def test_a_value_that_there_is_not_is_refused_by_every_verb(call: Call, word: str) -> None:
     for verb in ("plan", "report", "status"):
         assert call(verb, "tiny", word).status == 1
+
+
+def test_a_store_that_was_copied_with_its_links_followed_or_without_them_knows_its_names(
+    call: Call, folder: Path
+) -> None:
+    call("ablate", "tiny")
+    label = "tiny/gate=softmax"
+    run_id = call("show", label, "--json").json["id"]
+    links = {path.name: path.resolve() for path in (folder / "studies" / "tiny").iterdir()}
+    shutil.rmtree(folder / "studies")
+    assert call("show", label, "--json").json["id"] == run_id
+    for name, target in links.items():
+        shutil.copytree(target, folder / "studies" / "tiny" / name)
+    assert call("show", label, "--json").json["id"] == run_id
+    assert call("status", "--json").json["cells"]
+
+
+def test_one_configuration_with_several_seeds_is_a_study(call: Call, folder: Path) -> None:
+    base = [word for word in _base(folder) if not word.startswith("launch")]
+    ended = call("ablate", "--as", "seeds", *base, "seed=0,1,2")
+    assert ended.status == 0, ended.err
+    assert len(call("status", "seeds", "--json").json["cells"]) == 3
+
+
+@pytest.mark.parametrize("word", ["tiny.yaml", "sweeps/tiny.yaml", "./sweeps/tiny.yaml"])
+def test_a_study_is_named_as_a_shell_completes_its_file(call: Call, word: str) -> None:
+    assert len(call("status", word, "--json").json["cells"]) == 3

@@ -282,7 +282,7 @@ def test_a_file_without_a_key_is_refused(own: Path) -> None:
 
 def test_a_file_that_is_not_yaml_is_refused_in_one_line(own: Path) -> None:
     _write(own / "conf/norm/mine.yaml", "standardize: [bn\n")
-    with pytest.raises(ConfigError, match="cannot compose") as caught:
+    with pytest.raises(ConfigError, match="not YAML that can be read") as caught:
         compose(["norm=mine"])
     assert "\n" not in str(caught.value)
 

@@ -80,3 +80,30 @@ def test_a_spelled_value_parses_back(value: object) -> None:
 @pytest.mark.parametrize(("value", "text"), [("softmax", "k=softmax"), ("null", "k='null'"), ([1, 2.5], "k=[1,2.5]")])
 def test_a_value_is_spelled_as_a_person_would(value: object, text: str) -> None:
     assert spell("k", value) == text
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("launch.data_root=~/data", "~/data"),
+        ("launch.data_root=/data/中文", "/data/中文"),
+        ("launch.data_root=/data/a#b", "/data/a#b"),
+        ("launch.data_root=/data/100%/a b", "/data/100%/a b"),
+        ("launch.data_root=/a=b", "/a=b"),
+        ("launch.exclude=node[01-03]", "node[01-03]"),
+        ("launch.exclude=node[01-03],node7", "node[01-03],node7"),
+        ("launch.exclude=a,b", "a,b"),
+        ("launch.data_root='/data/中文'", "/data/中文"),
+        ("data.folder=im@ges", "im@ges"),
+        ("launch.sbatch=[reservation=paper,exclusive]", ["reservation=paper", "exclusive"]),
+    ],
+)
+def test_paths_and_words_are_taken_as_typed(word: str, value: object) -> None:
+    assert parse(word).value == value
+
+
+@pytest.mark.parametrize("word", ["norm=glob(*)", "norm=glob(an*)", "recipe.lr=interval(0,1)"])
+def test_what_is_no_finite_set_is_refused_in_a_sentence(word: str) -> None:
+    with pytest.raises(ConfigError, match="is not a finite set of values") as caught:
+        parse(word)
+    assert "name them: KEY=a,b" in caught.value.now

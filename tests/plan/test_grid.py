@@ -58,7 +58,6 @@ def test_a_shipped_study_is_never_hidden_by_a_grid(own: Path) -> None:
         ("", WORDS, "'' cannot name a study"),
         ("..", WORDS, "cannot name a study"),
         ("lrs", ["norm=bn"], "nothing varies"),
-        ("lrs", ["seed=0,1"], "nothing varies"),
         ("lrs", [], "nothing varies"),
         ("lrs", ["norm=bn,an_bn", "launch.processes=1,2"], "is not part of a study"),
         ("lrs", ["norm"], "'norm' is not an override"),
