@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from an_cli.config import Composer, LaunchConfig
+from an_cli.config import Composer, LaunchConfig, search_path
 from an_cli.errors import AnError
 from an_cli.plan import Plan, Study, load_named, make_plan, override_base, plan_grid, write_grid
 from an_cli.store import Result, RunFolder, Status, Store, is_current, read_result, status_of
@@ -63,7 +63,8 @@ def study_and_overrides(words: list[str], name: str | None, *, write: bool) -> t
     """
     if name is None:
         if not words or "=" in words[0]:
-            raise typer.BadParameter("name a study first, or give --as NAME", param_hint="STUDY")
+            studies = ", ".join(search_path.names("sweeps"))
+            raise typer.BadParameter(f"name one first ({studies}), or give --as NAME", param_hint="STUDY")
         return words[0], words[1:]
     launch, science = split(words)
     study = write_grid(name, science) if write else plan_grid(name, science)[0]
@@ -85,7 +86,16 @@ def open_store(path: Path) -> Store:
     """
     store = Store(path.expanduser().resolve())
     store.check_version()
+    if not is_store(store):
+        above = next((Store(folder) for folder in store.root.parents if is_store(Store(folder))), None)
+        if above is not None and above.root != Path("/"):
+            say(f"note: {store.root} holds no store, {above.root} does: go there, or give --store {above.root}")
     return store
+
+
+def is_store(store: Store) -> bool:
+    """Whether a folder holds what an-cli has made."""
+    return store.version.is_file() or (store.runs.is_dir() and store.studies.is_dir())
 
 
 def statuses(plan: Plan, store: Store) -> dict[str, Status]:

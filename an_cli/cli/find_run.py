@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from an_cli.errors import AnError, StoreError, nearest
+import difflib
+
+from an_cli.errors import AnError, StoreError
 from an_cli.store import RunFolder, Store
 from an_cli.store.labels import labels_of, links
 from an_cli.store.remarks import run_remarks
@@ -51,7 +53,9 @@ def _what_instead(word: str, links: list[str], runs: int) -> str:
     """Labels, not ids: nobody can choose among those."""
     if not links:
         return "an-cli status lists its runs" if runs else "it holds no runs yet: an-cli ablate STUDY makes them"
-    return f"{nearest(word, links)}; or an id of an-cli status"
+    close = difflib.get_close_matches(word, links, n=3, cutoff=0.0)
+    others = f" ({' or '.join(close[1:])})" if close[1:] else ""
+    return f"did you mean {close[0]}?{others} an-cli status lists all {len(links)} names, and the ids"
 
 
 def runs_of(store: Store, word: str | None) -> list[RunFolder]:

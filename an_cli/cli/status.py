@@ -29,7 +29,7 @@ def status(
     store: StorePath = HERE,
 ) -> None:
     """Print the state of a study's cells, or of all runs in the store. Nothing is changed."""
-    from an_cli.cli.asked import ask_study, open_store, print_json
+    from an_cli.cli.asked import ask_study, is_store, open_store, print_json, say
     from an_cli.cli.earlier import tell_earlier
     from an_cli.cli.find_run import labels_of
     from an_cli.cli.job_values import with_jobs
@@ -38,6 +38,8 @@ def status(
     from an_cli.store.remarks import run_remarks
 
     opened = open_store(store)
+    if study is not None and not is_store(opened):
+        say(f"note: {opened.root} holds no store: nothing has been run here")
     if study is None:
         labels = {run_id: min(found) for run_id, found in labels_of(opened).items()}
         ids = sorted(opened.run_ids(), key=lambda run_id: (labels.get(run_id, "~"), run_id))

@@ -135,7 +135,7 @@ def check_launch(launch: LaunchConfig) -> LaunchConfig:
         raise ConfigError(f"{launch.gpus} is negative", where="launch.gpus", now="write 0 or more, or null")
     if launch.ranks < 1:
         raise ConfigError(f"{launch.ranks} is below 1", where="launch.ranks", now="write 1 or more")
-    if launch.loader_workers < 0:
+    if launch.loader_workers is not None and launch.loader_workers < 0:
         raise ConfigError(f"{launch.loader_workers} is negative", where="launch.loader_workers", now="write 0 or more")
     if launch.checkpoint_interval_s <= 0:
         raise ConfigError(

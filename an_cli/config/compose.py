@@ -8,6 +8,7 @@ into the plain result, which costs well under a millisecond. Where a YAML file d
 from __future__ import annotations
 
 import copy
+import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,13 @@ from an_cli.errors import ConfigError, nearest
 from an_cli.files import FILE_ERRORS, read_yaml
 
 GROUPS = ("model", "norm", "recipe", "data", "launch")
+_SYNONYMS = {
+    "seeds": "seed", "batch_size": "batch_per_replica", "batchsize": "batch_per_replica", "learning_rate": "lr",
+    "wd": "weight_decay", "k": "components", "K": "components", "activation": "gate", "statistic": "squeeze",
+    "num_workers": "loader_workers", "workers": "loader_workers", "num_classes": "classes", "epoch": "epochs",
+    "warmup": "warmup_epochs", "mixup": "mixup_alpha", "smoothing": "label_smoothing", "walltime": "time_min",
+    "time": "time_min", "data_dir": "data_root", "datadir": "data_root", "amp": "precision", "img_size": "image_size",
+}  # fmt: skip
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _INDIRECT = re.compile(r"^\.|[:$\[]")  # a resolver, a nested or a relative reference: it may depend on any key
 
@@ -170,7 +178,8 @@ def _explained(groups: list[str], error: BaseException) -> ConfigError:
     for group, name in chosen.items():
         known = search_path.names("conf", under=group)
         if name not in known:
-            return ConfigError(f"unknown {group} {name!r}", where=group, now=nearest(name, known))
+            own = f"; a {group} of your own: docs/your-own-part.md" if group in ("model", "norm", "data") else ""
+            return ConfigError(f"unknown {group} {name!r}", where=group, now=f"{nearest(name, known)}{own}")
     known = search_path.names("conf", under=f"recipe/{chosen.get('recipe')}")
     if known and "model" in chosen and chosen["model"] not in known:  # a recipe's file for a model: recipe/NAME/MODEL
         return ConfigError(
@@ -275,7 +284,17 @@ def _unknown(tree: dict[str, Any], key: str, parent: str, *, present: bool) -> C
             now=f"choose a {parent.split('.')[0]} that has it",
         )
     legal = [*leaves(tree), *GROUPS]
+    meant = _SYNONYMS.get(key.rpartition(".")[2], key.rpartition(".")[2])
+    ends = [name for name in leaves(tree) if name == meant or name.endswith(f".{meant}")]
+    if ends:  # as labels and other tools spell it
+        return ConfigError(f"unknown key {key!r}", where="override", now=f"did you mean {' or '.join(ends)}?")
     if key.count("."):
         siblings = [name for name in legal if name.startswith(key.rsplit(".", 1)[0] + ".")]
         legal = siblings or [name for name in legal if name.split(".")[0] == key.split(".")[0]] or legal
-    return ConfigError(f"unknown key {key!r}", where="override", now=nearest(key, legal))
+    # By their last parts: what stands before them is alike and would make any two keys alike.
+    close = difflib.get_close_matches(
+        key.rpartition(".")[2], [name.rpartition(".")[2] for name in legal], n=1, cutoff=0.7
+    )
+    found = [name for name in legal if name.rpartition(".")[2] in close]
+    now = nearest(found[0], legal) if found else nearest("", legal)
+    return ConfigError(f"unknown key {key!r}", where="override", now=now)

@@ -19,7 +19,7 @@ class LaunchConfig:
     gpus: int | None
     data_root: str | None
     ranks: int
-    loader_workers: int
+    loader_workers: int | None
     checkpoint_interval_s: float
 
     partition: str | None

@@ -143,7 +143,8 @@ def _mapping(inner: Reader, value: object, where: str, error: type[AnError]) -> 
 
 def _word(words: Mapping[str, Value], value: object, where: str, error: type[AnError]) -> Value:
     if not isinstance(value, str) or value not in words:
-        raise error(f"{_show(value)} is not a legal word", where=where, now=nearest(str(value), words))
+        meant = "cuda" if value == "gpu" and "cuda" in words else str(value)
+        raise error(f"{_show(value)} is not a legal word", where=where, now=nearest(meant, words))
     return words[value]
 
 

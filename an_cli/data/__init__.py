@@ -1,6 +1,6 @@
 """Data sets, their batches in keyed order, and what is done to a batch."""
 
-from an_cli.data.batches import Batch, make_eval_batches, make_train_batches
+from an_cli.data.batches import Batch, loader_processes, make_eval_batches, make_train_batches
 from an_cli.data.dataset import DataPair, DataSet
 from an_cli.data.draws import Purpose, torch_seed
 from an_cli.data.memory import MemorySet
@@ -17,6 +17,7 @@ __all__ = [
     "Mixed",
     "Purpose",
     "eval_shard",
+    "loader_processes",
     "make_data",
     "make_eval_batches",
     "make_eval_data",

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from an_cli.config import LaunchConfig
 from an_cli.config.schema import DataConfig, RecipeConfig
 from an_cli.data.dataset import DataSet, View, eval_view, train_view
 from an_cli.data.order import Samples, batches_per_replica, eval_shard, replica_samples, split_batches
@@ -124,6 +125,17 @@ class _Reader(Dataset[Batch | DataError]):
             return self.read(samples)
         except DataError as error:
             return error
+
+
+def loader_processes(launch: LaunchConfig) -> int:
+    """Processes that decode images for one run: as asked, or as many as the run's share of the cores.
+
+    Whoever starts runs side by side tells each its share by OMP_NUM_THREADS; more than that would only take turns.
+    """
+    if launch.loader_workers is not None:
+        return launch.loader_workers
+    cores, share = len(os.sched_getaffinity(0)), os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores, int(share)) if share.isdigit() and int(share) else cores)
 
 
 SILENT_S = 600  # longest wait for a loader process: a batch of a disk that answers takes seconds

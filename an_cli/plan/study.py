@@ -118,6 +118,8 @@ def override_base(study: Study, overrides: Sequence[str]) -> Study:
     """
     name = study.name
     words = parse_science(overrides, name)
+    if any(word.key == "seeds" for word in words):
+        raise StudyError("unknown key 'seeds'", where=name, now="write seed=0,1,2")
     _refuse_overruled(study, words)
     seeds = next((word.values for word in reversed(words) if word.key == "seed"), study.seeds)
     base = tuple(word.text for word in words if word.key != "seed")
@@ -197,7 +199,9 @@ def _seeds(seeds: Sequence[Any], name: str) -> tuple[int, ...]:
     wrong = [seed for seed in seeds if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]
     if wrong or len(set(seeds)) != len(seeds) or not seeds:
         raise StudyError(
-            f"{list(seeds)} are not seeds", where=f"{name}: seeds", now="give different whole numbers, 0 or more"
+            f"{list(seeds)} are not seeds",
+            where=f"{name}: seeds",
+            now="give different whole numbers, 0 or more: seed=0,1,2",
         )
     return tuple(seeds)
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from an_cli.config import CellConfig, LaunchConfig, cell_id, read
 from an_cli.config.plugins import stamps_of
-from an_cli.data import DataPair, Purpose, make_data, make_eval_batches, torch_seed
+from an_cli.data import DataPair, Purpose, loader_processes, make_data, make_eval_batches, torch_seed
 from an_cli.errors import DataError, StoreError
 from an_cli.files import read_json
 from an_cli.models import count, make_model
@@ -203,7 +203,9 @@ def _write_mixture(
 ) -> None:
     if not attentive_layers(state.model):
         return
-    batches = make_eval_batches(data.eval, recipe=config.recipe, data=config.data, loader_workers=launch.loader_workers)
+    batches = make_eval_batches(
+        data.eval, recipe=config.recipe, data=config.data, loader_workers=loader_processes(launch)
+    )
     with watching(state.model) as summaries:
         evaluate(state.model, batches, config, epoch=config.recipe.epochs - 1, device=device)
     writer.file(writer.run.mixture, encode(state.model, summaries))

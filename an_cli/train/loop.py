@@ -11,7 +11,7 @@ import torch
 
 from an_cli.config import CellConfig, LaunchConfig
 from an_cli.config.check_data import lone_sample
-from an_cli.data import DataPair, make_eval_batches, make_train_batches, steps_per_epoch
+from an_cli.data import DataPair, loader_processes, make_eval_batches, make_train_batches, steps_per_epoch
 from an_cli.errors import ConfigError, TrainingDiverged
 from an_cli.store import RunWriter
 from an_cli.train import checkpoint
@@ -94,7 +94,7 @@ class Loop:
     def _batches(self, epoch: int, start: int) -> list[Batches]:
         recipe = self.config.recipe
         # Replicas that take turns share the loader's processes: eight replicas must not start eight times as many.
-        workers = -(-self.launch.loader_workers // len(self._replicas))
+        workers = -(-loader_processes(self.launch) // len(self._replicas))
         return [
             make_train_batches(
                 self.data.train,
@@ -190,7 +190,7 @@ class Loop:
             self.data.eval,
             recipe=self.config.recipe,
             data=self.config.data,
-            loader_workers=self.launch.loader_workers,
+            loader_workers=loader_processes(self.launch),
             shard=(self.world.rank, self.world.size),
             pin_memory=self.device.type == "cuda",
         )

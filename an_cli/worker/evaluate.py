@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from an_cli.config import CellConfig, LaunchConfig, plain, read
-from an_cli.data import DataSet, make_eval_batches, make_eval_data
+from an_cli.data import DataSet, loader_processes, make_eval_batches, make_eval_data
 from an_cli.errors import StoreError
 from an_cli.files import write_atomic
 from an_cli.models import read_state
@@ -77,7 +77,7 @@ def _evaluate(request: Request, seat: Seat) -> Mapping[str, object] | None:
         dataset,
         recipe=config.recipe,
         data=config.data,
-        loader_workers=launch.loader_workers,
+        loader_workers=loader_processes(launch),
         shard=(world.rank, world.size),
         pin_memory=device.type == "cuda",
     )

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import numpy as np
 import pytest
 import torch
 
+from an_cli.config import compose
 from an_cli.config.schema import Augment, DataConfig, RecipeConfig
-from an_cli.data import DataSet, make_data, make_eval_batches, make_train_batches
+from an_cli.data import DataSet, loader_processes, make_data, make_eval_batches, make_train_batches
 from an_cli.data.batches import Batch, _Reader
 from an_cli.data.dataset import View, train_view
 from an_cli.data.order import replica_samples
@@ -249,3 +251,12 @@ def test_a_loader_process_that_is_gone_ends_the_wait_with_a_reason(
     with pytest.raises(DataError, match="a loader process is gone") as caught:
         list(make_eval_batches(dataset, recipe=recipe(), data=data(), loader_workers=1))
     assert caught.value.where == "launch.loader_workers"
+
+
+@pytest.mark.parametrize(("said", "share", "expected"), [(None, "2", 2), (None, "1", 1), (3, "1", 3), (0, "2", 0)])
+def test_loader_processes_are_the_runs_share_of_the_cores(
+    said: int | None, share: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", share)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+    assert loader_processes(replace(compose(["launch=local"]).launch, loader_workers=said)) == expected
