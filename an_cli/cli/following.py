@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from an_cli.console.live import redrawn
+from an_cli.console.medium import Medium, is_terminal, medium
 from an_cli.store import RunFolder, Status, status_of
 
 LOOK_S = 0.5
 WATCH_S = 2.0
 _GOING = (Status.RUNNING, Status.UNKNOWN, Status.WAITING)
-_CLEAR = "\x1b[H\x1b[2J"
 
 
 def read_log(run: RunFolder, start: int = 0) -> tuple[str, int]:
@@ -39,23 +40,50 @@ def follow_log(run: RunFolder, start: int, write: Callable[[str], None]) -> None
             time.sleep(LOOK_S)
 
 
-def watch(values: Callable[[], list[dict[str, Any]]], text: Callable[[list[dict[str, Any]]], str]) -> None:
-    """Print a status whenever it changes, over the one before on a terminal, until nothing runs.
+Values = list[dict[str, Any]]
+
+
+def watch(values: Callable[[], Values], text: Callable[[Values, Medium], str], *, redraw: bool) -> None:
+    """Print a status whenever it changes until nothing runs.
+
+    On a terminal each replaces the one before, as far as it fits, and the last one stays whole; elsewhere they follow
+    each other.
 
     Args:
         values: looks at the runs.
         text: what is printed of them.
+        redraw: whether a terminal is to show the newest only.
     """
-    before = ""
+    if redraw and is_terminal(sys.stdout):
+        last: Values = []
+        try:
+            with redrawn(sys.stdout) as draw:
+                for last in _changes(values):
+                    draw(lambda on, height, found=last: _cropped(text(found, on), height))  # type: ignore[misc]
+        finally:
+            print(text(last, medium()), end="", flush=True)
+        return
+    for found in _changes(values):
+        print(text(found, medium()), end="", flush=True)
+
+
+def _changes(values: Callable[[], Values]) -> Iterator[Values]:
+    """What a look gives, where it differs from the look before; ends when nothing runs."""
+    before: Values | None = None
     while True:
         found = values()
-        now = text(found)
-        if now != before:
-            print(_CLEAR + now if sys.stdout.isatty() else now, end="", flush=True)
-            before = now
+        if found != before:
+            yield found
+            before = found
         if not _any_goes(found):
             return
         time.sleep(WATCH_S)
+
+
+def _cropped(text: str, height: int) -> list[str]:
+    lines = text.splitlines()
+    room = max(2, height - 1)  # the cursor takes a line
+    return lines if len(lines) <= room else [*lines[: room - 1], f"... and {len(lines) - room + 1} more lines"]
 
 
 def _any_goes(found: Iterable[Mapping[str, Any]]) -> bool:

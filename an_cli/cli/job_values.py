@@ -12,7 +12,7 @@ from an_cli.launch.slurm.observe import Observer
 from an_cli.launch.slurm.owed import owed
 from an_cli.launch.slurm.scheduler import Commands
 from an_cli.launch.slurm.watcher import View, Watcher
-from an_cli.store import RunFolder, Status, Store, read_progress
+from an_cli.store import RunFolder, Status, Store, read_doing, read_progress
 
 _ASKED = (Status.WAITING, Status.RUNNING, Status.UNKNOWN, Status.INTERRUPTED, Status.FAILED)
 _AS_ON_DISK = (Standing.NEW, Standing.FINISHED)
@@ -47,8 +47,10 @@ def _joined(value: dict[str, Any], run: RunFolder | None, view: View | None) -> 
     joined |= {"job": verdict.job or None, "node": verdict.node or None, "reason": verdict.detail or None}
     if verdict.standing is not Standing.ENDED:
         joined |= {"status": str(verdict.standing), "error": None}
-        if verdict.standing is Standing.RUNNING and (progress := read_progress(run)) is not None:
-            joined["eta_s"] = remaining_s(progress)
+        if verdict.standing is Standing.RUNNING:
+            doing = read_doing(run)
+            joined["eta_s"] = remaining_s(read_progress(run), doing)
+            joined["phase"] = str(doing.activity) if doing else None
         return joined
     left_alone = owed(run, view).left_alone
     joined["status"] = str(Status.FAILED if left_alone else Status.INTERRUPTED)

@@ -57,7 +57,7 @@ def status(
     if watch:
         from an_cli.cli.following import watch as stay
 
-        stay(look, json_line if json else status_text)
+        stay(look, json_line if json else status_text, redraw=not json)
         return
     values = look()
     if json:
@@ -66,7 +66,7 @@ def status(
         print(status_text(values, medium()), end="")
 
 
-def json_line(cells: list[dict[str, Any]]) -> str:
+def json_line(cells: list[dict[str, Any]], on: object) -> str:
     """A line that a program can read as it comes."""
     from json import dumps
 

@@ -19,6 +19,7 @@ from an_cli.store import (
     Status,
     Store,
     read_config,
+    read_doing,
     read_imported,
     read_progress,
     read_result,
@@ -113,6 +114,7 @@ def status_values(store: Store, labels: Mapping[str, str], ids: Iterable[str]) -
 def _status(run: RunFolder, label: str) -> dict[str, Any]:
     status = status_of(run)
     progress = None if status is Status.MISSING else read_progress(run)
+    doing = read_doing(run) if status is Status.RUNNING else None
     value = {
         "id": run.id,
         "label": label,
@@ -123,7 +125,8 @@ def _status(run: RunFolder, label: str) -> dict[str, Any]:
         "steps": progress.steps if progress else None,
         "loss": progress.loss if progress else None,
         "top1_error_pct": progress.top1_error_pct if progress else None,
-        "eta_s": remaining_s(progress) if status is Status.RUNNING else None,
+        "eta_s": remaining_s(progress, doing) if status is Status.RUNNING else None,
+        "phase": str(doing.activity) if doing else None,
         "error": _error(run) if status is Status.FAILED else None,
         "code": None,
     }

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from typing import TextIO
 
+from an_cli.console.medium import FILE, STATE_STYLES, Medium, medium
 from an_cli.console.words import duration, epoch_of, number, remaining_s, study_remaining_s
 from an_cli.launch import Phase, RunState, Snapshot
+from an_cli.report.layout import Cell, Head, lay_out, wrap
+from an_cli.report.wording import clean
 
 Watch = Callable[[Snapshot], None]
 SUMMARY_S = 30.0
@@ -20,7 +24,9 @@ _ORDER = {
         (Phase.RUNNING, Phase.ELSEWHERE, Phase.FAILED, Phase.INTERRUPTED, Phase.FINISHED, Phase.QUEUED)
     )
 }
-_FRAME = 3  # lines of the screen that are not cells'
+_FRAME = 4  # lines of the screen that are not cells'
+_MOST_OF_CAUSE = 4  # lines
+_WIDE = 10_000
 
 
 def watching(labels: Mapping[str, str], at_once: int) -> AbstractContextManager[Watch]:
@@ -35,36 +41,96 @@ def watching(labels: Mapping[str, str], at_once: int) -> AbstractContextManager[
 
 @contextmanager
 def _moving(labels: Mapping[str, str], at_once: int) -> Iterator[Watch]:
+    with redrawn(sys.stderr) as draw:
+        yield lambda snapshot: draw(lambda on, height: screen(snapshot, labels, at_once=at_once, height=height, on=on))
+
+
+Draw = Callable[[Callable[[Medium, int], Sequence[str]]], None]
+
+
+@contextmanager
+def redrawn(stream: TextIO) -> Iterator[Draw]:
+    """Lines of a terminal that are replaced by newer ones and go at the end.
+
+    Yields:
+        A function that draws what another one makes of the terminal and its height.
+    """
     from rich.console import Console, Group
     from rich.live import Live
     from rich.text import Text
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=stream, highlight=False)
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
-        def show(snapshot: Snapshot) -> None:
-            lines = screen(snapshot, labels, at_once=at_once, height=console.height)
-            live.update(Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in lines)), refresh=True)
+        def draw(make: Callable[[Medium, int], Sequence[str]]) -> None:
+            on = Medium(console.width, medium(stream).paint)
+            lines = make(on, console.height)
+            live.update(
+                Group(*(Text.from_ansi(line, no_wrap=True, overflow="ellipsis") for line in lines)), refresh=True
+            )
 
-        yield show
+        yield draw
 
 
-def screen(snapshot: Snapshot, labels: Mapping[str, str], *, at_once: int, height: int) -> list[str]:
-    """The lines of a screen: a summary, then a line per cell, as many as fit.
+def screen(snapshot: Snapshot, labels: Mapping[str, str], *, at_once: int, height: int, on: Medium = FILE) -> list[str]:
+    """The lines of a screen: a summary, then a line per cell, as many as fit; a failed one says below it why.
 
     Args:
         snapshot: how things stand.
         labels: run id -> label.
         at_once: runs at a time.
         height: lines of the screen.
+        on: the terminal.
     """
+    order = sorted(range(len(snapshot.runs)), key=lambda place: _ORDER[snapshot.runs[place].phase])
     room = max(1, height - _FRAME)
-    chosen = set(sorted(range(len(snapshot.runs)), key=lambda place: _ORDER[snapshot.runs[place].phase])[:room])
-    states = [state for place, state in enumerate(snapshot.runs) if place in chosen]
-    width = max((len(labels[state.run.id]) for state in states), default=0)
-    lines = [_summary(snapshot, at_once), *(_line(state, labels[state.run.id].ljust(width)) for state in states)]
-    hidden = len(snapshot.runs) - len(states)
-    return [*lines, f"... and {hidden} more"] if hidden else lines
+    while True:
+        chosen = sorted(order[:room])
+        states = [snapshot.runs[place] for place in chosen]
+        hidden = len(snapshot.runs) - len(states)
+        lines = [*wrap(_summary(snapshot, at_once), on.width or _WIDE), *_cells(states, labels, on)]
+        lines += [f"... and {hidden} more"] if hidden else []
+        if len(lines) < height or room == 1:  # the cursor takes a line
+            return lines
+        room = max(1, min(room, len(chosen)) - 1)
+
+
+def _cells(states: Sequence[RunState], labels: Mapping[str, str], on: Medium) -> list[str]:
+    heads = [Head(title=title, words=title in _WORDS, weight=weight) for title, weight in _HEADS]
+    layout = lay_out(heads, [_row(state, labels[state.run.id]) for state in states], on.width, on.paint)
+    lines = list(layout.head) if any(state.progress for state in states) else []
+    for state, row in zip(states, layout.rows, strict=True):
+        lines += row
+        if state.cause and state.phase is not Phase.FINISHED:
+            lines += _why(state, labels[state.run.id], on)
+    return lines
+
+
+def _why(state: RunState, label: str, on: Medium) -> list[str]:
+    """Why a run is where it is, whole; of a long text the beginning and the command that shows the rest."""
+    lines = wrap(clean(state.cause), on.width or _WIDE, first="  ", later="  ")
+    if len(lines) > _MOST_OF_CAUSE:
+        lines = [*lines[: _MOST_OF_CAUSE - 1], f"  ... an-cli show {state.run.id}"]
+    style = "red" if state.phase is Phase.FAILED else "dim"
+    return [on.paint(line, style) for line in lines]
+
+
+_HEADS = (("cell", 0), ("state", 0), ("epoch", 0), ("train loss", 2), ("top-1 (%)", 1), ("left", 0))
+_WORDS = ("cell", "state")
+
+
+def _row(state: RunState, label: str) -> list[Cell]:
+    going = state.phase in (Phase.RUNNING, Phase.ELSEWHERE)
+    word = state.activity if state.phase is Phase.RUNNING and state.activity else str(state.phase)
+    progress, left = state.progress, remaining_s(state.progress, state.doing) if going else None
+    return [
+        Cell(clean(label)),
+        Cell(word, STATE_STYLES.get(str(state.phase), "")),
+        Cell("" if progress is None else epoch_of(progress)),
+        Cell("" if progress is None else number(progress.loss, 3)),
+        Cell("" if progress is None else number(progress.top1_error_pct, 2)),
+        Cell(duration(left) if going else ""),
+    ]
 
 
 def _summary(snapshot: Snapshot, at_once: int) -> str:
@@ -78,17 +144,6 @@ def _summary(snapshot: Snapshot, at_once: int) -> str:
 
 
 _SAID = {Phase.RUNNING: "running", Phase.ELSEWHERE: "running elsewhere", Phase.FAILED: "failed"}
-
-
-def _line(state: RunState, label: str) -> str:
-    progress = state.progress
-    if progress is None or state.phase is Phase.FAILED:
-        return f"{label}  {state.phase:<11}  {state.cause}".rstrip()
-    left = duration(remaining_s(progress)) if state.phase in (Phase.RUNNING, Phase.ELSEWHERE) else ""
-    return (
-        f"{label}  {state.phase:<11}  epoch {epoch_of(progress):>7}  loss {number(progress.loss, 3):>6}  "
-        f"error {number(progress.top1_error_pct, 2):>6} %  {left}"
-    ).rstrip()
 
 
 @contextmanager

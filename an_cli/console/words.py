@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from an_cli.launch import Phase, Snapshot
-from an_cli.store import Progress
+from an_cli.launch import Phase, RunState, Snapshot
+from an_cli.store import Doing, Progress
 
 DASH = "-"
 
@@ -32,22 +32,40 @@ def epoch_of(progress: Progress | None) -> str:
     return DASH if progress is None else f"{progress.epoch + 1}/{progress.epochs}"
 
 
-def remaining_s(progress: Progress | None) -> float | None:
-    """Seconds of training left at the pace so far; None before the first step.
+def remaining_s(progress: Progress | None, doing: Doing | None = None) -> float | None:
+    """Seconds of training left at the pace of the attempt that goes; None before its first step.
 
-    elapsed * (steps - step) / step
+    elapsed * (steps - step) / step, both counted from where the attempt began: another machine had another pace.
+
+    Args:
+        progress: the newest line of the metrics.
+        doing: what the attempt has said of itself; without it, all attempts count.
     """
-    if progress is None or progress.step <= 0:
+    if progress is None:
         return None
-    return progress.elapsed_s * (progress.steps - progress.step) / progress.step
+    if doing is not None and doing.from_step is None:
+        return None
+    from_step, from_s = (doing.from_step or 0, doing.from_elapsed_s) if doing else (0, 0.0)
+    done, took_s = progress.step - from_step, progress.elapsed_s - from_s
+    return took_s * (progress.steps - progress.step) / done if done > 0 and took_s >= 0 else None
 
 
 def study_remaining_s(snapshot: Snapshot, at_once: int) -> float | None:
-    """Seconds until the last run of a command ends, if queued runs take as long as the others do on average."""
+    """Seconds until the last run of a command ends.
+
+    A run that has no pace of its own yet, queued or starting, takes as long for what is left as the others on average.
+    """
     progresses = [state.progress for state in snapshot.runs if state.progress and state.progress.step > 0]
     if not progresses:
         return None
     mean_s = sum(one.elapsed_s * one.steps / one.step for one in progresses) / len(progresses)
     going = [state for state in snapshot.runs if state.phase in (Phase.RUNNING, Phase.QUEUED, Phase.ELSEWHERE)]
-    left_s = [found if (found := remaining_s(state.progress)) is not None else mean_s for state in going]
+    left_s = [_left_s(state, mean_s) for state in going]
     return max([sum(left_s) / at_once, *left_s], default=0.0)
+
+
+def _left_s(state: RunState, mean_s: float) -> float:
+    left_s, progress = remaining_s(state.progress, state.doing), state.progress
+    if left_s is not None:
+        return left_s
+    return mean_s * (1 - progress.step / progress.steps) if progress and progress.steps else mean_s

@@ -20,7 +20,7 @@ from an_cli.launch.door import Door
 from an_cli.launch.sharing import own_gpus
 from an_cli.launch.stopping import Stops, listening
 from an_cli.launch.warm import Event, WarmWorker
-from an_cli.store import Progress, RunFolder, Status, is_finished, read_progress, status_of
+from an_cli.store import Activity, Doing, Progress, RunFolder, Status, is_finished, read_doing, read_progress, status_of
 
 BUSY = 75  # exit status of a run that another attempt holds
 CANCELLED = "cancelled"
@@ -42,12 +42,14 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """One run as this command sees it."""
+    """One run as this command sees it; `doing` is what its attempt has said."""
 
     run: RunFolder
     phase: Phase = Phase.QUEUED
     progress: Progress | None = None
     cause: str = ""
+    doing: Doing | None = None
+    activity: str = ""  # what a running one does, in words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,8 +287,17 @@ class _Crew:
             return
         self._told_at = now
         for run in (*self._running, *self._elsewhere):
-            self._states[run] = replace(self._states[run], progress=read_progress(run))
+            doing = read_doing(run)
+            activity = str(doing.activity) if doing else self._before(run)
+            self._states[run] = replace(self._states[run], progress=read_progress(run), doing=doing, activity=activity)
         watch(self._snapshot())
+
+    def _before(self, run: RunFolder) -> str:
+        """What a run waits for whose attempt has not said a word yet."""
+        if run in self._elsewhere:
+            return ""
+        ready = self._worker is not None and self._worker.was_ready
+        return str(Activity.STARTING) if ready else "importing torch"
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(runs=tuple(self._states.values()), stopping=self._stopping)

@@ -16,6 +16,7 @@ from an_cli.store.claims import (
 )
 from an_cli.store.code_tree import code_tree, commit, is_current
 from an_cli.store.correct import PLANES, Correct
+from an_cli.store.doing import Activity, Doing, read_doing, write_doing
 from an_cli.store.folder import RunFolder, Store
 from an_cli.store.reading import (
     is_finished,
@@ -34,9 +35,10 @@ from an_cli.store.submissions import End, Submission, newest_submission, take_su
 from an_cli.store.writing import RunWriter, set_aside
 
 __all__ = [
-    "Attempt", "Claim", "Correct", "End", "Evaluation", "Holder", "Imported", "Life", "PLANES", "Progress", "Result",
-    "RunFolder", "RunRecord", "RunWriter", "Status", "Store", "Submission", "ask_to_stop", "code_tree", "commit",
-    "contributing", "forget_stop", "holder_life", "is_current", "is_finished", "is_here", "life", "newest_claim",
-    "newest_submission", "read_config", "read_correct", "read_holder", "read_imported", "read_progress", "read_result",
-    "read_run", "read_run_and_count", "read_runs", "set_aside", "status_of", "take", "take_submission", "this_process",
+    "Activity", "Attempt", "Claim", "Correct", "Doing", "End", "Evaluation", "Holder", "Imported", "Life", "PLANES",
+    "Progress", "Result", "RunFolder", "RunRecord", "RunWriter", "Status", "Store", "Submission", "ask_to_stop",
+    "code_tree", "commit", "contributing", "forget_stop", "holder_life", "is_current", "is_finished", "is_here",
+    "life", "newest_claim", "newest_submission", "read_config", "read_correct", "read_doing", "read_holder",
+    "read_imported", "read_progress", "read_result", "read_run", "read_run_and_count", "read_runs", "set_aside",
+    "status_of", "take", "take_submission", "this_process", "write_doing",
 ]  # fmt: skip

@@ -157,6 +157,8 @@ class Claim:
         holder = read_holder(self.run)
         with suppress(StoreError):
             self.check()
+            with suppress(OSError):
+                self.run.doing.unlink(missing_ok=True)
             if holder is not None:
                 write_json(self.run.claims / str(self.number), asdict(replace(holder, left=how)))
 

@@ -50,6 +50,11 @@ class RunFolder:
         return self.claims / "stop"
 
     @property
+    def doing(self) -> Path:
+        """What the attempt that holds the claim is doing; there while it lives."""
+        return self.claims / "doing"
+
+    @property
     def submissions(self) -> Path:
         """The newest submission to a scheduler, numbered: its token, and why the ones before it ended."""
         return self.path / "submissions"

@@ -20,6 +20,7 @@ from an_cli.files import (
 from an_cli.store.claims import Claim, newest_claim, take
 from an_cli.store.correct import Correct, encode
 from an_cli.store.digests import digest_text
+from an_cli.store.doing import Activity, Doing, write_doing
 from an_cli.store.folder import RunFolder
 from an_cli.store.records import Attempt, Result
 
@@ -39,6 +40,18 @@ class RunWriter:
         self.claim.check()
         append_line(self.run.attempts, asdict(attempt))
         self.run.error.unlink(missing_ok=True)
+
+    def doing(self, activity: Activity, from_step: int | None = None, from_elapsed_s: float = 0.0) -> None:
+        """Say what this attempt does now (see `Doing`)."""
+        write_doing(
+            self.claim,
+            Doing(
+                attempt=self.claim.number,
+                activity=activity,
+                from_step=from_step,
+                from_elapsed_s=from_elapsed_s,
+            ),
+        )
 
     def metrics(self, line: Mapping[str, object]) -> None:
         """Append one line of metrics."""

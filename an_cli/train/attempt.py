@@ -19,6 +19,7 @@ from an_cli.errors import DataError, StoreError
 from an_cli.files import read_json
 from an_cli.models import count, make_model
 from an_cli.store import (
+    Activity,
     Attempt,
     Correct,
     Result,
@@ -68,8 +69,12 @@ def attempt(writer: RunWriter, stop: StopFlag, world: World = ALONE) -> Result |
     device = pick_device(launch.device, config.recipe.precision, local_rank=world.local_rank)
     threads = set_up(config.recipe)
     world.mine(range(config.recipe.replicas))
+    if world.leads:
+        writer.doing(Activity.READING_DATA)
     data = make_data(config.data, data_root=_data_root(launch))
     _same_data(run, data)
+    if world.leads:
+        writer.doing(Activity.BUILDING)
     state = _state(config, device)
     saved = checkpoint.load_newest(run) if world.leads else None
     saved = world.said_by_leader(saved)
@@ -170,6 +175,7 @@ def _finish(
         raise StoreError(
             "training ended without an evaluation", where=writer.run.id, now="remove the run and try again"
         )
+    writer.doing(Activity.SAVING, state.step, state.elapsed_s)
     _write_mixture(writer, config, launch, data, device, state)
     shape = (config.data.channels, config.data.image_size, config.data.image_size)
     costs = count(state.model, shape)

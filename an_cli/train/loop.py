@@ -13,7 +13,7 @@ from an_cli.config import CellConfig, LaunchConfig
 from an_cli.config.check_data import lone_sample
 from an_cli.data import DataPair, loader_processes, make_eval_batches, make_train_batches, steps_per_epoch
 from an_cli.errors import ConfigError, TrainingDiverged
-from an_cli.store import RunWriter
+from an_cli.store import Activity, RunWriter
 from an_cli.train import checkpoint
 from an_cli.train.evaluation import Evaluated, evaluate
 from an_cli.train.schedule import learning_rate
@@ -58,6 +58,7 @@ class Loop:
         self._last_finite: float | None = None
         self._clock = time.monotonic()
         self._saved_at = time.monotonic()
+        self._from = self.state.step, self.state.elapsed_s
 
     def run(self) -> None:
         """Train to the end of the last epoch.
@@ -70,11 +71,17 @@ class Loop:
         self.state.model.train()
         while self.state.step < self.steps:
             epoch = self.state.step // self.epoch_steps
+            self._say(Activity.TRAINING)
             self._epoch(epoch)
             begun = time.monotonic()
+            self._say(Activity.EVALUATING)
             self._evaluate(epoch)
             # An evaluation is not stopped halfway: where the next one would not fit, stop before it.
             self.stop.keep_free(_EVALUATIONS * (time.monotonic() - begun))
+
+    def _say(self, activity: Activity) -> None:
+        if self.world.leads:
+            self.writer.doing(activity, *self._from)
 
     def _epoch(self, epoch: int) -> None:
         start = self.state.step - epoch * self.epoch_steps
@@ -166,7 +173,9 @@ class Loop:
         stopped = self._stopped()
         if stopped or self.world.said_by_leader(due):
             self._check_finite()
+            self._say(Activity.SAVING)
             self._save()
+            self._say(Activity.TRAINING)
         if stopped:
             raise Interrupted(stopped)
 

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 
 import pytest
 
 from an_cli.console.live import screen, watching
+from an_cli.console.medium import FILE, Medium
 from an_cli.launch import Phase, Snapshot
+from an_cli.store import Activity, Doing
 from tests.console.test_words import HALF, state
 
 LABELS = {"a": "gate=softmax", "b": "mean", "c": "a1", "d": "other"}
@@ -24,16 +27,36 @@ SNAPSHOT = Snapshot(
 def test_a_screen_has_a_line_per_cell() -> None:
     lines = screen(SNAPSHOT, LABELS, at_once=1, height=24)
     assert lines[0] == "1 of 4 finished, 1 running, 1 failed, about 1 min 30 s left"
-    assert lines[1] == "gate=softmax  running      epoch     2/4  loss  0.500  error  12.50 %  30 s"
-    assert lines[2].startswith("mean          finished")
-    assert lines[3] == "a1            failed       out of memory"
-    assert lines[4] == "other         queued"
+    assert lines[1:] == [
+        "cell          state     epoch  train loss  top-1 (%)  left",
+        "gate=softmax  running     2/4       0.500      12.50  30 s",
+        "mean          finished    2/4       0.500      12.50",
+        "a1            failed      2/4       0.500      12.50",
+        "  out of memory",
+        "other         queued",
+    ]
+
+
+def test_a_running_cell_says_what_it_does_and_counts_its_time_from_where_it_went_on() -> None:
+    doing = Doing(attempt=2, activity=Activity.EVALUATING, from_step=10, from_elapsed_s=0.0)
+    running = replace(state("a", Phase.RUNNING, HALF), doing=doing, activity="evaluating")
+    lines = screen(Snapshot(runs=(running,), stopping=False), LABELS, at_once=1, height=24)
+    assert lines[2].split() == ["gate=softmax", "evaluating", "2/4", "0.500", "12.50", "1", "min", "00", "s"]
+
+
+def test_a_long_error_is_wrapped_and_names_the_command_that_shows_the_rest() -> None:
+    failed = Snapshot(runs=(state("c", Phase.FAILED, None, "no memory left on the device " * 20),), stopping=False)
+    lines = screen(failed, LABELS, at_once=1, height=24, on=Medium(60, FILE.paint))
+    assert max(map(len, lines)) <= 60
+    assert lines[-1] == "  ... an-cli show c"
 
 
 def test_a_small_screen_shows_what_moves_first_and_counts_the_rest() -> None:
-    lines = screen(SNAPSHOT, LABELS, at_once=1, height=5)
-    assert [line.split()[0] for line in lines[1:]] == ["gate=softmax", "a1", "..."]
-    assert lines[-1] == "... and 2 more"
+    for height in (6, 7):
+        lines = screen(SNAPSHOT, LABELS, at_once=1, height=height)
+        assert len(lines) < height
+        assert lines[2].startswith("gate=softmax")
+        assert lines[-1].startswith("... and ")
 
 
 def test_a_stopping_screen_says_what_a_second_signal_does() -> None:

@@ -12,6 +12,7 @@ import pytest
 from an_cli.errors import Fenced
 from an_cli.files import read_json, read_json_lines, write_json
 from an_cli.store import (
+    Activity,
     RunFolder,
     RunWriter,
     Status,
@@ -33,6 +34,7 @@ def writer(run: RunFolder) -> RunWriter:
 
 
 WRITES: dict[str, Callable[[RunWriter, Any], None]] = {
+    "doing": lambda pen, records: pen.doing(Activity.TRAINING),
     "attempt": lambda writer, records: writer.attempt(records.attempt),
     "metrics": lambda writer, records: writer.metrics({"step": 1}),
     "rewind_metrics": lambda writer, records: writer.rewind_metrics(0),

@@ -22,7 +22,7 @@ from an_cli.launch.slurm.states import Cause
 from an_cli.launch.slurm.submit import Outcome, Terms, Wish, check_taken, submit
 from an_cli.launch.slurm.watcher import View, Watcher
 from an_cli.launch.stopping import Stops, listening
-from an_cli.store import RunFolder, is_finished, read_progress
+from an_cli.store import RunFolder, is_finished, read_doing, read_progress
 
 FIRST_S, LONGEST_S = 2.0, 30.0  # between two looks at the scheduler
 AGAIN_EMPTY_S, AGAIN_S = 30.0, 600.0  # after so long a full queue is tried beyond the number of jobs that it took last
@@ -285,7 +285,9 @@ class OnSlurm:
             phase, cause = Phase.INTERRUPTED, f"not submitted: {self.outcome.refused[run]}"
         if not verdict.job and verdict.in_doubt:  # nobody knows of a job
             phase, cause = Phase.INTERRUPTED, f"not known to be submitted: {verdict.detail}"
-        return RunState(run=run, phase=phase, progress=read_progress(run), cause=cause)
+        doing = read_doing(run) if phase is Phase.RUNNING else None
+        activity = str(doing.activity) if doing else ""
+        return RunState(run=run, phase=phase, progress=read_progress(run), cause=cause, doing=doing, activity=activity)
 
     def _wait(self, seconds: float, views: Mapping[RunFolder, View], stops: Stops) -> None:
         """Between two looks at the scheduler only the disk is looked at, which costs the cluster nothing."""
