@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 
-from an_cli.cli.asked import Asked, print_json, say, statuses
+from an_cli.cli.asked import Asked, print_json, say, statuses, tell_large_batches
 from an_cli.cli.earlier import tell_earlier
 from an_cli.console.columns import align, prose
 from an_cli.console.live import watching
@@ -88,6 +88,7 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
     if followed:
         record_overrides(asked, store)
         tell_earlier(asked.plan, store)
+        tell_large_batches(asked.plan)
         end = _launch(asked, wanted, reruns, store)
         tell_failures(asked.plan, end)
         if end.stopping:

@@ -98,6 +98,18 @@ def is_store(store: Store) -> bool:
     return store.version.is_file() or (store.runs.is_dir() and store.studies.is_dir())
 
 
+def tell_large_batches(plan: Plan) -> None:
+    """Say where a step takes more images than there are: legal, for a try, and seldom meant."""
+    pairs = [
+        (cell.config.recipe.batch_per_replica * cell.config.recipe.replicas, cell.config.data.train_samples)
+        for cell in plan.cells
+    ]
+    large = [(step, images) for step, images in pairs if images is not None and step > images]
+    if large:
+        step, images = large[0]
+        say(f"note: a step of {len(large)} cells takes {step} images, of {images} that there are: an epoch is one step")
+
+
 def statuses(plan: Plan, store: Store) -> dict[str, Status]:
     """Cell id -> state of its run."""
     return {cell.id: status_of(store.run(cell.id)) for cell in plan.cells}

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from an_cli.cli.ablating import PARTIAL, print_end, record_overrides, tell_failures
-from an_cli.cli.asked import Asked, say
+from an_cli.cli.asked import Asked, say, tell_large_batches
 from an_cli.cli.earlier import tell_earlier
 from an_cli.console.live import watching
 from an_cli.errors import StoreError
@@ -51,6 +51,7 @@ def ablate_on_slurm(
         say(f"set aside: {len(aside)}, each in archive/ of its run")
     record_overrides(asked, store)
     tell_earlier(asked.plan, store)
+    tell_large_batches(asked.plan)
     cells = longest_first(asked.plan.cells, find_costs(asked.plan.cells, store))
     cluster = make_cluster(cells, launch, store, study=asked.plan.study, detach=detach, forgive=forgive, tell=say)
     views = cluster.watcher.look([store.run(cell.id) for cell in cells])

@@ -17,13 +17,14 @@ def plan(
     store: StorePath = HERE,
 ) -> None:
     """Print the rows and cells of a study. Nothing is started or changed."""
-    from an_cli.cli.asked import ask_study, open_store, print_json
+    from an_cli.cli.asked import ask_study, open_store, print_json, tell_large_batches
     from an_cli.cli.earlier import tell_earlier
     from an_cli.cli.values import plan_value
 
     opened = open_store(store)
     asked = ask_study(study, words or [], opened)
     tell_earlier(asked.plan, opened)
+    tell_large_batches(asked.plan)
     value = plan_value(asked, opened, with_costs=not no_costs)
     if json:
         print_json(value)

@@ -45,13 +45,6 @@ def data_misfits(cell: CellConfig) -> Iterator[Misfit]:
     if data.source is DataSource.FASHION_MNIST_SMALL:
         yield from _embedded(data)
     if data.train_samples is not None:
-        at_once = cell.recipe.batch_per_replica * cell.recipe.replicas
-        if at_once > max(2 * data.train_samples, 512):  # a toy set may be one batch
-            yield (
-                "recipe.batch_per_replica",
-                f"a step takes {at_once} images and there are {data.train_samples}: every epoch would be one step",
-                "make it smaller",
-            )
         misfit = lone_sample(data.train_samples, cell.norm, cell.recipe)
         yield from () if misfit is None else (misfit,)
     folder = data.source is DataSource.IMAGE_FOLDER

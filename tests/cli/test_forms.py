@@ -120,3 +120,11 @@ def test_one_configuration_with_several_seeds_is_a_study(call: Call, folder: Pat
 @pytest.mark.parametrize("word", ["tiny.yaml", "sweeps/tiny.yaml", "./sweeps/tiny.yaml"])
 def test_a_study_is_named_as_a_shell_completes_its_file(call: Call, word: str) -> None:
     assert len(call("status", word, "--json").json["cells"]) == 3
+
+
+def test_a_step_of_more_images_than_there_are_is_said(call: Call) -> None:
+    words = ["tiny", "data.train_samples=20", "recipe.batch_per_replica=50"]
+    said = "note: a step of 3 cells takes 50 images, of 20 that there are: an epoch is one step"
+    assert said in call("plan", *words, "--no-costs").err
+    assert said in call("ablate", *words).err
+    assert "note: a step" not in call("plan", "tiny", "--no-costs").err

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from an_cli.config import compose
@@ -46,10 +44,3 @@ def test_what_there_is_not_is_not_taken_for_something_else(word: str) -> None:
 def test_seeds_are_written_as_a_list(word: str) -> None:
     with pytest.raises(AnError, match="seed=0,1,2"):
         load_study("demo", [word])
-
-
-def test_a_batch_larger_than_the_data_set_is_refused(tmp_path: Path) -> None:
-    words = ["model=resnet_small", "norm=bn", "data=synthetic", "data.train_samples=600", "recipe=demo"]
-    assert compose([*words, "recipe.batch_per_replica=300"])
-    with pytest.raises(AnError, match="a step takes 5000 images and there are 600"):
-        compose([*words, "recipe.batch_per_replica=5000"])
