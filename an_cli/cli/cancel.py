@@ -24,12 +24,16 @@ def cancel(
     store: StorePath = HERE,
 ) -> None:
     """Tell runs to save and stop. The command that started them continues them later."""
-    from an_cli.cli.asked import open_store, print_json
+    from an_cli.cli.asked import open_store, print_json, say
     from an_cli.cli.find_run import runs_of
     from an_cli.launch.cancel import Told
     from an_cli.launch.cancel import cancel as tell
 
-    told = tell(runs_of(open_store(store), target))
+    runs = runs_of(open_store(store), target)
+    open_runs = sum(not run.result.exists() for run in runs)
+    if open_runs and not json:
+        say(f"telling {open_runs} unfinished runs to save and stop; with jobs in a queue SLURM is asked first")
+    told = tell(runs)
     if json:
         print_json({"runs": [{"id": run.id, "told": str(word)} for run, word in told.items()]})
         return
