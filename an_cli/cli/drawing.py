@@ -64,19 +64,19 @@ def _figure_1(wanted: Request, store: Store, format: Format) -> bytes:
     found = tradeoff(plan, table, Axis(wanted.against), published=wanted.published)
     for text in found.missing:
         say(f"not drawn: {text}")
-    return draw_bytes(partial(draw_tradeoff, found), format)
+    return draw_bytes(partial(draw_tradeoff, found), format, say)
 
 
 def _mixture(wanted: Request, store: Store, format: Format) -> bytes:
     run = find_run(store, wanted.target)
-    return draw_bytes(partial(draw_mixture, learned(run, _title(store, run))), format)
+    return draw_bytes(partial(draw_mixture, learned(run, _title(store, run))), format, say)
 
 
 def _curves(wanted: Request, store: Store, format: Format) -> bytes:
     found = _study_or_run(wanted, store)
     for label in found.missing:
         say(f"not drawn: {label}: no epoch yet")
-    return draw_bytes(partial(draw_curves, found), format)
+    return draw_bytes(partial(draw_curves, found), format, say)
 
 
 def _study_or_run(wanted: Request, store: Store) -> Curves:

@@ -12,9 +12,10 @@ import numpy as np
 
 from an_cli.plan import Plan
 from an_cli.report import Mark, Measure, Rule, State, Table, build_table, decision, render
+from an_cli.report.page.snapshot import as_printed
 from an_cli.report.power import power
 from an_cli.report.table import TableRow
-from an_cli.report.wording import differs_text
+from an_cli.report.wording import LEFT, differs_text
 from an_cli.store import PLANES, Correct, Evaluation, RunRecord, Status
 from tests.report import by_hand
 from tests.report.by_hand import SPEC, attempt, plan, quoted, record, result
@@ -117,6 +118,7 @@ def contradictions(made: Made) -> Iterator[str]:
         line = next(line for line in lines if line.lstrip().startswith(f"{row.label} "))
         if ("yes, p" in line) != (row.label in differ):
             yield f"{row.label}: the terminal prints {line!r}"
+    yield from _of_page(table, differ)
     asked = {one.label for one in power(table)}
     wanted = {row.label for row in table.rows if row.reference and row.label not in differ}
     if made.rule is None and asked != wanted:
@@ -129,6 +131,22 @@ def contradictions(made: Made) -> Iterator[str]:
         refused = {row.label for row in table.rows if Mark.NOT_COMPARABLE in row.cell(Measure.GAIN).marks}
         if set(found.refused) != refused:
             yield f"--until-resolved refuses {set(found.refused)}, the table {refused}"
+
+
+def _of_page(table: Table, differ: list[str]) -> Iterator[str]:
+    """What the dashboard's page holds of a table."""
+    states = dict.fromkeys((one for row in table.rows for one in row.planned), "finished")
+    page = as_printed(table, states)
+    place = {column.measure: index for index, column in enumerate(table.columns)}
+    for row, shown in zip(table.rows, page["rows"], strict=True):
+        said = shown["printed"][place[Measure.DIFFERS]].get("word", "") if Measure.DIFFERS in place else ""
+        if said.startswith("yes") != (row.label in differ and Measure.DIFFERS in place):
+            yield f"{row.label}: the page says {said!r}"
+        bold = shown["printed"][place[Measure.TOP1]].get("best", False)
+        if bold != (Mark.BEST in row.cell(Measure.TOP1).marks):
+            yield f"{row.label}: page and table disagree about the best"
+    if page["heads"] != [{"title": one.title, "words": one.measure in LEFT} for one in table.columns]:
+        yield "the page has other columns"
 
 
 def _of_row(row: TableRow, table: Table, made: Made, said: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -273,3 +274,20 @@ def test_hostile_labels_are_text_in_an_svg() -> None:
 )
 def test_a_norm_is_drawn_as_what_it_is(norm: str, method: str, composer: Composer) -> None:
     assert method_of(composer.compose([f"norm={norm}"]).cell) == method
+
+
+def test_characters_that_the_font_lacks_are_told_once_and_warn_nobody() -> None:
+    def draw() -> Figure:
+        figure = Figure()
+        figure.subplots().set_title("基线 \U00013000 ± é")
+        return figure
+
+    said: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = draw_bytes(draw, Format.PNG, said.append)
+    assert first == draw_bytes(draw, Format.PNG)
+    assert len(said) == 1
+    assert "'\U00013000'" in said[0]
+    assert "'é'" not in said[0]
+    assert "fonts-noto-cjk" in said[0]

@@ -7,6 +7,8 @@ also differ in marker and line style, so that a figure survives a black-and-whit
 from __future__ import annotations
 
 import io
+import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -40,6 +42,17 @@ _RC = {
     "svg.hashsalt": "an-cli",
     "pdf.fonttype": 42,  # text stays text
 }
+_FALLBACKS = (
+    *(
+        "Noto Sans CJK JP",
+        "Noto Sans CJK SC",
+        "Noto Sans CJK KR",
+        "Source Han Sans",
+        "WenQuanYi Zen Hei",
+        "IPAexGothic",
+    ),
+    *("Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Emoji", "Symbola", "FreeSans", "Unifont"),
+)
 # No dates and no versions: equal data gives equal bytes.
 _METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "ModDate": None, "Creator": "an-cli", "Producer": "an-cli"},
@@ -65,14 +78,38 @@ def styled() -> Iterator[None]:
         yield
 
 
-def draw_bytes(draw: Callable[[], Figure], format: Format) -> bytes:
+def draw_bytes(draw: Callable[[], Figure], format: Format, tell: Callable[[str], None] = lambda text: None) -> bytes:
     """Draw a figure in the house style.
+
+    Where the font that comes with matplotlib lacks a character of a label, fonts of this machine are asked as well.
 
     Args:
         draw: makes the figure; called inside the style.
         format: of the bytes.
+        tell: told of characters that no font here has, and that are boxes now.
     """
+    raw, lacking = _draw(draw, format, ())
+    if lacking and (others := _other_fonts()):
+        raw, lacking = _draw(draw, format, others)
+    if lacking:
+        tell(f"no font here has {', '.join(map(repr, lacking))}: drawn as boxes; install one, such as fonts-noto-cjk")
+    return raw
+
+
+def _draw(draw: Callable[[], Figure], format: Format, fonts: tuple[str, ...]) -> tuple[bytes, list[str]]:
+    """The bytes, and the characters that none of the fonts has."""
     buffer = io.BytesIO()
-    with styled():
+    with styled(), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if fonts:
+            matplotlib.rcParams["font.family"] = [_RC["font.family"], *fonts]
         draw().savefig(buffer, format=str(format), dpi=200, bbox_inches="tight", metadata=_METADATA[format])
-    return buffer.getvalue()
+    found = [re.match(r"Glyph (\d+) ", str(warning.message)) for warning in caught]
+    return buffer.getvalue(), list(dict.fromkeys(chr(int(match[1])) for match in found if match))
+
+
+def _other_fonts() -> tuple[str, ...]:
+    from matplotlib import font_manager
+
+    here = {font.name for font in font_manager.fontManager.ttflist}
+    return tuple(name for name in _FALLBACKS if name in here)

@@ -278,10 +278,10 @@ def _from_plan(
     table = build_table(plan, mine, {}, load_spec(plan), bits=read_bits(store, mine))
     states = {one: records[place[one]].state if one in place else Status.MISSING.value for one in ids}
     planned = len({*ids, *links.values()})
-    return {"title": plan.title, "table": _as_printed(table, states), "planned": planned}
+    return {"title": plan.title, "table": as_printed(table, states), "planned": planned}
 
 
-def _as_printed(table: Table, states: Mapping[str, str]) -> dict[str, Any]:
+def as_printed(table: Table, states: Mapping[str, str]) -> dict[str, Any]:
     """A table without what the page holds of its runs already, and with every cell worded as in all other formats."""
     value = json_value(table)
     rows = [
