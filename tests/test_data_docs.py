@@ -151,3 +151,13 @@ def test_the_layout_in_the_page_is_what_prepare_writes(desk: Path) -> None:
     ]
     written = {path.name for path in (desk / "nfs" / "imagenet").glob("*")}
     assert written <= {"index.npz", "train-00000-of-00001.tar", "val-00000-of-00001.tar"}
+
+
+def test_the_example_of_a_data_set_of_ones_own_composes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(# conf/data/birds\.yaml\n.*?)```", text, re.DOTALL)
+    (tmp_path / "conf" / "data").mkdir(parents=True)
+    (tmp_path / "conf" / "data" / "birds.yaml").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    composed = compose(["model=resnet50", "recipe=vanilla", "data=birds", "launch.data_root=/data"])
+    assert (composed.cell.data.folder, composed.cell.data.classes) == ("birds", 200)

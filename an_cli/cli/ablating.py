@@ -88,7 +88,7 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
     if followed:
         record_overrides(asked, store)
         tell_earlier(asked.plan, store)
-        tell_large_batches(asked.plan)
+        tell_large_batches(asked.plan.cells)
         end = _launch(asked, wanted, reruns, store)
         tell_failures(asked.plan, end)
         if end.stopping:

@@ -14,7 +14,7 @@ import typer
 
 from an_cli.config import Composer, LaunchConfig, search_path
 from an_cli.errors import AnError
-from an_cli.plan import Plan, Study, load_named, make_plan, override_base, plan_grid, write_grid
+from an_cli.plan import Cell, Plan, Study, load_named, make_plan, override_base, plan_grid, write_grid
 from an_cli.store import Result, RunFolder, Status, Store, is_current, read_result, status_of
 
 
@@ -98,16 +98,17 @@ def is_store(store: Store) -> bool:
     return store.version.is_file() or (store.runs.is_dir() and store.studies.is_dir())
 
 
-def tell_large_batches(plan: Plan) -> None:
+def tell_large_batches(cells: Sequence[Cell]) -> None:
     """Say where a step takes more images than there are: legal, for a try, and seldom meant."""
     pairs = [
         (cell.config.recipe.batch_per_replica * cell.config.recipe.replicas, cell.config.data.train_samples)
-        for cell in plan.cells
+        for cell in cells
     ]
     large = [(step, images) for step, images in pairs if images is not None and step > images]
     if large:
         step, images = large[0]
-        say(f"note: a step of {len(large)} cells takes {step} images, of {images} that there are: an epoch is one step")
+        who = "1 cell" if len(large) == 1 else f"{len(large)} cells"
+        say(f"note: a step of {who} takes {step} images, of {images} that there are: an epoch is one step")
 
 
 def statuses(plan: Plan, store: Store) -> dict[str, Status]:

@@ -51,7 +51,7 @@ def ablate_on_slurm(
         say(f"set aside: {len(aside)}, each in archive/ of its run")
     record_overrides(asked, store)
     tell_earlier(asked.plan, store)
-    tell_large_batches(asked.plan)
+    tell_large_batches(asked.plan.cells)
     cells = longest_first(asked.plan.cells, find_costs(asked.plan.cells, store))
     cluster = make_cluster(cells, launch, store, study=asked.plan.study, detach=detach, forgive=forgive, tell=say)
     views = cluster.watcher.look([store.run(cell.id) for cell in cells])

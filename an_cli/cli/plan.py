@@ -24,7 +24,7 @@ def plan(
     opened = open_store(store)
     asked = ask_study(study, words or [], opened)
     tell_earlier(asked.plan, opened)
-    tell_large_batches(asked.plan)
+    tell_large_batches(asked.plan.cells)
     value = plan_value(asked, opened, with_costs=not no_costs)
     if json:
         print_json(value)

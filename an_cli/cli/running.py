@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from an_cli.cli.asked import say
+from an_cli.cli.asked import say, tell_large_batches
 from an_cli.cli.remarking import check_name, set_name
 from an_cli.config import cell_id, compose
 from an_cli.config.from_file import compose_file
@@ -50,6 +50,7 @@ def run_cell(
     launch = settle(composed.launch)
     cells = [Cell(config=composed.cell, id=run.id, label=run.id, choices=composed.choices)]
     check_data(cells, launch)
+    tell_large_batches(cells)
     check_ranks(cells, launch)
     prepare_run(composed.cell, composed.choices, launch, store)
     if name is not None:

@@ -124,12 +124,20 @@ def class_folders(split: Path) -> tuple[str, ...]:
         DataError: no such folder, or no class in it.
     """
     try:
-        with os.scandir(split) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        with os.scandir(split) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
+            names = sorted(entry.name for entry in entries if entry.is_dir())
+            gone = sorted(entry.name for entry in entries if entry.is_symlink() and not os.path.exists(entry.path))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"no folder {split.name}/", where=str(split), now=f"expected {LAYOUT}") from error
     except OSError as error:
         raise _unlistable(error, split) from error
+    if gone:
+        raise DataError(
+            f"{gone[0]} is a link that leads nowhere ({len(gone)} such)",
+            where=str(split),
+            now="bring back what it leads to, or remove it",
+        )
     if not names:
         raise DataError(
             "no class folders", where=str(split), now=f"sort the images into one folder per class: expected {LAYOUT}"
@@ -153,11 +161,11 @@ def refuse_unknown_classes(evaluation: list[ClassFiles], classes: tuple[str, ...
 
 
 def _scan_class(folder: Path) -> ClassFiles:
+    # A link to the split, or to a folder above it, would make every image of it one of this class.
+    above = frozenset((status.st_dev, status.st_ino) for status in map(os.stat, folder.resolve().parents))
     found = [
         (f"{below}{name}", size)
-        for below, files in sorted(
-            _folders_of(str(folder), "", frozenset()), key=lambda pair: pair[0].removesuffix("/")
-        )
+        for below, files in sorted(_folders_of(str(folder), "", above), key=lambda pair: pair[0].removesuffix("/"))
         for name, size in sorted(files)
     ]
     return ClassFiles(folder.name, tuple(name for name, _ in found), tuple(size for _, size in found))
@@ -174,13 +182,14 @@ def _folders_of(folder: str, below: str, above: frozenset[tuple[int, int]]) -> I
     files: list[_File] = []
     try:
         status = os.stat(folder)
+        here = (status.st_dev, status.st_ino)
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir():
-                    here = (status.st_dev, status.st_ino)
-                    if here not in above:
+                    inside = entry.stat()
+                    if (inside.st_dev, inside.st_ino) not in above | {here}:
                         yield from _folders_of(entry.path, f"{below}{entry.name}/", above | {here})
                 elif entry.name.lower().endswith(SUFFIXES):
                     if entry.is_file():

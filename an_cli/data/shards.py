@@ -75,9 +75,9 @@ class ShardedSplit:
         return tarfile.TarInfo.create_pax_global_header({"comment": comment + counted})
 
     def is_shard(self, shard: int, path: Path) -> bool:
-        """Whether a file is this shard, as far as its opening and its length say."""
+        """Whether a file is this shard, whole or not, as far as its opening says."""
         with path.open("rb") as file:
-            return self._opened(shard, file)[0] and path.stat().st_size == int(self.lengths[shard])
+            return self._opened(shard, file)[0]
 
     def _opened(self, shard: int, file: BinaryIO) -> tuple[bool, int | None]:
         raw = file.read(len(self.opening(shard, None)))

@@ -151,4 +151,6 @@ def _why(source: _Source, sample: int) -> str:
             image.convert("RGB")
     except DataError as error:
         return error.what
+    except OSError as error:  # a file that may not be read, a disk that gives an error
+        return f"cannot be read: {error.strerror or error}"
     return ""

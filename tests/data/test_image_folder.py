@@ -251,8 +251,12 @@ def test_folders_below_a_class_are_read_as_torchvision_reads_them(folder: Make, 
     theirs = ImageFolder(str(data_root / "tiny" / "train"))
     assert [str(ours.path(sample)) for sample in range(len(ours))] == [path for path, _ in theirs.samples]
     assert ours.labels.tolist() == theirs.targets
-    (cats / "images" / "a" / "round").symlink_to(cats)
-    assert len(make_data(folder(train_samples=None), data_root=data_root).train) < 200
+    before = ours.fingerprint
+    for number, target in enumerate((cats, cats.parent, data_root / "tiny", data_root, Path("/"))):
+        (cats / "images" / "a" / f"round{number}").symlink_to(target)
+    (cats / "up").symlink_to("..")
+    again = make_data(folder(train_samples=None), data_root=data_root).train
+    assert again.fingerprint == before, "no image of another class, and none twice"
 
 
 def test_a_link_that_leads_nowhere_is_named(folder: Make, data_root: Path) -> None:
@@ -274,4 +278,10 @@ def test_a_class_folder_that_may_not_be_read_is_named(
 
     monkeypatch.setattr(os, "scandir", refusing)
     with pytest.raises(DataError, match=rf"Permission denied \({closed}\)"):
+        make_data(folder(), data_root=data_root)
+
+
+def test_a_class_that_is_a_link_to_nowhere_is_named(folder: Make, data_root: Path) -> None:
+    (data_root / "tiny" / "train" / "emu").symlink_to("nowhere")
+    with pytest.raises(DataError, match=r"emu is a link that leads nowhere \(1 such\)"):
         make_data(folder(), data_root=data_root)

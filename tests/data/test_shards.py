@@ -341,3 +341,11 @@ def test_shards_of_an_an_cli_that_counted_no_checksums_are_read_and_kept(
     assert verify(root).train.unreadable == ()
     assert prepare(data_root / "tiny", root, shards=3).kept == 5
     assert read_index(root)["train"].checksums is not None
+
+
+def test_a_shard_that_was_cut_is_written_anew(data_root: Path, shard_root: Path) -> None:
+    shard = shard_root / "tiny" / "train-00002-of-00003.tar"
+    sound = shard.read_bytes()
+    shard.write_bytes(sound[: len(sound) // 2])
+    assert prepare(data_root / "tiny", shard_root / "tiny", shards=3).written == 1
+    assert shard.read_bytes() == sound

@@ -67,3 +67,16 @@ def test_progress_is_told(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> N
     said: list[str] = []
     verify(data_root / "tiny", say=said.append)
     assert [text.partition(",")[0] for text in said] == ["train: 10 of 10 images decoded", "val: 6 of 6 images decoded"]
+
+
+def test_an_image_that_may_not_be_read_is_named(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = data_root / "tiny" / "train" / "cat" / "0.JPEG"
+    read_bytes = Path.read_bytes
+
+    def refusing(path: Path) -> bytes:
+        if path == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refusing)
+    assert verify(data_root / "tiny").train.unreadable == (f"{closed}: cannot be read: Permission denied",)
