@@ -7,7 +7,7 @@ print(convert(model, 10, keep_affine=True))
 from __future__ import annotations
 
 import operator
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from an_cli.config.schema import AttentionInput, Gate, Head, Squeeze
 from an_cli.errors import ConfigError
 from an_cli.norm.attentive import AttentiveNorm2d
-from an_cli.norm.sites import NormSite, PlainNorm, norm_sites, second_of_bottleneck
+from an_cli.norm.sites import NormSite, PlainNorm, norm_sites, second_of_bottleneck, why_not
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 _PLAIN_FORWARDS = (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward, nn.GroupNorm.forward)
@@ -43,16 +43,18 @@ class Replaced:
 
 @dataclass(frozen=True)
 class Conversion:
-    """What `convert` has replaced, in the network's order; prints as a line each."""
+    """What `convert` has replaced, in the network's order, of how many norms; prints as a line each and the count."""
 
     replaced: tuple[Replaced, ...]
+    norms: int
 
     def __str__(self) -> str:
-        return "\n".join(
+        lines = [
             f"{one.name}: {one.was} of {one.channels} channels, K={one.components}, "
             f"kept {', '.join(one.kept) or 'no tensors'}"
             for one in self.replaced
-        )
+        ]
+        return "\n".join([*lines, f"{len(lines)} of {self.norms} norms are attentive now"])
 
 
 def convert(
@@ -111,7 +113,9 @@ def convert(
     sites = norm_sites(model, example)
     chosen = [site for site in sites if _is_chosen(site, where)]
     if not chosen:
-        raise ConfigError(_nothing(model, sites), where="convert", now=_HOW_TO_CHOOSE)
+        raise ConfigError(
+            _nothing(model, sites, by_rule=where is second_of_bottleneck), where="convert", now=_HOW_TO_CHOOSE
+        )
     made: dict[int, nn.Module] = {}
     replaced: list[Replaced] = []
     for site in chosen:
@@ -125,7 +129,7 @@ def convert(
         was = type(site.norm).__name__
         replaced.append(Replaced(name=site.name, was=was, channels=site.channels, components=k, kept=kept))
     _put_in(model, made)
-    return Conversion(tuple(replaced))
+    return Conversion(tuple(replaced), norms=len(sites))
 
 
 _HOW_TO_CHOOSE = (
@@ -133,7 +137,7 @@ _HOW_TO_CHOOSE = (
 )
 
 
-def _nothing(model: nn.Module, sites: list[NormSite]) -> str:
+def _nothing(model: nn.Module, sites: list[NormSite], *, by_rule: bool) -> str:
     others: dict[str, list[str]] = {}
     for name, module in model.named_modules():
         if "norm" in type(module).__name__.lower() and not isinstance(module, PlainNorm) and not any(module.children()):
@@ -145,8 +149,11 @@ def _nothing(model: nn.Module, sites: list[NormSite]) -> str:
     if sites and all(site.dims is None for site in sites):
         return f"the network cannot be called with images of usual sizes, so nothing is known of its {len(sites)} norms"
     names = ", ".join(site.name for site in sites[:5]) + (", ..." if len(sites) > 5 else "")
+    why = "; ".join(f"{count} {reason}" for reason, count in Counter(map(why_not, sites)).items()) if by_rule else ""
     return (
-        f"none of {len(sites)} norms was chosen ({names})" if sites else "the network has no BatchNorm2d or GroupNorm"
+        f"none of {len(sites)} norms was chosen ({names}){f': {why}' if why else ''}"
+        if sites
+        else "the network has no BatchNorm2d or GroupNorm"
     ) + (f"; AN has no counterpart for its {beside}: make them BatchNorm2d or GroupNorm first" if beside else "")
 
 

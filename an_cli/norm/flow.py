@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
+from torch.utils._pytree import tree_leaves
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _SIDES = (224, 299, 256, 64, 32)  # tried in this order, where a network does not say what it takes
@@ -33,13 +35,16 @@ class Flow:
 
     Attributes:
         before: norm -> convolutions whose outputs it is given, and nothing else is.
-        after: norm -> convolutions that are given its output, through no sum with anything else.
+        after: norm -> convolutions that are given its output and nothing that it does not decide, through no sum;
+            those that only compute a gate for that output are left out.
+        gates: convolutions that only compute a factor of a norm's output, as attention's and excitation's do.
         dims: norm -> dimensions of its input.
         reached: norms that the call came to.
     """
 
     before: dict[nn.Module, list[nn.Module]] = field(default_factory=dict)
     after: dict[nn.Module, list[nn.Module]] = field(default_factory=dict)
+    gates: set[nn.Module] = field(default_factory=set)
     dims: dict[nn.Module, int] = field(default_factory=dict)
     reached: set[nn.Module] = field(default_factory=set)
 
@@ -98,7 +103,10 @@ def _without_weights(model: nn.Module) -> tuple[nn.Module, dict[nn.Module, nn.Mo
 def _inputs(part: nn.Module, example: object) -> Iterator[tuple[Any, ...]]:
     if example is not None:
         given = example if isinstance(example, tuple) else (example,)
-        yield tuple(value.to("meta") if isinstance(value, Tensor) else value for value in given)
+        yield tuple(
+            value.detach().to("meta").requires_grad_(value.is_floating_point()) if isinstance(value, Tensor) else value
+            for value in given
+        )
         return
     kinds = (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm)
     first = next((module for module in part.modules() if isinstance(module, kinds)), None)
@@ -137,13 +145,18 @@ def _call(
 
     handles = [module.register_forward_pre_hook(before) for module in watched]
     handles += [module.register_forward_hook(after) for module in watched]
+    output: Any = None
     try:
         with torch.enable_grad():
-            part(*inputs)
+            output = part(*inputs)
     finally:
         for handle in handles:
             handle.remove()
-        _read(made, [one for one in given if originals[one[0]] not in known], norms, flow, originals)
+        images = {get_gradient_edge(one).node for one in inputs if isinstance(one, Tensor) and one.requires_grad}
+        gates = _gates(made, [*_nodes(output), *(node for _, node, _ in given)], norms)
+        flow.gates |= {originals[one] for several in gates.values() for one in several if isinstance(one, nn.Conv2d)}
+        fresh = [one for one in given if originals[one[0]] not in known]
+        _read(made, fresh, norms, flow, originals, images, gates)
 
 
 def _read(
@@ -152,6 +165,8 @@ def _read(
     norms: tuple[type[nn.Module], ...],
     flow: Flow,
     originals: dict[nn.Module, nn.Module],
+    images: set[Any],
+    gates: dict[nn.Module, set[nn.Module]],
 ) -> None:
     mixed: set[nn.Module] = set()  # norms that are given something else as well, in one of their calls
     for module, node, dims in given:
@@ -166,10 +181,51 @@ def _read(
             flow.before.setdefault(mine, []).extend(convolutions)
         else:
             for one in _sources(node, made, _KEEP)[0]:
-                if isinstance(one, norms):
+                # What another branch is multiplied into, or what gates the norm's own output, is no place of the rule.
+                if not isinstance(one, norms) or module in gates.get(one, ()):
+                    continue
+                if not images & _upstream(node, made, one):
                     flow.after.setdefault(originals[one], []).append(mine)
     for norm in mixed:
         flow.before[norm] = []
+
+
+def _gates(
+    made: dict[Any, nn.Module], roots: list[Any], norms: tuple[type[nn.Module], ...]
+) -> dict[nn.Module, set[nn.Module]]:
+    """Norm -> convolutions that compute a factor of the norm's own output, as attention's and excitation's do."""
+    gates: dict[nn.Module, set[nn.Module]] = {}
+    todo, seen = [node for node in roots if node is not None], set(roots)
+    while todo:
+        node = todo.pop()
+        sides = [side for side, _ in node.next_functions if side is not None]
+        todo += [side for side in sides if side not in seen]
+        seen.update(sides)
+        if len(sides) == 2 and node.name().startswith("Mul"):
+            for side, factor in (sides, sides[::-1]):
+                for norm in _sources(side, made, _KEEP)[0]:
+                    if isinstance(norm, norms):
+                        passed = _upstream(factor, made, norm)
+                        gates.setdefault(norm, set()).update(made[one] for one in passed if one in made)
+    return gates
+
+
+def _upstream(node: Any, made: dict[Any, nn.Module], norm: nn.Module) -> set[Any]:
+    """All nodes that a value was made of, those above a norm's output left out."""
+    seen: set[Any] = set()
+    todo = [node]
+    while todo:
+        current = todo.pop()
+        if current is None or current in seen or made.get(current) is norm:
+            continue
+        seen.add(current)
+        todo += [following for following, _ in current.next_functions]
+    return seen
+
+
+def _nodes(output: Any) -> list[Any]:
+    """Nodes of the tensors that a network put out, in whatever it put them."""
+    return [one.grad_fn for one in tree_leaves(output) if isinstance(one, Tensor) and one.grad_fn is not None]
 
 
 def _sources(node: Any, made: dict[Any, nn.Module], through: tuple[str, ...]) -> tuple[list[nn.Module], bool]:

@@ -22,8 +22,9 @@ class NormSite:
         norm: the layer.
         channels: that it normalizes.
         before: the convolution whose output it is given, and nothing else is; of several in parallel a pointwise one.
-        after: the convolution that its output goes into, through activations and gates but through no sum; of several
-            one that is spatial. Either is None where there is none, or where nothing is known.
+        after: the convolution that its output goes into, through activations and gates of its own but no sum and no
+            other branch; of several one that is spatial. Those that compute such a gate do not count. Either is None
+            where there is none, or where nothing is known.
         same_block: whether the two stand in one block.
         dims: dimensions of its input; None where the network could not be called.
     """
@@ -48,6 +49,19 @@ def second_of_bottleneck(site: NormSite) -> bool:
     return site.same_block and _spatial(site.before) and site.after is not None and not _spatial(site.after)
 
 
+def why_not(site: NormSite) -> str:
+    """Why `second_of_bottleneck` does not choose a norm, in words that follow "1 norm"; empty where it does."""
+    if second_of_bottleneck(site):
+        return ""
+    if site.dims is None:
+        return "that the call did not come to"
+    if not _spatial(site.before):
+        return "not fed by a spatial convolution alone"
+    if site.after is None:
+        return "whose output feeds no convolution before a sum, a join or a gate of another branch"
+    return "that feeds a spatial convolution" if _spatial(site.after) else "that feeds another block"
+
+
 def every_norm(site: NormSite) -> bool:
     """Choose every plain norm."""
     return True
@@ -64,7 +78,7 @@ def norm_sites(model: nn.Module, example: object = None) -> list[NormSite]:
     # A layer of ours holds a norm in its attention, which is none of the network's places.
     ours = {inner for module in model.modules() if isinstance(module, AttentiveNorm2d) for inner in module.modules()}
     flow, names = trace(model, kinds, example), {module: name for name, module in model.named_modules()}
-    blocks = _Blocks(names)
+    blocks = _Blocks({module: name for module, name in names.items() if module not in flow.gates})
     return [
         _site(name, module, flow, names, blocks)
         for name, module in model.named_modules()

@@ -325,7 +325,8 @@ def test_the_docs_snippets_run(capsys: pytest.CaptureFixture[str]) -> None:
         exec(snippet, known)
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] in text
-    assert len(printed) == 16
+    assert printed[-1] in text
+    assert len(printed) == 17
 
 
 # Deprecations inside PyTorch's own tracers are not ours.
@@ -406,6 +407,38 @@ class _Split(nn.Module):
         return torch.cat([self.c(one), self.d(two)], 1)
 
 
+class _Attended(nn.Module):
+    """Global context: a pointwise convolution sees the norm's output at every pixel, only to scale it."""
+
+    def __init__(self, last: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.bn, self.attend, self.last = (
+            nn.Conv2d(4, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.Conv2d(4, 1, 1),
+            last,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn(self.conv(x))
+        weight_np1 = self.attend(y).flatten(2).softmax(2).transpose(1, 2)
+        context = (y.flatten(2) @ weight_np1).unsqueeze(-1)
+        return x + self.last(y * context.sigmoid())  # type: ignore[no-any-return]
+
+
+class _Modulated(nn.Module):
+    """Two branches are multiplied before the pointwise convolution: neither norm alone decides what goes in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.conv2, self.bn2 = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.last = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.bn1(self.conv1(x)) * torch.sigmoid(self.bn2(self.conv2(x))))  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize(
     ("block", "chosen"),
     [
@@ -413,11 +446,34 @@ class _Split(nn.Module):
         (_Excited, []),
         (lambda: _Excited(gate_before_pointwise=True), ["1.bn"]),
         (_Split, ["1.bn"]),
+        (lambda: _Attended(nn.Identity()), []),
+        (lambda: _Attended(nn.Conv2d(4, 4, 1)), ["1.bn"]),
+        (_Modulated, []),
     ],
-    ids=["parallel branches", "basic block with SE", "inverted residual with SE", "mixed kernels"],
+    ids=[
+        "parallel branches",
+        "basic block with SE",
+        "inverted residual with SE",
+        "mixed kernels",
+        "basic block with context",
+        "bottleneck with context",
+        "multiplied branches",
+    ],
 )
 def test_the_rule_is_decided_by_what_feeds_what(block: Callable[[], nn.Module], chosen: list[str]) -> None:
     assert _rule_chooses(nn.Sequential(nn.Conv2d(3, 4, 1), block(), nn.Conv2d(4, 4, 1))) == chosen
+
+
+def test_a_refusal_says_why_and_a_conversion_how_many_of_all() -> None:
+    class Plain(nn.Sequential):
+        pass
+
+    basic = Plain(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4))
+    with pytest.raises(ConfigError, match=r"2 norms .*: 1 that feeds a spatial convolution; 1 whose output feeds no"):
+        convert(nn.Sequential(basic), 2)
+    network = _small()
+    total = len(norm_sites(network))
+    assert str(convert(network, 2)).splitlines()[-1] == f"2 of {total} norms are attentive now"
 
 
 def test_a_network_is_neither_run_nor_changed_by_looking_at_it() -> None:
