@@ -110,6 +110,7 @@ def convert(
 
     Source: Section 3.4.
     """
+    _check_sizes(model)
     sites = norm_sites(model, example)
     chosen = [site for site in sites if _is_chosen(site, where)]
     if not chosen:
@@ -146,7 +147,7 @@ def _nothing(model: nn.Module, sites: list[NormSite], *, by_rule: bool) -> str:
         f"{len(where)} {kind} ({', '.join(where[:3])}{', ...' if len(where) > 3 else ''})"
         for kind, where in others.items()
     )
-    if sites and all(site.dims is None for site in sites):
+    if by_rule and sites and all(site.dims is None for site in sites):
         return f"the network cannot be called with images of usual sizes, so nothing is known of its {len(sites)} norms"
     names = ", ".join(site.name for site in sites[:5]) + (", ..." if len(sites) > 5 else "")
     why = "; ".join(f"{count} {reason}" for reason, count in Counter(map(why_not, sites)).items()) if by_rule else ""
@@ -171,6 +172,25 @@ def _whole(components: object, name: str) -> int:
     except TypeError:
         pass
     raise ConfigError(f"K={components!r} is not a whole number", where=name, now="every K is a whole number, 1 or more")
+
+
+def _check_sizes(model: nn.Module) -> None:
+    """Refuse a network that does not know its own sizes yet.
+
+    Raises:
+        ConfigError: a lazy layer that was not called.
+    """
+    lazy = [
+        name
+        for name, module in model.named_modules()
+        if any(nn.parameter.is_lazy(one) for one in module.parameters(recurse=False))
+    ]
+    if lazy:
+        raise ConfigError(
+            f"{len(lazy)} layers have no size yet ({', '.join(lazy[:3])}{', ...' if len(lazy) > 3 else ''})",
+            where="convert",
+            now="call the network once with a batch of images first",
+        )
 
 
 def _check_plain(site: NormSite) -> None:

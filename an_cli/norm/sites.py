@@ -54,12 +54,12 @@ def why_not(site: NormSite) -> str:
     if second_of_bottleneck(site):
         return ""
     if site.dims is None:
-        return "that the call did not come to"
+        return "not reached by the call"
     if not _spatial(site.before):
         return "not fed by a spatial convolution alone"
     if site.after is None:
-        return "whose output feeds no convolution before a sum, a join or a gate of another branch"
-    return "that feeds a spatial convolution" if _spatial(site.after) else "that feeds another block"
+        return "feeding no convolution before a sum, a join or a gate of another branch"
+    return "feeding a spatial convolution" if _spatial(site.after) else "feeding another block"
 
 
 def every_norm(site: NormSite) -> bool:

@@ -58,7 +58,7 @@ def run(network: nn.Module, images: Tensor, norm: nn.Module, forced: Tensor | No
 
     def normalization(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor | None:
         seen["norm_in"], seen["norm_out"] = inputs[0], output
-        return forced
+        return None if forced is None else forced.clone()  # what follows may work in place
 
     handles = [m.register_forward_hook(convolution) for m in network.modules() if isinstance(m, nn.Conv2d)]
     handles.append(norm.register_forward_hook(normalization))

@@ -469,11 +469,20 @@ def test_a_refusal_says_why_and_a_conversion_how_many_of_all() -> None:
         pass
 
     basic = Plain(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4))
-    with pytest.raises(ConfigError, match=r"2 norms .*: 1 that feeds a spatial convolution; 1 whose output feeds no"):
+    with pytest.raises(ConfigError, match=r"2 norms .*: 1 feeding a spatial convolution; 1 feeding no"):
         convert(nn.Sequential(basic), 2)
     network = _small()
     total = len(norm_sites(network))
     assert str(convert(network, 2)).splitlines()[-1] == f"2 of {total} norms are attentive now"
+
+
+@pytest.mark.filterwarnings("ignore")  # lazy layers are a feature under development, and weight_norm's old form is old
+def test_a_network_without_sizes_or_copies_is_refused_or_converted_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"2 layers have no size yet \(0, 1\)"):
+        convert(nn.Sequential(nn.LazyConv2d(4, 3), nn.LazyBatchNorm2d()), 2, where=every_norm)
+    network = nn.Sequential(nn.utils.weight_norm(nn.Conv2d(3, 4, 3)), nn.BatchNorm2d(4))
+    network(_images(2, 8))
+    assert [one.name for one in convert(network, 2, where="1").replaced] == ["1"]
 
 
 def test_a_network_is_neither_run_nor_changed_by_looking_at_it() -> None:
