@@ -23,9 +23,11 @@ import scipy
 from an_cli.config import Composer, plain
 from an_cli.plan import Cell, Plan, PlanRow
 from an_cli.report import Epoch, Measure, Spec, make_table, render, write
-from an_cli.store import PLANES, Attempt, Correct, Evaluation, Result, Store, commit
-from an_cli.store.correct import encode
+from an_cli.store import CLASSIFICATION, Attempt, Evaluation, PerSample, Result, Store, commit
+from an_cli.store.per_sample import encode
 from benchmarks.synthesize import metrics
+
+PLANES = CLASSIFICATION.planes
 
 SAMPLES = 2000
 LIMIT_S = 5.0
@@ -75,7 +77,9 @@ def write_runs(plan: Plan, store: Store, epochs: int) -> None:
         far = wrong & (generator.random(SAMPLES) < 0.1)
         planes = dict(zip(PLANES, [np.packbits(~one).tobytes() for one in (wrong, far)] * 2, strict=True))
         pct = [100 * int(one.sum()) / SAMPLES for one in (wrong, far)]
-        last = Evaluation(epoch=3, loss=0.5, top1_error_pct=pct[0], top5_error_pct=pct[1], samples=SAMPLES)
+        last = Evaluation(
+            epoch=3, loss=0.5, samples=SAMPLES, values={"top1_error_pct": pct[0], "top5_error_pct": pct[1]}
+        )
         result = Result(
             last=last, best=last, steps=400, params=78_123, macs=12_345_678, attempt=1, train_s=9.5, code_tree="c0de",
             data_fingerprint="da7a", device="cpu",
@@ -86,7 +90,7 @@ def write_runs(plan: Plan, store: Store, epochs: int) -> None:
         run.attempts.write_text(json.dumps(plain(attempt)) + "\n")
         run.metrics.write_text(lines)
         run.result.write_text(json.dumps(plain(result)))
-        run.correct.write_bytes(encode(Correct(SAMPLES, "e7a1", planes)))
+        run.per_sample.write_bytes(encode(PerSample(SAMPLES, "e7a1", planes)))
 
 
 def main() -> int:

@@ -124,7 +124,7 @@ def _status(run: RunFolder, label: str) -> dict[str, Any]:
         "step": progress.step if progress else None,
         "steps": progress.steps if progress else None,
         "loss": progress.loss if progress else None,
-        "top1_error_pct": progress.top1_error_pct if progress else None,
+        "top1_error_pct": progress.values.get("top1_error_pct") if progress else None,
         "eta_s": remaining_s(progress, doing) if status is Status.RUNNING else None,
         "phase": str(doing.activity) if doing else None,
         "error": _error(run) if status is Status.FAILED else None,
@@ -153,7 +153,7 @@ def _finished(run: RunFolder) -> dict[str, Any]:
         result = read_result(run)
     except AnError as error:
         return {"status": str(Status.UNREADABLE), "error": str(error)}
-    return {"top1_error_pct": result.last.top1_error_pct, "code": code_word(result)}
+    return {"top1_error_pct": result.last["top1_error_pct"], "code": code_word(result)}
 
 
 def _imported(run: RunFolder) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _imported(run: RunFolder) -> dict[str, Any]:
         found = read_imported(run).evaluation
     except AnError as error:
         return {"status": str(Status.UNREADABLE), "error": str(error)}
-    return {"top1_error_pct": found.top1_error_pct if found else None}
+    return {"top1_error_pct": found["top1_error_pct"] if found else None}
 
 
 def _error(run: RunFolder) -> str:

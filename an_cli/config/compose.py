@@ -27,7 +27,7 @@ from an_cli.config.spend import spend
 from an_cli.errors import ConfigError, nearest
 from an_cli.files import FILE_ERRORS, read_yaml
 
-GROUPS = ("model", "norm", "recipe", "data", "launch")
+GROUPS = ("model", "norm", "recipe", "data", "task", "launch")
 _SYNONYMS = {
     "seeds": "seed", "batch_size": "batch_per_replica", "batchsize": "batch_per_replica", "learning_rate": "lr",
     "wd": "weight_decay", "k": "components", "K": "components", "activation": "gate", "statistic": "squeeze",
@@ -106,7 +106,11 @@ def _ask_hydra(groups: list[str], folders: list[Path]) -> _Base:
     try:
         with _hydra(folders):
             config = hydra_compose("config", overrides=groups, return_hydra_config=True)
-        choices = {str(key): str(value) for key, value in config.hydra.runtime.choices.items() if str(key) in GROUPS}
+        choices = {
+            str(key): str(value)
+            for key, value in config.hydra.runtime.choices.items()
+            if str(key) in GROUPS and value is not None
+        }
         bare = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         plain: Any = OmegaConf.to_container(bare, resolve=True)
         written: Any = OmegaConf.to_container(bare, resolve=False)
@@ -178,7 +182,9 @@ def _explained(groups: list[str], error: BaseException) -> ConfigError:
     for group, name in chosen.items():
         known = search_path.names("conf", under=group)
         if name not in known:
-            own = f"; a {group} of your own: docs/your-own-part.md" if group in ("model", "norm", "data") else ""
+            own = (
+                f"; a {group} of your own: docs/your-own-part.md" if group in ("model", "norm", "data", "task") else ""
+            )
             return ConfigError(f"unknown {group} {name!r}", where=group, now=f"{nearest(name, known)}{own}")
     known = search_path.names("conf", under=f"recipe/{chosen.get('recipe')}")
     if known and "model" in chosen and chosen["model"] not in known:  # a recipe's file for a model: recipe/NAME/MODEL

@@ -18,7 +18,7 @@ from pathlib import Path
 from an_cli.config.schema import CellConfig, PluginDataConfig, PluginModelConfig, PluginNormConfig
 from an_cli.errors import ConfigError, nearest
 
-NORMS, MODELS, DATA = "an_cli.norms", "an_cli.models", "an_cli.data"
+NORMS, MODELS, DATA, TASKS = "an_cli.norms", "an_cli.models", "an_cli.data", "an_cli.tasks"
 _SUFFIXES = (".py", ".so", ".cu", ".cpp")
 
 
@@ -125,6 +125,8 @@ def _asked(config: CellConfig) -> Iterator[tuple[str, str, str]]:
         yield NORMS, config.norm.entry_point, "norm"
     if isinstance(config.data, PluginDataConfig):
         yield DATA, config.data.entry_point, "data"
+    if config.task is not None:
+        yield TASKS, config.task.entry_point, "task"
 
 
 @cache

@@ -71,7 +71,19 @@ class _Shape:
     def __init__(self, shape: type) -> None:
         self.make = shape
         self.readers = {name: reader_of(kind) for name, kind in _fields(shape).items()}
-        self.required = [field.name for field in dataclasses.fields(shape) if not _has_default(field)]
+        self.inline = _inline(shape)
+        self.rest: Reader | None = None
+        if self.inline:
+            self.readers.pop(self.inline)
+            self.rest = reader_of(typing.get_args(_fields(shape)[self.inline])[1])
+        fields = [field for field in dataclasses.fields(shape) if field.name in self.readers]
+        self.required = [field.name for field in fields if not _has_default(field)]
+
+
+@cache
+def _inline(shape: type) -> str:
+    """The field whose mapping stands among the keys of its dataclass, as `values` does in an evaluation; or none."""
+    return next((field.name for field in dataclasses.fields(shape) if field.metadata.get("inline")), "")
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:
@@ -83,13 +95,17 @@ def _dataclass(shape: _Shape, value: object, where: str, error: type[AnError]) -
     if not isinstance(value, Mapping):
         raise error(f"{_show(value)} stands where keys are expected", where=where, now=f"legal: {', '.join(readers)}")
     for key in value:
-        if key not in readers:
+        if key not in readers and shape.rest is None:
             raise error(f"unknown key {key!r}", where=_dot(where, key), now=nearest(str(key), readers))
     for name in shape.required:
         if name not in value:
             raise error(f"missing key {name!r}", where=_dot(where, name), now="write it; keys have no defaults")
     dot = f"{where}." if where else ""
-    return shape.make(**{name: readers[name](item, dot + name, error) for name, item in value.items()})
+    if shape.rest is None:
+        return shape.make(**{name: readers[name](item, dot + name, error) for name, item in value.items()})
+    given = {name: read_key(value[name], dot + name, error) for name, read_key in readers.items() if name in value}
+    rest = {str(key): shape.rest(item, f"{dot}{key}", error) for key, item in value.items() if key not in readers}
+    return shape.make(**given, **{shape.inline: rest})
 
 
 def _or_null(inner: Reader, value: object, where: str, error: type[AnError]) -> object:
@@ -192,8 +208,26 @@ def plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _fields(type(value))}
+        return _plain_fields(value)
     return value
+
+
+def _plain_fields(value: Any) -> dict[str, Any]:
+    shape: type = type(value)
+    made: dict[str, Any] = {}
+    for name in _fields(shape):
+        item = getattr(value, name)
+        if name == _inline(shape):
+            made.update(plain(item))
+        elif item is not None or name not in omitted_when_null(shape):
+            made[name] = plain(item)
+    return made
+
+
+@cache
+def omitted_when_null(shape: type) -> frozenset[str]:
+    """Fields that are left out where they are null."""
+    return frozenset(field.name for field in dataclasses.fields(shape) if field.metadata.get("omit_null"))
 
 
 def leaves(value: object, prefix: str = "") -> dict[str, object]:

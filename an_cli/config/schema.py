@@ -8,9 +8,11 @@ The words are the paper's (Sections 3 and 4).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
+
+from an_cli.config.task import PluginTaskConfig
 
 
 class Family(StrEnum):
@@ -328,3 +330,5 @@ class CellConfig:
     data: Data
     detector: None
     seed: int
+    # Left out of the JSON where null: cells of before tasks existed keep their ids.
+    task: PluginTaskConfig | None = field(default=None, metadata={"omit_null": True})

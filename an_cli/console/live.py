@@ -128,7 +128,7 @@ def _row(state: RunState, label: str) -> list[Cell]:
         Cell(word, STATE_STYLES.get(str(state.phase), "")),
         Cell("" if progress is None else epoch_of(progress)),
         Cell("" if progress is None else number(progress.loss, 3)),
-        Cell("" if progress is None else number(progress.top1_error_pct, 2)),
+        Cell("" if progress is None else number(progress.values.get("top1_error_pct"), 2)),
         Cell(duration(left) if going else ""),
     ]
 
@@ -169,5 +169,5 @@ def ending(state: RunState, label: str) -> str:
     """How a run ended, in one line."""
     if state.phase is Phase.FAILED:
         return f"failed {label}: {state.cause}"
-    error = state.progress.top1_error_pct if state.progress else None
+    error = state.progress.values.get("top1_error_pct") if state.progress else None
     return f"finished {label}" + (f": top-1 error {error:.2f} %" if error is not None else "")

@@ -9,26 +9,26 @@ import numpy as np
 
 from an_cli.errors import StoreError
 from an_cli.report.inference import POINTS, Wrong
-from an_cli.store import Correct, Result, RunRecord, Store, read_correct
+from an_cli.store import PerSample, Result, RunRecord, Store, read_per_sample
 
-Bits = Mapping[str, Correct | str]  # run id -> its bits, or why they cannot be read
+Bits = Mapping[str, PerSample | str]  # run id -> its bits, or why they cannot be read
 _TOLERANCE = 1e-6  # points: error rates are written as floats
 
 
-def read_bits(store: Store, records: Iterable[RunRecord]) -> dict[str, Correct | str]:
+def read_bits(store: Store, records: Iterable[RunRecord]) -> dict[str, PerSample | str]:
     """Per-sample correctness of the finished runs among records; what cannot be read is told, not raised."""
-    found: dict[str, Correct | str] = {}
+    found: dict[str, PerSample | str] = {}
     for record in records:
         if record.result is not None:
             try:
-                found[record.id] = read_correct(store.run(record.id))
+                found[record.id] = read_per_sample(store.run(record.id))
             except StoreError as error:
                 found[record.id] = error.what
     return found
 
 
 @lru_cache(maxsize=32)  # a table's rows are all compared with few references
-def wrong(several: tuple[Correct, ...], plane: str) -> Wrong:
+def wrong(several: tuple[PerSample, ...], plane: str) -> Wrong:
     """Which samples are wrong, as 0 and 1 in data-set order; read-only.
 
     Args:
@@ -45,7 +45,7 @@ def wrong(several: tuple[Correct, ...], plane: str) -> Wrong:
     return found
 
 
-def disagreement(correct: Correct, record: RunRecord, result: Result) -> str:
+def disagreement(correct: PerSample, record: RunRecord, result: Result) -> str:
     """How the bits of a run contradict its numbers; empty where they agree.
 
     The two files are written apart, so a number that a disk or a hand has changed shows here.
@@ -56,12 +56,12 @@ def disagreement(correct: Correct, record: RunRecord, result: Result) -> str:
     for which, evaluation in (("last", result.last), ("best", result.best)):
         if evaluation.samples != correct.samples:
             return f"correct.bin holds {correct.samples} samples, result.json {evaluation.samples}"
-        for measure, error_pct in (("top1", evaluation.top1_error_pct), ("top5", evaluation.top5_error_pct)):
+        for measure, error_pct in (("top1", evaluation["top1_error_pct"]), ("top5", evaluation["top5_error_pct"])):
             counted = _errors(correct, f"{which}.{measure}") * POINTS / correct.samples
             if abs(counted - error_pct) > _TOLERANCE:
                 return f"{which} {measure} error is {error_pct:g} % in result.json, {counted:g} % in correct.bin"
     return ""
 
 
-def _errors(correct: Correct, plane: str) -> int:
+def _errors(correct: PerSample, plane: str) -> int:
     return correct.samples - int.from_bytes(correct.planes[plane]).bit_count()

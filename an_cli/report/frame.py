@@ -135,5 +135,6 @@ def _row(record: RunRecord, n_epochs: int) -> dict[str, Any]:
 
 def _add_result(row: dict[str, Any], result: Result) -> None:
     for which, evaluation in (("last", result.last), ("best", result.best)):
-        row.update((f"{which}_{field}", getattr(evaluation, field)) for field in _EVALUATION)
+        numbers = {"epoch": evaluation.epoch, "loss": evaluation.loss, **evaluation.values}
+        row.update((f"{which}_{field}", numbers[field]) for field in _EVALUATION)
     row.update((field, getattr(result, field)) for field in _RESULT)

@@ -8,6 +8,8 @@ from enum import StrEnum
 from functools import cache, lru_cache
 
 from an_cli.config import CellConfig, leaves
+from an_cli.config.reader import omitted_when_null
+from an_cli.config.task import Measure
 
 
 def config_leaves(config: CellConfig) -> Iterator[tuple[str, object]]:
@@ -16,7 +18,7 @@ def config_leaves(config: CellConfig) -> Iterator[tuple[str, object]]:
         part = getattr(config, name)
         if _is_part(part):
             yield from part_leaves(part, name)
-        else:
+        elif part is not None or name not in omitted_when_null(CellConfig):
             yield name, part
 
 
@@ -32,8 +34,14 @@ def part_leaves(part: Hashable, prefix: str) -> tuple[tuple[str, object], ...]:
         elif isinstance(item, Mapping):
             found += ((name, _hashable(value)) for name, value in leaves(item, key).items())
         else:
-            found.append((key, item.value if isinstance(item, StrEnum) else item))
+            found.append((key, _leaf(item)))
     return tuple(found)
+
+
+def _leaf(item: object) -> object:
+    if isinstance(item, tuple):
+        return tuple(one.key if isinstance(one, Measure) else one for one in item)
+    return item.value if isinstance(item, StrEnum) else item
 
 
 def _hashable(value: object) -> object:

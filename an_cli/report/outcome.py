@@ -9,7 +9,7 @@ from an_cli.plan import Cell, PlanRow
 from an_cli.report.bits import Bits, disagreement
 from an_cli.report.spec import Epoch, Measure
 from an_cli.report.table import Mark, RowStatus
-from an_cli.store import Correct, Imported, Result, RunRecord, Status
+from an_cli.store import Imported, PerSample, Result, RunRecord, Status
 
 _LONGEST_CAUSE = 160
 _BROKEN = (Status.FAILED, Status.UNREADABLE)
@@ -22,7 +22,7 @@ class Finished:
 
     record: RunRecord
     result: Result
-    correct: Correct | None = None
+    correct: PerSample | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ def seeds_text(seeds: Sequence[int]) -> str:
 
 def _error(result: Result, measure: Measure, epoch: Epoch) -> float:
     evaluation = result.last if epoch is Epoch.LAST else result.best
-    return evaluation.top1_error_pct if measure is Measure.TOP1 else evaluation.top5_error_pct
+    return evaluation["top1_error_pct"] if measure is Measure.TOP1 else evaluation["top5_error_pct"]
 
 
 def outcome_of(
@@ -125,7 +125,7 @@ def outcome_of(
     bitless: dict[int, str] = {}
     for run_id in row.cells:
         cell, record, found = cells[run_id], records.get(run_id), (bits or {}).get(run_id)
-        seed, correct = cell.config.seed, found if isinstance(found, Correct) else None
+        seed, correct = cell.config.seed, found if isinstance(found, PerSample) else None
         problem = _unusable(record, cell) or _contradiction(record, correct)
         if problem:
             still[seed] = problem
@@ -137,7 +137,7 @@ def outcome_of(
     return Outcome(planned=row.cells, finished=finished, open=still, seeds=seeds, bitless=bitless)
 
 
-def _contradiction(record: RunRecord | None, correct: Correct | None) -> tuple[str, bool] | None:
+def _contradiction(record: RunRecord | None, correct: PerSample | None) -> tuple[str, bool] | None:
     if record is None or record.result is None or correct is None:
         return None
     said = disagreement(correct, record, record.result)
@@ -163,7 +163,8 @@ def _imported(found: Imported) -> str:
     if found.evaluation is None:
         return "imported, not trained"
     errors = found.evaluation
-    return f"imported, not trained: errors {errors.top1_error_pct:.2f} % (top-1), {errors.top5_error_pct:.2f} % (top-5)"
+    top1, top5 = errors["top1_error_pct"], errors["top5_error_pct"]
+    return f"imported, not trained: errors {top1:.2f} % (top-1), {top5:.2f} % (top-5)"
 
 
 def _damage(record: RunRecord, cell: Cell) -> str:
@@ -174,9 +175,10 @@ def _damage(record: RunRecord, cell: Cell) -> str:
         return "its cell.json describes another cell"
     last, best = record.result.last, record.result.best
     for evaluation in (last, best):
-        if not 0 <= evaluation.top5_error_pct <= evaluation.top1_error_pct <= 100:
-            return f"error rates of {evaluation.top1_error_pct:g} and {evaluation.top5_error_pct:g} % cannot be"
-    return "its best epoch is worse than its last" if best.top1_error_pct > last.top1_error_pct else ""
+        top1, top5 = evaluation["top1_error_pct"], evaluation["top5_error_pct"]
+        if not 0 <= top5 <= top1 <= 100:
+            return f"error rates of {top1:g} and {top5:g} % cannot be"
+    return "its best epoch is worse than its last" if best["top1_error_pct"] > last["top1_error_pct"] else ""
 
 
 def _cause(error: str) -> str:

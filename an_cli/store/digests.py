@@ -31,7 +31,7 @@ def digest_text(run: RunFolder, result: bytes) -> str:
 
 
 def _covered(run: RunFolder) -> Iterable[Path]:
-    files = (run.cell, run.attempts, run.metrics, run.correct, run.mixture)
+    files = (run.cell, run.attempts, run.metrics, run.per_sample, run.mixture)
     yield from (path for path in files if path.exists())
     if run.checkpoints.is_dir():
         yield from (path for path in run.checkpoints.iterdir() if not path.name.startswith("."))

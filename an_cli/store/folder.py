@@ -95,8 +95,8 @@ class RunFolder:
         return self.path / "error.txt"
 
     @property
-    def correct(self) -> Path:
-        """Per-sample correctness of the last and the best epoch."""
+    def per_sample(self) -> Path:
+        """Per-sample evidence of the last and the best epoch; named after the first task's."""
         return self.path / "correct.bin"
 
     @property

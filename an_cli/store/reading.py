@@ -14,11 +14,14 @@ from an_cli.config import CellConfig, read, read_cell_quickly
 from an_cli.errors import AnError, StoreError
 from an_cli.files import JsonDecoder, json_object, read_json, read_json_lines, read_lines, read_whole
 from an_cli.store.claims import Life, life, newest_claim
-from an_cli.store.correct import Correct, decode
 from an_cli.store.folder import RunFolder, Store
+from an_cli.store.measures import measures_of
+from an_cli.store.per_sample import PerSample, decode
 from an_cli.store.records import Attempt, Imported, Progress, Result, RunRecord, Status
 
 _TAIL = 4096  # bytes of a metrics file's end that are read for its newest lines
+# What an epoch's line of metrics holds besides the task's measures.
+_EPOCH_KEYS = frozenset(("kind", "epoch", "epochs", "step", "steps", "elapsed_s", "loss", "lr", "eval_loss"))
 
 
 def status_of(run: RunFolder) -> Status:
@@ -110,14 +113,14 @@ def read_imported(run: RunFolder) -> Imported:
     return read(Imported, read_json(run.imported), where=f"{run.id}/imported.json", error=StoreError)
 
 
-def read_correct(run: RunFolder) -> Correct:
-    """Per-sample correctness of a finished run.
+def read_per_sample(run: RunFolder) -> PerSample:
+    """Per-sample evidence of a finished run.
 
     Raises:
         StoreError: `correct.bin` is missing or damaged.
     """
     try:
-        raw = read_whole(run.correct)
+        raw = read_whole(run.per_sample)
     except OSError as error:
         raise StoreError(f"cannot read correct.bin: {error.strerror}", where=run.id) from error
     return decode(raw, where=run.id)
@@ -175,7 +178,7 @@ def _head(run: RunFolder) -> RunRecord:
         if status not in (Status.MISSING, Status.UNREADABLE) or run.cell.exists():
             config, choices = _config_and_choices(run)
         if status is Status.FINISHED or (status is Status.UNREADABLE and run.result.exists()):
-            result = read_result(run)
+            result = _measured(read_result(run), config, run)
         imported = read_imported(run) if status is Status.IMPORTED else None
     except AnError as problem:
         status, error = Status.UNREADABLE, str(problem)
@@ -197,6 +200,16 @@ def _head(run: RunFolder) -> RunRecord:
         skipped_lines=lost,
         imported=imported,
     )
+
+
+def _measured(result: Result, config: CellConfig | None, run: RunFolder) -> Result:
+    """The result, where it holds every measure of the run's task."""
+    if config is not None:
+        for evaluation in (result.last, result.best):
+            for key in measures_of(config).keys:
+                if key not in evaluation.values:
+                    raise StoreError(f"result.json has no {key}", where=run.id, now="remove it: the run is continued")
+    return result
 
 
 def _why(run: RunFolder) -> str:
@@ -225,20 +238,20 @@ def read_runs(store: Store, ids: Iterable[str]) -> list[RunRecord]:
 def read_progress(run: RunFolder) -> Progress | None:
     """How far a run is, from the end of its metrics; None before the first line."""
     newest: dict[str, Any] = {}
-    error_pct: object = None
+    values: dict[str, Any] = {}
     for raw in reversed(_tail(run).split(b"\n")):
-        if newest and b'"top1_error_pct"' not in raw:
+        if newest and b':"epoch"' not in raw:  # only a line of that kind holds measures
             continue
         line = json_object(raw)
         if line is None or "step" not in line:
             continue
         newest = newest or line
-        error_pct = line.get("top1_error_pct")
-        if error_pct is not None:
+        if line.get("kind") == "epoch":
+            values = {key: value for key, value in line.items() if key not in _EPOCH_KEYS and type(value) is float}
             break
     keys = ("epoch", "epochs", "step", "steps", "loss", "elapsed_s")
     try:
-        return read(Progress, {"top1_error_pct": error_pct, **{key: newest.get(key) for key in keys}}, error=StoreError)
+        return read(Progress, {"values": values, **{key: newest.get(key) for key in keys}}, error=StoreError)
     except StoreError:
         return None
 

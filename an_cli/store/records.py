@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -26,18 +26,21 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """One pass over the evaluation set. Error rates in per cent."""
+    """One pass over the evaluation set. `values`: the task's measures by key; in JSON they stand among the others."""
 
     epoch: int
     loss: float
-    top1_error_pct: float
-    top5_error_pct: float
     samples: int
+    values: Mapping[str, float] = field(metadata={"inline": True})
+
+    def __getitem__(self, measure: str) -> float:
+        """The value of a measure; KeyError where the evaluation does not hold it."""
+        return self.values[measure]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A finished run's numbers: the last and the best epoch (lowest top-1 error, the earliest of equals)."""
+    """A finished run's numbers: the last and the best epoch (by the primary measure, the earliest of equals)."""
 
     last: Evaluation
     best: Evaluation
@@ -107,15 +110,15 @@ def contributing(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a run is: the newest line of its metrics."""
+    """How far a run is: the newest line of its metrics, and the measures of its newest evaluation; none before one."""
 
     epoch: int
     epochs: int
     step: int
     steps: int
     loss: float | None
-    top1_error_pct: float | None
     elapsed_s: float
+    values: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)

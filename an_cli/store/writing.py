@@ -18,10 +18,10 @@ from an_cli.files import (
     write_atomic,
 )
 from an_cli.store.claims import Claim, newest_claim, take
-from an_cli.store.correct import Correct, encode
 from an_cli.store.digests import digest_text
 from an_cli.store.doing import Activity, Doing, write_doing
 from an_cli.store.folder import RunFolder
+from an_cli.store.per_sample import PerSample, encode
 from an_cli.store.records import Attempt, Result
 
 
@@ -73,9 +73,9 @@ class RunWriter:
         path.parent.mkdir(exist_ok=True)
         write_atomic(path, data, before_replace=self.claim.check)
 
-    def finish(self, result: Result, correct: Correct) -> None:
-        """Write the bits, the digests, then the result: a result means that everything else is there."""
-        self.file(self.run.correct, encode(correct))
+    def finish(self, result: Result, evidence: PerSample) -> None:
+        """Write the per-sample evidence, the digests, then the result: a result means that everything else is there."""
+        self.file(self.run.per_sample, encode(evidence))
         raw = json_text(plain(result)).encode()
         self.file(self.run.digests, digest_text(self.run, raw).encode())
         self.file(self.run.result, raw)

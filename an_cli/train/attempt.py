@@ -21,7 +21,7 @@ from an_cli.models import count, make_model
 from an_cli.store import (
     Activity,
     Attempt,
-    Correct,
+    PerSample,
     Result,
     RunFolder,
     RunWriter,
@@ -217,6 +217,6 @@ def _write_mixture(
     writer.file(writer.run.mixture, encode(state.model, summaries))
 
 
-def _correct(data: DataPair, last: Evaluated, best: Evaluated) -> Correct:
+def _correct(data: DataPair, last: Evaluated, best: Evaluated) -> PerSample:
     planes = {"last.top1": last.top1, "last.top5": last.top5, "best.top1": best.top1, "best.top5": best.top5}
-    return Correct(last.evaluation.samples, data.eval.fingerprint, planes)
+    return PerSample(last.evaluation.samples, data.eval.fingerprint, planes)

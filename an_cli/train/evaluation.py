@@ -104,9 +104,8 @@ def summarize(scores: Scores, *, epoch: int) -> Evaluated:
         Evaluation(
             epoch=epoch,
             loss=loss,
-            top1_error_pct=_error_pct(top1),
-            top5_error_pct=_error_pct(top5),
             samples=len(scores.ranks),
+            values={"top1_error_pct": _error_pct(top1), "top5_error_pct": _error_pct(top5)},
         ),
         np.packbits(top1).tobytes(),
         np.packbits(top5).tobytes(),

@@ -226,12 +226,11 @@ class Loop:
             "loss": train_loss,
             "lr": self._lr(self.state.step - 1),
             "eval_loss": found.loss,
-            "top1_error_pct": found.top1_error_pct,
-            "top5_error_pct": found.top5_error_pct,
+            **found.values,
         }
         self.writer.metrics(self._line(epoch, **line))
-        log.info("epoch %d: loss %.4f, top-1 error %.2f %%", epoch + 1, train_loss, found.top1_error_pct)
+        log.info("epoch %d: loss %.4f, top-1 error %.2f %%", epoch + 1, train_loss, found["top1_error_pct"])
 
 
 def _better(new: Evaluated, old: Evaluated) -> bool:
-    return new.evaluation.top1_error_pct < old.evaluation.top1_error_pct
+    return new.evaluation["top1_error_pct"] < old.evaluation["top1_error_pct"]

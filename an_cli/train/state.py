@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn, optim
 
+from an_cli.config import plain, read
 from an_cli.errors import StoreError
 from an_cli.store import Evaluation
 from an_cli.train.evaluation import Evaluated
@@ -76,10 +77,11 @@ def _plain(evaluated: Evaluated | None) -> dict[str, Any] | None:
     if evaluated is None:
         return None
     bits = {name: torch.frombuffer(bytearray(getattr(evaluated, name)), dtype=torch.uint8) for name in ("top1", "top5")}
-    return {"evaluation": asdict(evaluated.evaluation), **bits}
+    return {"evaluation": plain(evaluated.evaluation), **bits}
 
 
 def _evaluated(saved: dict[str, Any] | None) -> Evaluated | None:
     if saved is None:
         return None
-    return Evaluated(Evaluation(**saved["evaluation"]), bytes(saved["top1"].tolist()), bytes(saved["top5"].tolist()))
+    evaluation = read(Evaluation, saved["evaluation"], error=StoreError)
+    return Evaluated(evaluation, bytes(saved["top1"].tolist()), bytes(saved["top5"].tolist()))

@@ -137,7 +137,7 @@ def _run(writer: RunWriter, stop: StopFlag, world: World) -> tuple[int, str]:
         status = _broken(writer, error, world)
         return status, "lost a rank" if status == LOST else "failed"
     if result is not None:
-        log.info("finished: top-1 error %.2f %%", result.last.top1_error_pct)
+        log.info("finished: top-1 error %.2f %%", result.last["top1_error_pct"])
     return 0, "finished"
 
 

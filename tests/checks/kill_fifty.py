@@ -118,7 +118,7 @@ def _same(run: RunFolder, other: RunFolder) -> None:
     assert theirs is not None
     assert all(torch.equal(ours["model"][name], value) for name, value in theirs["model"].items()), "weights differ"
     assert numbers(run) == numbers(other), "metrics differ"
-    assert run.correct.read_bytes() == other.correct.read_bytes(), "per-sample bits differ"
+    assert run.per_sample.read_bytes() == other.per_sample.read_bytes(), "per-sample bits differ"
     assert run.mixture.read_bytes() == other.mixture.read_bytes(), "mixtures differ"
 
 

@@ -198,3 +198,24 @@ def test_every_leaf_of_a_cell_changes_its_id(composer: Composer) -> None:
         ids.add(cell_id(read(CellConfig, tree)))
     assert len(ids) == len(tried) + 1
     assert len(tried) > 25
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Measured:
+    epoch: int
+    values: Mapping[str, float] = dataclasses.field(metadata={"inline": True})
+    note: str | None = dataclasses.field(default=None, metadata={"omit_null": True})
+
+
+def test_an_inline_mapping_stands_among_the_keys_of_its_dataclass() -> None:
+    value = read(_Measured, {"rmse": 1, "epoch": 3})
+    assert value == _Measured(epoch=3, values={"rmse": 1.0})
+    assert plain(value) == {"epoch": 3, "rmse": 1.0}
+    with pytest.raises(ConfigError, match="rmse"):
+        read(_Measured, {"epoch": 3, "rmse": "low"})
+    with pytest.raises(ConfigError, match="missing key 'epoch'"):
+        read(_Measured, {"rmse": 1.0})
+
+
+def test_a_key_of_later_versions_is_left_out_where_it_is_null() -> None:
+    assert plain(_Measured(epoch=1, values={}, note="x")) == {"epoch": 1, "note": "x"}

@@ -10,7 +10,7 @@ from an_cli.console.words import duration, remaining_s, study_remaining_s
 from an_cli.launch import Phase, RunState, Snapshot
 from an_cli.store import Progress, RunFolder
 
-HALF = Progress(epoch=1, epochs=4, step=20, steps=40, loss=0.5, top1_error_pct=12.5, elapsed_s=30.0)
+HALF = Progress(epoch=1, epochs=4, step=20, steps=40, loss=0.5, elapsed_s=30.0, values={"top1_error_pct": 12.5})
 
 
 def state(name: str, phase: Phase, progress: Progress | None = None, cause: str = "") -> RunState:

@@ -240,7 +240,7 @@ def test_a_snapshot_carries_how_far_a_run_is(fake_door: Door, scripted: Scripted
     )
     progress = launch(fake_door, [run]).runs[0].progress
     assert progress is not None
-    assert (progress.epoch, progress.top1_error_pct) == (1, 12.5)
+    assert (progress.epoch, progress.values["top1_error_pct"]) == (1, 12.5)
 
 
 def test_no_two_runs_have_a_gpu_at_the_same_time(fake_door: Door, scripted: Scripted) -> None:

@@ -68,8 +68,8 @@ def plan(*rows: tuple[PlanRow, list[Cell]], study: str = "study", title: str = "
 
 
 def result(top1: float, **fields: Any) -> Result:
-    last = Evaluation(epoch=3, loss=0.5, top1_error_pct=top1, top5_error_pct=top1 / 10, samples=2000)
-    best = dataclasses.replace(last, epoch=2, top1_error_pct=top1 - 0.5)
+    last = Evaluation(epoch=3, loss=0.5, samples=2000, values={"top1_error_pct": top1, "top5_error_pct": top1 / 10})
+    best = dataclasses.replace(last, epoch=2, values={**last.values, "top1_error_pct": top1 - 0.5})
     given = {
         "last": last, "best": best, "steps": 400, "params": 78_123, "macs": 12_345_678, "attempt": 1, "train_s": 9.5,
         "code_tree": "c0de", "data_fingerprint": "da7a", "device": "cpu",

@@ -16,10 +16,12 @@ from an_cli.report.page.snapshot import as_printed
 from an_cli.report.power import power
 from an_cli.report.table import TableRow
 from an_cli.report.wording import LEFT, differs_text
-from an_cli.store import PLANES, Correct, Evaluation, RunRecord, Status
+from an_cli.store import CLASSIFICATION, Evaluation, PerSample, RunRecord, Status
 from tests.report import by_hand
 from tests.report.by_hand import SPEC, attempt, plan, quoted, record, result
 from tests.report.coin import evaluations
+
+PLANES = CLASSIFICATION.planes
 
 SAMPLES = 240
 DESIGNS = ((), ("norm.attention.gate=softmax",), ("norm.attention.squeeze=mean",), ("norm.attention.gate=sigmoid",))
@@ -31,7 +33,7 @@ class Made:
 
     plan: Plan
     records: dict[str, RunRecord]
-    bits: dict[str, Correct | str]
+    bits: dict[str, PerSample | str]
     rule: Rule | None
 
     def table(self) -> Table:
@@ -78,18 +80,18 @@ def random_study(generator: np.random.Generator) -> Made:
     return Made(made_plan, records, bits, rule)
 
 
-def _run(cell, wrong, *, other_code: bool, luck: float) -> tuple[RunRecord, Correct | str | None]:  # type: ignore[no-untyped-def]
+def _run(cell, wrong, *, other_code: bool, luck: float) -> tuple[RunRecord, PerSample | str | None]:  # type: ignore[no-untyped-def]
     if luck < 0.04:
         return record(cell, Status.FAILED, error="TrainingDiverged: loss is nan"), None
     if luck < 0.07:
         return record(cell, Status.RUNNING), None
     pct = 100 * int(wrong.sum()) / SAMPLES
-    last = Evaluation(epoch=3, loss=0.1, top1_error_pct=pct, top5_error_pct=pct, samples=SAMPLES)
+    last = Evaluation(epoch=3, loss=0.1, samples=SAMPLES, values={"top1_error_pct": pct, "top5_error_pct": pct})
     tree = "0ther" if other_code else "c0de"
     made = record(cell, result=result(pct, last=last, best=last, code_tree=tree), attempts=(attempt(code_tree=tree),))
     if luck < 0.09:
         return made, "correct.bin is damaged"
-    return made, Correct(SAMPLES, "e7a1", dict.fromkeys(PLANES, np.packbits(wrong ^ 1).tobytes()))
+    return made, PerSample(SAMPLES, "e7a1", dict.fromkeys(PLANES, np.packbits(wrong ^ 1).tobytes()))
 
 
 def contradictions(made: Made) -> Iterator[str]:

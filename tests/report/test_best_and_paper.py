@@ -12,9 +12,11 @@ from an_cli.plan import Plan, PlanRow, Published
 from an_cli.report import Mark, Measure, Spec, Table, build_table, render
 from an_cli.report.power import power, seeds_needed
 from an_cli.report.published import Verdict
-from an_cli.store import PLANES, Correct, Evaluation, RunRecord
+from an_cli.store import CLASSIFICATION, Evaluation, PerSample, RunRecord
 from tests.report.by_hand import SPEC, finished, plan, record, result, row
 from tests.report.coin import evaluations
+
+PLANES = CLASSIFICATION.planes
 
 BASE = row("base", baseline=True)
 MEAN = row("mean", "norm.attention.squeeze=mean")
@@ -32,14 +34,14 @@ def judged(shifts: Sequence[float], spec: Spec = SPEC, seeds: int = 3, **changes
         sample_spread=0.0, shifts=np.array(shifts),
     )  # fmt: skip
     records: list[RunRecord] = []
-    bits: dict[str, Correct | str] = {}
+    bits: dict[str, PerSample | str] = {}
     for several, wrong_sn in zip(rows, found, strict=True):
         for cell, wrong_n in zip(several[1], wrong_sn, strict=True):
             pct = 100 * int(wrong_n.sum()) / SAMPLES
-            last = Evaluation(epoch=3, loss=0.1, top1_error_pct=pct, top5_error_pct=pct, samples=SAMPLES)
+            last = Evaluation(epoch=3, loss=0.1, samples=SAMPLES, values={"top1_error_pct": pct, "top5_error_pct": pct})
             records.append(record(cell, result=result(pct, last=last, best=last)))
             packed = np.packbits(wrong_n ^ 1).tobytes()
-            bits[cell.id] = Correct(SAMPLES, "e7a1", dict.fromkeys(PLANES, packed))
+            bits[cell.id] = PerSample(SAMPLES, "e7a1", dict.fromkeys(PLANES, packed))
     made = dataclasses.replace(plan(*rows), **changes)
     return build_table(made, records, {}, spec, bits=bits)
 

@@ -145,7 +145,9 @@ def test_nothing_run_is_missing_and_unknown_is_never_failed() -> None:
 
 
 def test_zero_is_zero() -> None:
-    perfect = result(0.0, best=Evaluation(epoch=0, loss=0.0, top1_error_pct=0.0, top5_error_pct=0.0, samples=1))
+    perfect = result(
+        0.0, best=Evaluation(epoch=0, loss=0.0, samples=1, values={"top1_error_pct": 0.0, "top5_error_pct": 0.0})
+    )
     records = [record(cell, result=perfect) for cell in (*BASE[1], *MEAN[1])]
     found = row_of(table_of(plan(BASE, MEAN), records), "mean")
     assert found.cells[Measure.TOP1].value == 0
@@ -157,8 +159,12 @@ def test_zero_is_zero() -> None:
     ("top1", "top5", "best"), [(101.0, 1.0, 1.0), (5.0, 6.0, 5.0), (-1.0, -1.0, -1.0), (5.0, 1.0, 6.0)]
 )
 def test_numbers_that_cannot_be_are_not_averaged(top1: float, top5: float, best: float) -> None:
-    evaluation = Evaluation(epoch=3, loss=0.1, top1_error_pct=top1, top5_error_pct=top5, samples=9)
-    broken = result(1.0, last=evaluation, best=dataclasses.replace(evaluation, top1_error_pct=best, top5_error_pct=0.0))
+    evaluation = Evaluation(epoch=3, loss=0.1, samples=9, values={"top1_error_pct": top1, "top5_error_pct": top5})
+    broken = result(
+        1.0,
+        last=evaluation,
+        best=dataclasses.replace(evaluation, values={"top1_error_pct": best, "top5_error_pct": 0.0}),
+    )
     records = [*finished(BASE, ERRORS)[:2], record(BASE[1][2], result=broken)]
     found = table_of(plan(BASE), records).rows[0]
     assert found.seeds == (0, 1)

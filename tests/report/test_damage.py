@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from an_cli.config import plain
 from an_cli.report import Mark, Measure, Table, TableCell, make_table
 from an_cli.report.bits import read_bits, wrong
-from an_cli.store import PLANES, Correct, Evaluation, Store, read_runs
-from an_cli.store.correct import encode
+from an_cli.store import CLASSIFICATION, Evaluation, PerSample, Store, read_runs
+from an_cli.store.per_sample import encode
 from tests.report.by_hand import SPEC, Cost, attempt, plan, result, row, write_run
+
+PLANES = CLASSIFICATION.planes
 
 SAMPLES = 64
 BASE = row("base", baseline=True, seeds=(0, 1))
@@ -33,12 +35,12 @@ def write_store(store: Store) -> None:
         far = missed & (generator.random(SAMPLES) < 0.2)
         planes = dict(zip(PLANES, [np.packbits(~one).tobytes() for one in (missed, far)] * 2, strict=True))
         top1, top5 = (100 * int(one.sum()) / SAMPLES for one in (missed, far))
-        last = Evaluation(epoch=3, loss=0.5, top1_error_pct=top1, top5_error_pct=top5, samples=SAMPLES)
+        last = Evaluation(epoch=3, loss=0.5, samples=SAMPLES, values={"top1_error_pct": top1, "top5_error_pct": top5})
         attempts = json.dumps(plain(attempt(started_at=f"2026-01-0{index + 1}T00:00:00+00:00"))) + "\n"
         metrics = json.dumps({"kind": "epoch", "epoch": 3, "step": 400, "top1_error_pct": top1}) + "\n"
         described = {"result.json": plain(result(top1, last=last, best=last)), "env.jsonl": attempts}
         write_run(store, cell, {**described, "metrics.jsonl": metrics})
-        store.run(cell.id).correct.write_bytes(encode(Correct(SAMPLES, "e7a1", planes)))
+        store.run(cell.id).per_sample.write_bytes(encode(PerSample(SAMPLES, "e7a1", planes)))
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +141,7 @@ def test_bits_that_contradict_the_result_unmake_the_number(whole: Store, tmp_pat
 def test_lost_bits_leave_the_number_and_say_so(whole: Store, tmp_path: Path) -> None:
     shutil.copytree(whole.root, tmp_path / "store")
     store = Store(tmp_path / "store")
-    store.run(MEAN[1][0].id).correct.unlink()
+    store.run(MEAN[1][0].id).per_sample.unlink()
     found = table_of(store).rows[1]
     assert found.cells[Measure.TOP1].value == table_of(whole).rows[1].cells[Measure.TOP1].value
     assert found.notes == ("seed 0: cannot read correct.bin: No such file or directory",)
@@ -151,6 +153,6 @@ def test_lost_bits_leave_the_number_and_say_so(whole: Store, tmp_path: Path) -> 
 def test_bits_are_read_as_they_were_written(whole: Store) -> None:
     records = read_runs(whole, [PLAN.cells[0].id])
     correct = read_bits(whole, records)[PLAN.cells[0].id]
-    assert isinstance(correct, Correct)
+    assert isinstance(correct, PerSample)
     assert records[0].result is not None
-    assert wrong((correct,), "last.top1").sum() * 100 / SAMPLES == records[0].result.last.top1_error_pct
+    assert wrong((correct,), "last.top1").sum() * 100 / SAMPLES == records[0].result.last["top1_error_pct"]

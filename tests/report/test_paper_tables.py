@@ -33,8 +33,8 @@ def recorded(name: str) -> Table:
         assert top1 is not None
         assert top5 is not None
         found = result(top1)
-        evaluation = {"loss": 1.0, "epoch": 119, "samples": 50_000, "top1_error_pct": top1, "top5_error_pct": top5}
-        last = type(found.last)(**evaluation)
+        values = {"top1_error_pct": top1, "top5_error_pct": top5}
+        last = type(found.last)(loss=1.0, epoch=119, samples=50_000, values=values)
         one = next(cell for cell in plan.cells if cell.id == row.cells[0])
         records.append(record(one, result=result(top1, last=last, best=last)))
     return build_table(plan, records, {}, load_spec(plan))

@@ -185,7 +185,7 @@ def assert_same_bits(run: RunFolder, other: RunFolder) -> None:
     assert_equal(state["model"], expected["model"])
     assert_equal(state["optimizer"], expected["optimizer"])
     assert _numbers(run) == _numbers(other)
-    assert run.correct.read_bytes() == other.correct.read_bytes()
+    assert run.per_sample.read_bytes() == other.per_sample.read_bytes()
     ours, theirs = read_result(run), read_result(other)
     assert (ours.last, ours.best, ours.steps) == (theirs.last, theirs.best, theirs.steps)
     assert_equal(load_best(run, ours.best.epoch)["model"], load_best(other, theirs.best.epoch)["model"])

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from an_cli.config import CellConfig, Composer, plain
-from an_cli.store import PLANES, Attempt, Correct, Evaluation, Result, RunFolder, Store
+from an_cli.store import CLASSIFICATION, Attempt, Evaluation, PerSample, Result, RunFolder, Store
 from an_cli.store.claims import this_process
 
-_EVALUATION = Evaluation(epoch=3, loss=0.5, top1_error_pct=12.5, top5_error_pct=1.25, samples=13)
+PLANES = CLASSIFICATION.planes
+
+_EVALUATION = Evaluation(epoch=3, loss=0.5, samples=13, values={"top1_error_pct": 12.5, "top5_error_pct": 1.25})
 
 
 class Records:
@@ -31,7 +33,7 @@ class Records:
         device="cpu", cpu_threads=1, code_tree="0" * 16, commit=None, train_fingerprint="t", eval_fingerprint="e",
         resumed_step=0,
     )  # fmt: skip
-    correct = Correct(13, "e" * 16, {name: bytes([index, 255 - index]) for index, name in enumerate(PLANES)})
+    correct = PerSample(13, "e" * 16, {name: bytes([index, 255 - index]) for index, name in enumerate(PLANES)})
     plain_result = plain(result)
     plain_attempt = plain(attempt)
 

@@ -27,7 +27,7 @@ def finished(run: RunFolder, records: Any) -> RunWriter:
 
 def covered(writer: RunWriter) -> list[Path]:
     run = writer.run
-    files = [run.cell, run.attempts, run.metrics, run.correct, run.mixture, run.result, run.digests]
+    files = [run.cell, run.attempts, run.metrics, run.per_sample, run.mixture, run.result, run.digests]
     return [*files, *run.checkpoints.iterdir()]
 
 

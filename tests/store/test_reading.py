@@ -21,7 +21,7 @@ from an_cli.store import (
     Status,
     Store,
     read_config,
-    read_correct,
+    read_per_sample,
     read_progress,
     read_result,
     read_run,
@@ -29,7 +29,7 @@ from an_cli.store import (
     read_runs,
     status_of,
 )
-from an_cli.store.correct import encode
+from an_cli.store.per_sample import encode
 from an_cli.store.reading import is_finished
 
 Hold = Callable[..., None]
@@ -42,7 +42,7 @@ HOLDERS: dict[Life, dict[str, Any]] = {
 
 def _finish(run: RunFolder, records: Any) -> None:
     write_json(run.result, records.plain_result)
-    run.correct.write_bytes(encode(records.correct))
+    run.per_sample.write_bytes(encode(records.correct))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_reading_changes_nothing(run: RunFolder, hold: Hold, records: Any) -> No
     hold(1, **HOLDERS[Life.DEAD])
     _finish(run, records)
     before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
-    read_run(run), read_progress(run), read_correct(run)
+    read_run(run), read_progress(run), read_per_sample(run)
     assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
 
 
@@ -159,7 +159,7 @@ def test_a_damaged_folder_never_hides_the_others(run: RunFolder, store: Store, r
     assert "result.json is not JSON" in str(found[0].error)
 
 
-FILES = ["cell", "result", "error", "metrics", "attempts", "correct", "claims", "log"]
+FILES = ["cell", "result", "error", "metrics", "attempts", "per_sample", "claims", "log"]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -171,7 +171,7 @@ def test_a_damaged_folder_is_read_without_raising(
     append_line(run.attempts, records.plain_attempt)
     append_line(run.metrics, {"kind": "epoch", "step": 10})
     run.error.write_text("why")
-    if name in ("result", "correct"):
+    if name in ("result", "per_sample"):
         _finish(run, records)
     _damage(getattr(run, name), damage)
     assert isinstance(read_run(run).status, Status)
@@ -216,11 +216,11 @@ PROGRESS = {"epoch": 2, "epochs": 4, "step": 7, "steps": 40, "loss": 0.25, "elap
 
 def test_progress_is_the_newest_line_and_the_newest_error(run: RunFolder) -> None:
     assert read_progress(run) is None
-    append_line(run.metrics, {**PROGRESS, "step": 6, "top1_error_pct": 30.0})
+    append_line(run.metrics, {**PROGRESS, "step": 6, "kind": "epoch", "top1_error_pct": 30.0})
     append_line(run.metrics, PROGRESS)
     progress = read_progress(run)
     assert progress is not None
-    assert (progress.step, progress.loss, progress.top1_error_pct) == (7, 0.25, 30.0)
+    assert (progress.step, progress.loss, progress.values["top1_error_pct"]) == (7, 0.25, 30.0)
 
 
 def test_progress_of_a_long_history_is_read_off_its_end(run: RunFolder) -> None:
@@ -243,7 +243,17 @@ def test_progress_of_lines_without_its_keys_is_none(run: RunFolder) -> None:
     assert read_progress(run) is None
 
 
-@pytest.mark.parametrize("reader", [read_config, read_result, read_correct])
+@pytest.mark.parametrize("reader", [read_config, read_result, read_per_sample])
 def test_a_missing_record_is_said_with_its_run(reader: Callable[[RunFolder], object], store: Store) -> None:
     with pytest.raises(StoreError, match=r"cannot read .*: No such file"):
         reader(store.run("0" * 16))
+
+
+def test_a_result_without_a_measure_of_its_task_is_unreadable(run: RunFolder, records: Any) -> None:
+    _finish(run, records)
+    result = json.loads(run.result.read_text())
+    del result["best"]["top5_error_pct"]
+    run.result.write_text(json.dumps(result))
+    record = read_run(run)
+    assert record.status is Status.UNREADABLE
+    assert "has no top5_error_pct" in str(record.error)

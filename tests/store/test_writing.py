@@ -17,13 +17,13 @@ from an_cli.store import (
     RunWriter,
     Status,
     newest_claim,
-    read_correct,
+    read_per_sample,
     read_result,
     set_aside,
     status_of,
     take,
 )
-from an_cli.store.correct import encode
+from an_cli.store.per_sample import encode
 
 
 @pytest.fixture
@@ -71,13 +71,13 @@ def test_a_finished_run_has_its_bits_before_its_result(
     with pytest.raises(KeyboardInterrupt):
         writer.finish(records.result, records.correct)
     assert not writer.run.result.exists()
-    assert writer.run.correct.read_bytes() == encode(records.correct)
+    assert writer.run.per_sample.read_bytes() == encode(records.correct)
 
 
 def test_what_is_finished_reads_back(writer: RunWriter, records: Any) -> None:
     writer.finish(records.result, records.correct)
     assert read_result(writer.run) == records.result
-    assert read_correct(writer.run) == records.correct
+    assert read_per_sample(writer.run) == records.correct
     assert status_of(writer.run) is Status.FINISHED
 
 

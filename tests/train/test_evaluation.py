@@ -38,8 +38,8 @@ def test_error_rates_and_bits_equal_plain_counting(composer: Composer) -> None:
     top5 = [bool((row[:5] == label).any()) for row, label in zip(order, labels, strict=True)]
     assert done.evaluation.epoch == 4
     assert done.evaluation.samples == 23
-    assert done.evaluation.top1_error_pct == 100 * (23 - sum(top1)) / 23
-    assert done.evaluation.top5_error_pct == 100 * (23 - sum(top5)) / 23
+    assert done.evaluation["top1_error_pct"] == 100 * (23 - sum(top1)) / 23
+    assert done.evaluation["top5_error_pct"] == 100 * (23 - sum(top5)) / 23
     assert np.unpackbits(np.frombuffer(done.top1, np.uint8))[:23].astype(bool).tolist() == top1
     assert np.unpackbits(np.frombuffer(done.top5, np.uint8))[:23].astype(bool).tolist() == top5
 

@@ -32,7 +32,7 @@ def assert_same_run(run: RunFolder, other: RunFolder) -> None:
     for index, buffers in expected["optimizer"]["state"].items():
         assert torch.equal(state["optimizer"]["state"][index]["momentum_buffer"], buffers["momentum_buffer"])
     assert numbers(run) == numbers(other)
-    assert run.correct.read_bytes() == other.correct.read_bytes()
+    assert run.per_sample.read_bytes() == other.per_sample.read_bytes()
     assert run.mixture.read_bytes() == other.mixture.read_bytes()
     ours, theirs = read_result(run), read_result(other)
     assert (ours.last, ours.best, ours.steps) == (theirs.last, theirs.best, theirs.steps)

@@ -18,11 +18,11 @@ def attempt(run: RunFolder) -> None:
 def test_a_damaged_result_is_written_anew(make_run: Callable[..., RunFolder]) -> None:
     run = make_run(overrides=["recipe.epochs=2"])
     attempt(run)
-    before, bits = read_result(run), run.correct.read_bytes()
+    before, bits = read_result(run), run.per_sample.read_bytes()
     run.result.write_bytes(run.result.read_bytes()[:-40])
     assert status_of(run) is Status.UNREADABLE
     attempt(run)
     after = read_result(run)
     assert (after.last, after.best, after.steps) == (before.last, before.best, before.steps)
-    assert (run.correct.read_bytes(), damages(run)) == (bits, [])
+    assert (run.per_sample.read_bytes(), damages(run)) == (bits, [])
     assert after.attempt == before.attempt + 1

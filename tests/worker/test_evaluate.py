@@ -13,7 +13,7 @@ from PIL import Image
 
 from an_cli.config import plain
 from an_cli.data.prepare import prepare
-from an_cli.store import RunFolder, read_config, read_correct, read_result
+from an_cli.store import RunFolder, read_config, read_per_sample, read_result
 from an_cli.train import make_cell_model, read_launch
 from an_cli.train.checkpoint import load_weights
 from tests.warm import Warm
@@ -48,11 +48,11 @@ def test_one_two_three_and_nine_processes_give_the_records_numbers_and_one_files
     files = [tmp_path / f"{ranks}.npz" for ranks in counts]
     answers = [ask(request(trained, ranks=n, out=str(file))) for n, file in zip(counts, files, strict=True)]
     answers.append(ask(request(trained, ranks=2, epoch="best", out=str(tmp_path / "best.npz"))))
-    result, correct = read_result(trained), read_correct(trained)
+    result, correct = read_result(trained), read_per_sample(trained)
     for answer, recorded in zip(answers, [*[result.last] * 4, result.best], strict=True):
         assert (answer["loss"], answer["samples"]) == (recorded.loss, 53)
-        assert answer["top1_error_pct"] == recorded.top1_error_pct
-        assert answer["top5_error_pct"] == recorded.top5_error_pct
+        assert answer["top1_error_pct"] == recorded["top1_error_pct"]
+        assert answer["top5_error_pct"] == recorded["top5_error_pct"]
     assert [answer["ranks"] for answer in answers] == [1, 2, 3, 9, 2]
     assert [answer["weights"] for answer in answers] == [*["step 15"] * 4, f"epoch {result.best.epoch + 1}"]
     assert len({file.read_bytes() for file in files}) == 1

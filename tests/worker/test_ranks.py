@@ -36,7 +36,7 @@ def test_two_replicas_give_the_same_weights_in_one_process_and_in_two(
     assert ours["step"] == theirs["step"] == 20
     for name, value in ours["model"].items():
         torch.testing.assert_close(theirs["model"][name], value, rtol=1e-10, atol=1e-10)
-    assert one.correct.read_bytes() == two.correct.read_bytes()
+    assert one.per_sample.read_bytes() == two.per_sample.read_bytes()
     lines = [(line["top1_error_pct"], line["lr"]) for line in read_run(one).epochs]
     assert lines == [(line["top1_error_pct"], line["lr"]) for line in read_run(two).epochs]
     for one_line, two_line in zip(read_run(one).epochs, read_run(two).epochs, strict=True):

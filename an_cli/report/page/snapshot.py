@@ -165,7 +165,7 @@ def _evaluations(records: Sequence[RunRecord]) -> dict[str, Any]:
     for which in ("last", "best"):
         evaluations = [_evaluation(record, which) for record in records]
         for field in ("top1_error_pct", "top5_error_pct", "loss"):
-            columns[f"{which}_{field}"] = numbers(getattr(one, field) if one else None for one in evaluations)
+            columns[f"{which}_{field}"] = numbers(_number(one, field) if one else None for one in evaluations)
         columns[f"{which}_epoch"] = coded(one.epoch + 1 if one else None for one in evaluations)
     return columns
 
@@ -180,7 +180,11 @@ def _evaluation(record: RunRecord, which: str) -> Evaluation | None:
     epochs = [one for line in record.epochs if (one := _so_far(line)) is not None]
     if not epochs:
         return None
-    return epochs[-1] if which == "last" else min(epochs, key=lambda one: one.top1_error_pct)
+    return epochs[-1] if which == "last" else min(epochs, key=lambda one: one["top1_error_pct"])
+
+
+def _number(evaluation: Evaluation, field: str) -> float | None:
+    return evaluation.loss if field == "loss" else evaluation.values.get(field)
 
 
 def _so_far(line: Mapping[str, Any]) -> Evaluation | None:
@@ -190,7 +194,7 @@ def _so_far(line: Mapping[str, Any]) -> Evaluation | None:
     epoch = line.get("epoch")
     if not isinstance(epoch, int) or not math.isfinite(top1 + top5):
         return None
-    return Evaluation(epoch=epoch, loss=loss, top1_error_pct=top1, top5_error_pct=top5, samples=0)
+    return Evaluation(epoch=epoch, loss=loss, samples=0, values={"top1_error_pct": top1, "top5_error_pct": top5})
 
 
 def _progress(store: Store, record: RunRecord) -> float | None:

@@ -7,30 +7,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from an_cli.errors import StoreError
-from an_cli.store import PLANES, Correct
-from an_cli.store.correct import decode, encode
+from an_cli.store import CLASSIFICATION, PerSample
+from an_cli.store.per_sample import decode, encode
+
+PLANES = CLASSIFICATION.planes
 
 
 @st.composite
-def corrects(draw: st.DrawFn) -> Correct:
+def corrects(draw: st.DrawFn) -> PerSample:
     samples = draw(st.integers(0, 40))
     length = (samples + 7) // 8
     planes = {name: draw(st.binary(min_size=length, max_size=length)) for name in PLANES}
-    return Correct(samples, draw(st.text(max_size=20)), planes)
+    return PerSample(samples, draw(st.text(max_size=20)), planes)
 
 
-EXAMPLE = Correct(13, "abcdef0123456789", {name: bytes([index, 255 - index]) for index, name in enumerate(PLANES)})
+EXAMPLE = PerSample(13, "abcdef0123456789", {name: bytes([index, 255 - index]) for index, name in enumerate(PLANES)})
 
 
 @given(corrects())
-def test_bits_come_back_as_they_went(correct: Correct) -> None:
+def test_bits_come_back_as_they_went(correct: PerSample) -> None:
     assert decode(encode(correct), where="run") == correct
 
 
 def test_it_is_two_bits_a_sample_and_epoch_and_a_header_of_at_most_1_kb() -> None:
     samples = 50_000
     planes = {name: bytes(samples // 8) for name in PLANES}
-    raw = encode(Correct(samples, "f" * 64, planes))
+    raw = encode(PerSample(samples, "f" * 64, planes))
     header = raw.index(b"\n") + 1
     assert header <= 1024
     assert len(raw) - header == 2 * 2 * samples // 8
