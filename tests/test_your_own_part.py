@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -159,3 +161,61 @@ def test_without_the_package_only_what_starts_something_says_what_is_missing(abl
     assert "none is installed: install the package that declares it in group an_cli.models" in done.stderr
     code = "import an_cli; frame = an_cli.load('.'); print(sorted(frame['model.parameters.width'].unique()))"
     assert call(installed=False, command=("-c", code)).stdout.strip() == "[np.int64(16)]"
+
+
+REGRESSION = re.findall(r"^  - (\S+=\S+)$", _blocks("yaml")["sweeps/regression.yaml"], re.MULTILINE)
+
+
+def _regression(store: Path, *more: str) -> list[str]:
+    return ["run", *REGRESSION, "recipe.epochs=30", "launch.device=cpu", *more, "--store", str(store)]
+
+
+def _only_run(store: Path) -> Path:
+    (run,) = (store / "runs").iterdir()
+    return run
+
+
+def test_a_task_of_ones_own_is_resumed_bit_for_bit(call: Call, desk: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    done = call(*_regression(whole))
+    assert done.returncode == 0, done.stderr
+    environment = {**os.environ, "PYTHONPATH": str(desk.parent / "site"), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "an_cli", *_regression(broken)]
+    with subprocess.Popen(
+        words, cwd=desk, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
+        while run.poll() is None and not any((broken / "runs").glob("*/metrics.jsonl")):
+            time.sleep(0.01)
+        run.send_signal(signal.SIGTERM)
+    assert not (_only_run(broken) / "result.json").exists(), "it was over before it was stopped: nothing was shown"
+    assert call(*_regression(broken)).returncode == 0
+    one, other = _only_run(whole), _only_run(broken)
+    assert len(read_json_lines(other / "env.jsonl")[0]) == 2
+    assert (one / "correct.bin").read_bytes() == (other / "correct.bin").read_bytes()
+    numbers = [{key: read_json(run / "result.json")[key] for key in ("last", "best", "steps")} for run in (one, other)]
+    assert numbers[0] == numbers[1]
+    assert set(numbers[0]["last"]) == {"epoch", "loss", "samples", "rmse", "mae"}
+    assert numbers[0]["best"]["rmse"] <= numbers[0]["last"]["rmse"]
+
+
+def test_a_task_is_counted_as_it_builds_its_network(call: Call) -> None:
+    params = {
+        task: json.loads(call("show", "model", *REGRESSION, "norm=bn", *task, "--json").stdout)["params"]
+        for task in ((), ("task=null",))
+    }
+    assert params[("task=null",)] - params[()] == 9 * (8 * 4 + 1)  # ten classes, and one number
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("task=regres", "did you mean regress"),
+        ("task.parameters.scle=2", "did you mean task.parameters.scale"),
+        ("task.entry_point=regres", "unknown entry point 'regres' (task.entry_point)"),
+        ("task.measures=[]", "declare at least one"),
+    ],
+)
+def test_a_wrong_task_is_refused_with_what_is_legal(call: Call, override: str, message: str) -> None:
+    done = call("show", "model", *REGRESSION, override)
+    assert done.returncode == 1
+    assert message in done.stderr

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from an_cli.cli.asked import Asked, print_json, say, statuses, tell_large_batches
 from an_cli.cli.earlier import tell_earlier
 from an_cli.console.columns import align, prose
-from an_cli.console.live import watching
+from an_cli.console.live import Watched, watching
 from an_cli.console.medium import medium
 from an_cli.errors import DataError, LaunchError
 from an_cli.launch import (
@@ -31,8 +31,8 @@ from an_cli.launch import (
     share_machine,
 )
 from an_cli.launch.ending import run_on_end
-from an_cli.plan import Plan
-from an_cli.store import Status, Store
+from an_cli.plan import Cell, Plan
+from an_cli.store import Status, Store, measures_of
 from an_cli.store.variants import record_variant
 
 FAILED, PARTIAL, INTERRUPTED = 1, 3, 130
@@ -163,10 +163,15 @@ def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], sto
         gpus = f", GPUs {' | '.join(share.gpus)}" if share.gpus else ""
         say(f"{share.at_once} at once, {threads} each{gpus}; Ctrl-C saves and stops")
     door = Door(environment=share.environment)
-    with watching(labels, share.at_once) as watch:
+    with watching(watched_of(wanted.to_follow), share.at_once) as watch:
         return run_cells(
             [store.run(cell.id) for cell in followed], door=door, at_once=share.at_once, gpus=share.gpus, watch=watch
         )
+
+
+def watched_of(cells: Iterable[Cell]) -> dict[str, Watched]:
+    """What is shown of cells that are followed, by id."""
+    return {cell.id: Watched(cell.label, measures_of(cell.config).primary) for cell in cells}
 
 
 def tell_failures(plan: Plan, end: Snapshot) -> None:

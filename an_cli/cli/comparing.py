@@ -13,7 +13,6 @@ from an_cli.store import Store
 from an_cli.store.variants import read_variant
 
 Value = Mapping[str, Any]
-_ERRORS = ("top1_error_pct", "top5_error_pct", "loss", "epoch")
 _COSTS = ("params", "macs", "steps", "train_s")
 _SURROUNDINGS = ("host", "python", "torch", "device", "cpu_threads", "code_tree", "commit", "train_fingerprint")
 _NO_NUMBER = ("epoch", "steps")  # how far a run went: a difference of those is none of the result
@@ -59,6 +58,7 @@ def diff_value(first: Value, second: Value, *, whole: bool = False) -> dict[str,
     settings = [run["config"] or {} for run in both]
     surroundings = [_surroundings(run) for run in both]
     return {
+        "measures": list({measure["key"]: measure for run in both for measure in run["measures"]}.values()),
         "runs": [{key: run[key] for key in ("id", "labels", "status", "error")} for run in both],
         "result": _numbers(*map(_result, both)),
         "config": [line for line in _lines(settings) if whole or not line["equal"]],
@@ -68,14 +68,15 @@ def diff_value(first: Value, second: Value, *, whole: bool = False) -> dict[str,
 
 def _result(run: Value) -> dict[str, float]:
     """The last and the best epoch and what they cost; imported weights have one evaluation."""
+    keys = [measure["key"] for measure in run["measures"]]
     if run["imported"] is not None:
         found = run["imported"]["evaluation"] or {}
         costs = {key: run["imported"][key] for key in ("params", "macs")}
-        return {**{f"last_{key}": found[key] for key in _ERRORS[:3] if key in found}, **costs}
+        return {**{f"last_{key}": found[key] for key in (*keys, "loss") if key in found}, **costs}
     if run["result"] is None:
         return {}
     result = run["result"]
-    errors = {f"{which}_{key}": result[which][key] for which in ("last", "best") for key in _ERRORS}
+    errors = {f"{which}_{key}": result[which][key] for which in ("last", "best") for key in (*keys, "loss", "epoch")}
     epochs = {key: errors[key] + 1 for key in ("last_epoch", "best_epoch")}  # counted from 1, as everywhere
     return {**errors, **epochs, **{key: result[key] for key in _COSTS}}
 

@@ -10,13 +10,14 @@ from typing import Any, cast
 
 from an_cli.cli.asked import split
 from an_cli.cli.find_run import find_run
+from an_cli.cli.values import measure_value
 from an_cli.config import CellConfig, LaunchConfig, compose, plain, read
 from an_cli.config.check import check_cell
 from an_cli.config.overrides import parse
 from an_cli.config.schema import Augment, Data, DataConfig
 from an_cli.errors import ConfigError, StoreError
 from an_cli.launch import Door, refusal, settle
-from an_cli.store import RunFolder, RunRecord, Status, Store, read_run
+from an_cli.store import RunFolder, RunRecord, Status, Store, measures_of, read_run
 
 _WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
 _NOTHING_DRAWN = "recipe.augment=none"  # an evaluation augments nothing, so the recipe's need not fit the data set
@@ -127,7 +128,8 @@ def _answer(
     for answer in answers:
         if (error := refusal(answer)) is not None:
             raise error
-    return {"target": question.target, **answers[0], "out": request["out"]}
+    measures = [measure_value(measure) for measure in measures_of(cell).all]
+    return {"target": question.target, **answers[0], "measures": measures, "out": request["out"]}
 
 
 def _recorded(record: RunRecord, epoch: str) -> dict[str, Any] | None:

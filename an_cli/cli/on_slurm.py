@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from an_cli.cli.ablating import PARTIAL, print_end, record_overrides, tell_failures
+from an_cli.cli.ablating import PARTIAL, print_end, record_overrides, tell_failures, watched_of
 from an_cli.cli.asked import Asked, say, tell_large_batches
 from an_cli.cli.earlier import tell_earlier
 from an_cli.console.live import watching
@@ -82,10 +82,9 @@ def _prepare(asked: Asked, cell: Cell, standing: Standing, store: Store) -> bool
 
 
 def _follow(cluster: OnSlurm, cells: Sequence[Cell], store: Store) -> Snapshot:
-    labels = {cell.id: cell.label for cell in cells}
     if not cluster.detach:
         say("following; Ctrl-C leaves, and the jobs go on")
-    with watching(labels, len(cells)) as watch:
+    with watching(watched_of(cells), len(cells)) as watch:
         return cluster.launch([store.run(cell.id) for cell in cells], watch)
 
 

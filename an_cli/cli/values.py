@@ -8,6 +8,7 @@ from typing import Any
 
 from an_cli.cli.asked import Asked, code_of, code_word, statuses
 from an_cli.config import leaves, plain
+from an_cli.config.task import Measure
 from an_cli.console.words import remaining_s
 from an_cli.errors import AnError
 from an_cli.files import dump_yaml
@@ -15,9 +16,12 @@ from an_cli.launch import Costs, find_costs, reconcile
 from an_cli.launch.spending import estimate
 from an_cli.plan import Cell, PlanRow
 from an_cli.store import (
+    CLASSIFICATION,
+    Measures,
     RunFolder,
     Status,
     Store,
+    measures_of,
     read_config,
     read_doing,
     read_imported,
@@ -115,6 +119,7 @@ def _status(run: RunFolder, label: str) -> dict[str, Any]:
     status = status_of(run)
     progress = None if status is Status.MISSING else read_progress(run)
     doing = read_doing(run) if status is Status.RUNNING else None
+    primary = _measures(run).primary
     value = {
         "id": run.id,
         "label": label,
@@ -124,17 +129,31 @@ def _status(run: RunFolder, label: str) -> dict[str, Any]:
         "step": progress.step if progress else None,
         "steps": progress.steps if progress else None,
         "loss": progress.loss if progress else None,
-        "top1_error_pct": progress.values.get("top1_error_pct") if progress else None,
+        primary.key: progress.values.get(primary.key) if progress else None,
         "eta_s": remaining_s(progress, doing) if status is Status.RUNNING else None,
         "phase": str(doing.activity) if doing else None,
         "error": _error(run) if status is Status.FAILED else None,
         "code": None,
+        "measure": measure_value(primary),
     }
     if status is Status.FINISHED:
-        return {**value, **_finished(run)}
+        return {**value, **_finished(run, primary)}
     if status is Status.IMPORTED:
-        return {**value, **_imported(run)}
+        return {**value, **_imported(run, primary)}
     return value if status is Status.MISSING else {**value, **_damaged(run)}
+
+
+def measure_value(measure: Measure) -> dict[str, Any]:
+    """What a reader of values needs to print a measure."""
+    return {key: getattr(measure, key) for key in ("key", "title", "head", "unit", "decimals")}
+
+
+def _measures(run: RunFolder) -> Measures:
+    """Of the run's task; classification's where its cell cannot be read, and so no number of it either."""
+    try:
+        return measures_of(read_config(run))
+    except AnError:
+        return CLASSIFICATION
 
 
 def _damaged(run: RunFolder) -> dict[str, Any]:
@@ -148,20 +167,20 @@ def _damaged(run: RunFolder) -> dict[str, Any]:
     return {}
 
 
-def _finished(run: RunFolder) -> dict[str, Any]:
+def _finished(run: RunFolder, primary: Measure) -> dict[str, Any]:
     try:
         result = read_result(run)
     except AnError as error:
         return {"status": str(Status.UNREADABLE), "error": str(error)}
-    return {"top1_error_pct": result.last["top1_error_pct"], "code": code_word(result)}
+    return {primary.key: result.last.values.get(primary.key), "code": code_word(result)}
 
 
-def _imported(run: RunFolder) -> dict[str, Any]:
+def _imported(run: RunFolder, primary: Measure) -> dict[str, Any]:
     try:
         found = read_imported(run).evaluation
     except AnError as error:
         return {"status": str(Status.UNREADABLE), "error": str(error)}
-    return {"top1_error_pct": found["top1_error_pct"] if found else None}
+    return {primary.key: found.values.get(primary.key) if found else None}
 
 
 def _error(run: RunFolder) -> str:
@@ -203,5 +222,6 @@ def run_value(run: RunFolder, labels: Iterable[str]) -> dict[str, Any]:
         "attempts": [asdict(attempt) for attempt in record.attempts],
         "epochs": [dict(epoch) for epoch in record.epochs],
         "skipped_lines": record.skipped_lines,
+        "measures": [measure_value(measure) for measure in _measures(run).all],
         "files": sorted(str(path) for path in run.path.iterdir()) if run.path.is_dir() else [],
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from an_cli.config.check_data import data_misfits
 from an_cli.config.check_model import Misfit, model_misfits, plain_values, positive
 from an_cli.config.check_slurm import slurm_misfits
+from an_cli.config.check_task import task_misfits
 from an_cli.config.launching import LaunchConfig
 from an_cli.config.schema import (
     AttentionConfig,
@@ -38,6 +39,8 @@ def _misfits(cell: CellConfig) -> Iterator[Misfit]:
     yield from _norm(cell.norm, stages=cell.model.stages)
     yield from _recipe(cell.recipe)
     yield from data_misfits(cell)
+    if cell.task is not None:
+        yield from task_misfits(cell.task)
     if cell.seed < 0:
         yield "seed", f"{cell.seed} is negative", "write 0 or more"
 

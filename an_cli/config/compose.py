@@ -28,6 +28,7 @@ from an_cli.errors import ConfigError, nearest
 from an_cli.files import FILE_ERRORS, read_yaml
 
 GROUPS = ("model", "norm", "recipe", "data", "task", "launch")
+_OPTIONAL = ("task",)  # null chooses none, which is the default; Hydra takes no such word for a default of null
 _SYNONYMS = {
     "seeds": "seed", "batch_size": "batch_per_replica", "batchsize": "batch_per_replica", "learning_rate": "lr",
     "wd": "weight_decay", "k": "components", "K": "components", "activation": "gate", "statistic": "squeeze",
@@ -75,7 +76,8 @@ class Composer:
             ConfigError: unknown group, name or key, a wrong type, or values that do not fit each other.
         """
         words = [parse(text) for text in overrides]
-        groups = {word.key: str(word.value) for word in words if word.key in GROUPS}
+        chosen = {word.key: word.value for word in words if word.key in GROUPS}
+        groups = {key: _name(value) for key, value in chosen.items() if not (value is None and key in _OPTIONAL)}
         values = [word for word in words if word.key not in GROUPS]
         base = self._base(groups)
         tree = _merge(base, values)
@@ -88,6 +90,11 @@ class Composer:
         if key not in self._bases:
             self._bases[key] = _ask_hydra(list(key), self._folders)
         return self._bases[key]
+
+
+def _name(value: object) -> str:
+    """A group's choice as it was typed."""
+    return "null" if value is None else str(value)
 
 
 def compose(overrides: Sequence[str] = ()) -> Composed:

@@ -55,6 +55,7 @@ class Measure:
         better: which of two values is the better one.
         decimals: printed, where a spec does not say.
         evidence: per-sample evidence behind it; None: rows are compared by their seeds alone.
+        short: its title in a narrow column's head; empty: the title.
     """
 
     key: str
@@ -63,6 +64,16 @@ class Measure:
     better: Better
     decimals: int
     evidence: Evidence | None
+    short: str = ""
+
+    @property
+    def head(self) -> str:
+        """The head of its column: "top-1 (%)"."""
+        return f"{self.short or self.title} ({self.unit})" if self.unit else self.short or self.title
+
+    def text(self, values: Mapping[str, float]) -> str:
+        """Title and value of this measure among an evaluation's, for a line of text: "top-1 error 12.50 %"."""
+        return f"{self.title} {values[self.key]:.{self.decimals}f} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)

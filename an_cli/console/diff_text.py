@@ -23,8 +23,10 @@ def diff_text(value: Value, on: Medium = FILE) -> str:
         ["run", *(run["id"] for run in value["runs"]), ""],
         ["status", *(Cell(run["status"], STATE_STYLES.get(run["status"], "")) for run in value["runs"]), ""],
     ]
+    titles = {measure["key"]: _with_unit(measure) for measure in value["measures"]}
     body += [
-        [_title(line["key"]), *map(_number, line["values"]), _signed(line["difference"])] for line in value["result"]
+        [_title(line["key"], titles), *map(_number, line["values"]), _signed(line["difference"])]
+        for line in value["result"]
     ]
     numbers = align(["", *names, "second - first"], body, left=(0,), on=on)
     errors = [prose(f"{_name(run)}: {clean(run['error'])}", on, style="red") for run in value["runs"] if run["error"]]
@@ -38,12 +40,15 @@ def _name(run: Value) -> str:
     return clean(run["labels"][0]) if run["labels"] else run["id"][:8]
 
 
-def _title(key: str) -> str:
+def _with_unit(measure: Value) -> str:
+    return f"{measure['title']} ({measure['unit']})" if measure["unit"] else str(measure["title"])
+
+
+def _title(key: str, titles: Mapping[str, str]) -> str:
     which, _, field = key.partition("_")
     if which not in ("last", "best"):
         return _TITLES.get(key, key)
-    words = {"top1_error_pct": "top-1 error (%)", "top5_error_pct": "top-5 error (%)", "loss": "evaluation loss"}
-    return f"{which}: {words.get(field, field)}"
+    return f"{which}: {'evaluation loss' if field == 'loss' else titles.get(field, field)}"
 
 
 def _number(value: float | None) -> str:

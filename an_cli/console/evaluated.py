@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from an_cli.console.texts import params_text
+from an_cli.console.texts import measures_text, params_text
 from an_cli.console.words import duration
 from an_cli.report.wording import clean
 
@@ -13,21 +13,21 @@ Value = Mapping[str, Any]
 
 
 def evaluated_text(found: Value) -> str:
-    """Errors, where they come from, and whether the record says the same."""
+    """Measures, where they come from, and whether the record says the same."""
     ranks = "1 process" if found["ranks"] == 1 else f"{found['ranks']} processes"
     lines = [
-        f"{clean(found['target'])} ({clean(found['weights'])}), {found['samples']:,} images",
-        f"  top-1 error {found['top1_error_pct']:.2f} %, top-5 error {found['top5_error_pct']:.2f} %, "
-        f"loss {found['loss']:.4f}",
+        f"{clean(found['target'])} ({clean(found['weights'])}), {found['samples']:,} samples",
+        f"  {measures_text(found['measures'], found)}, loss {found['loss']:.4f}",
         f"  in {duration(found['seconds'])} on {clean(found['device'])}, {ranks}",
     ]
     recorded = found.get("recorded")
     if recorded is not None:
-        same = all(recorded[key] == found[key] for key in ("top1_error_pct", "top5_error_pct", "loss"))
-        other = f"top-1 error {recorded['top1_error_pct']:.2f} %, loss {recorded['loss']:.4f}"
+        keys = [measure["key"] for measure in found["measures"]]
+        same = all(recorded[key] == found[key] for key in (*keys, "loss"))
+        other = f"{measures_text(found['measures'][:1], recorded)}, loss {recorded['loss']:.4f}"
         lines.append("  equal to the run's record, to the last bit" if same else f"  the run's record says {other}")
     if found["out"]:
-        lines.append(f"  every image: {clean(found['out'])}")
+        lines.append(f"  every sample: {clean(found['out'])}")
     return "\n".join(lines) + "\n"
 
 

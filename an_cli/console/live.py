@@ -6,8 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import TextIO
 
+from an_cli.config.task import Measure
 from an_cli.console.medium import FILE, STATE_STYLES, Medium, medium
 from an_cli.console.words import duration, epoch_of, number, remaining_s, study_remaining_s
 from an_cli.launch import Phase, RunState, Snapshot
@@ -15,6 +17,16 @@ from an_cli.report.layout import Cell, Head, lay_out, wrap
 from an_cli.report.wording import clean
 
 Watch = Callable[[Snapshot], None]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is shown of a run that is followed: its label, and of its numbers the task's primary measure."""
+
+    label: str
+    primary: Measure
+
+
 SUMMARY_S = 30.0
 _ENDED = (Phase.FINISHED, Phase.FAILED)
 # Where there are more cells than lines, those that move come first.
@@ -29,20 +41,20 @@ _MOST_OF_CAUSE = 4  # lines
 _WIDE = 10_000
 
 
-def watching(labels: Mapping[str, str], at_once: int) -> AbstractContextManager[Watch]:
+def watching(watched: Mapping[str, Watched], at_once: int) -> AbstractContextManager[Watch]:
     """The view that suits standard error.
 
     Args:
-        labels: run id -> label.
+        watched: run id -> what is shown of it.
         at_once: runs at a time, for the estimate of what is left.
     """
-    return _moving(labels, at_once) if sys.stderr.isatty() else _staying(labels, at_once)
+    return _moving(watched, at_once) if sys.stderr.isatty() else _staying(watched, at_once)
 
 
 @contextmanager
-def _moving(labels: Mapping[str, str], at_once: int) -> Iterator[Watch]:
+def _moving(watched: Mapping[str, Watched], at_once: int) -> Iterator[Watch]:
     with redrawn(sys.stderr) as draw:
-        yield lambda snapshot: draw(lambda on, height: screen(snapshot, labels, at_once=at_once, height=height, on=on))
+        yield lambda snapshot: draw(lambda on, height: screen(snapshot, watched, at_once=at_once, height=height, on=on))
 
 
 Draw = Callable[[Callable[[Medium, int], Sequence[str]]], None]
@@ -72,12 +84,14 @@ def redrawn(stream: TextIO) -> Iterator[Draw]:
         yield draw
 
 
-def screen(snapshot: Snapshot, labels: Mapping[str, str], *, at_once: int, height: int, on: Medium = FILE) -> list[str]:
+def screen(
+    snapshot: Snapshot, watched: Mapping[str, Watched], *, at_once: int, height: int, on: Medium = FILE
+) -> list[str]:
     """The lines of a screen: a summary, then a line per cell, as many as fit; a failed one says below it why.
 
     Args:
         snapshot: how things stand.
-        labels: run id -> label.
+        watched: run id -> what is shown of it.
         at_once: runs at a time.
         height: lines of the screen.
         on: the terminal.
@@ -88,25 +102,28 @@ def screen(snapshot: Snapshot, labels: Mapping[str, str], *, at_once: int, heigh
         chosen = sorted(order[:room])
         states = [snapshot.runs[place] for place in chosen]
         hidden = len(snapshot.runs) - len(states)
-        lines = [*wrap(_summary(snapshot, at_once), on.width or _WIDE), *_cells(states, labels, on)]
+        lines = [*wrap(_summary(snapshot, at_once), on.width or _WIDE), *_cells(states, watched, on)]
         lines += [f"... and {hidden} more"] if hidden else []
         if len(lines) < height or room == 1:  # the cursor takes a line
             return lines
         room = max(1, min(room, len(chosen)) - 1)
 
 
-def _cells(states: Sequence[RunState], labels: Mapping[str, str], on: Medium) -> list[str]:
-    heads = [Head(title=title, words=title in _WORDS, weight=weight) for title, weight in _HEADS]
-    layout = lay_out(heads, [_row(state, labels[state.run.id]) for state in states], on.width, on.paint)
+def _cells(states: Sequence[RunState], watched: Mapping[str, Watched], on: Medium) -> list[str]:
+    measures = {watched[state.run.id].primary.head for state in states}
+    measure = next(iter(measures)) if len(measures) == 1 else "measure"
+    titles = (("cell", 0), ("state", 0), ("epoch", 0), ("train loss", 2), (measure, 1), ("left", 0))
+    heads = [Head(title=title, words=title in _WORDS, weight=weight) for title, weight in titles]
+    layout = lay_out(heads, [_row(state, watched[state.run.id]) for state in states], on.width, on.paint)
     lines = list(layout.head) if any(state.progress for state in states) else []
     for state, row in zip(states, layout.rows, strict=True):
         lines += row
         if state.cause and state.phase is not Phase.FINISHED:
-            lines += _why(state, labels[state.run.id], on)
+            lines += _why(state, on)
     return lines
 
 
-def _why(state: RunState, label: str, on: Medium) -> list[str]:
+def _why(state: RunState, on: Medium) -> list[str]:
     """Why a run is where it is, whole; of a long text the beginning and the command that shows the rest."""
     lines = wrap(clean(state.cause), on.width or _WIDE, first="  ", later="  ")
     if len(lines) > _MOST_OF_CAUSE:
@@ -115,20 +132,19 @@ def _why(state: RunState, label: str, on: Medium) -> list[str]:
     return [on.paint(line, style) for line in lines]
 
 
-_HEADS = (("cell", 0), ("state", 0), ("epoch", 0), ("train loss", 2), ("top-1 (%)", 1), ("left", 0))
 _WORDS = ("cell", "state")
 
 
-def _row(state: RunState, label: str) -> list[Cell]:
+def _row(state: RunState, shown: Watched) -> list[Cell]:
     going = state.phase in (Phase.RUNNING, Phase.ELSEWHERE)
     word = state.activity if state.phase is Phase.RUNNING and state.activity else str(state.phase)
     progress, left = state.progress, remaining_s(state.progress, state.doing) if going else None
     return [
-        Cell(clean(label)),
+        Cell(clean(shown.label)),
         Cell(word, STATE_STYLES.get(str(state.phase), "")),
         Cell("" if progress is None else epoch_of(progress)),
         Cell("" if progress is None else number(progress.loss, 3)),
-        Cell("" if progress is None else number(progress.values.get("top1_error_pct"), 2)),
+        Cell("" if progress is None else number(progress.values.get(shown.primary.key), shown.primary.decimals)),
         Cell(duration(left) if going else ""),
     ]
 
@@ -147,7 +163,7 @@ _SAID = {Phase.RUNNING: "running", Phase.ELSEWHERE: "running elsewhere", Phase.F
 
 
 @contextmanager
-def _staying(labels: Mapping[str, str], at_once: int) -> Iterator[Watch]:
+def _staying(watched: Mapping[str, Watched], at_once: int) -> Iterator[Watch]:
     ended: set[str] = set()
     told_at = time.monotonic()
 
@@ -156,7 +172,7 @@ def _staying(labels: Mapping[str, str], at_once: int) -> Iterator[Watch]:
         for state in snapshot.runs:
             if state.phase in _ENDED and state.run.id not in ended:
                 ended.add(state.run.id)
-                text = f"[{len(ended)}/{len(snapshot.runs)}] {ending(state, labels[state.run.id])}"
+                text = f"[{len(ended)}/{len(snapshot.runs)}] {ending(state, watched[state.run.id])}"
                 print(text, file=sys.stderr, flush=True)
         if time.monotonic() - told_at >= SUMMARY_S:
             told_at = time.monotonic()
@@ -165,9 +181,10 @@ def _staying(labels: Mapping[str, str], at_once: int) -> Iterator[Watch]:
     yield show
 
 
-def ending(state: RunState, label: str) -> str:
+def ending(state: RunState, shown: Watched) -> str:
     """How a run ended, in one line."""
     if state.phase is Phase.FAILED:
-        return f"failed {label}: {state.cause}"
-    error = state.progress.values.get("top1_error_pct") if state.progress else None
-    return f"finished {label}" + (f": top-1 error {error:.2f} %" if error is not None else "")
+        return f"failed {shown.label}: {state.cause}"
+    values = state.progress.values if state.progress else {}
+    measured = f": {shown.primary.text(values)}" if shown.primary.key in values else ""
+    return f"finished {shown.label}{measured}"

@@ -97,12 +97,12 @@ def status_text(cells: Sequence[Value], on: Medium = FILE) -> str:
             _state(cell),
             DASH if cell["epoch"] is None else f"{cell['epoch']}/{cell['epochs']}",
             number(cell["loss"], 3),
-            number(cell["top1_error_pct"], 2),
+            _primary(cell),
             duration(cell["eta_s"]),
         ]
         for cell in cells
     ]
-    heads, left = ["id", "label", "status", "epoch", "train loss", "top-1 (%)", "left"], [0, 1, 2]
+    heads, left = ["id", "label", "status", "epoch", "train loss", _primary_head(cells), "left"], [0, 1, 2]
     if any(cell.get("job") for cell in cells):
         heads, left = [*heads, "job", "node", "reason"], [0, 1, 2, 7, 8, 9]
         for line, cell in zip(body, cells, strict=True):
@@ -118,6 +118,17 @@ def status_text(cells: Sequence[Value], on: Medium = FILE) -> str:
     ]
     other = [_other_note(on)] if any(cell["code"] == "other" for cell in cells) else []
     return align(heads, body, left=left, on=on, weights=_STATUS_WEIGHTS) + "".join([*errors, *other])
+
+
+def _primary_head(cells: Sequence[Value]) -> str:
+    """Of the tasks' primary measures, where they are the same one."""
+    heads = {cell["measure"]["head"] for cell in cells}
+    return str(next(iter(heads))) if len(heads) == 1 else "measure"
+
+
+def _primary(cell: Value) -> str:
+    measure = cell["measure"]
+    return number(cell[measure["key"]], measure["decimals"])
 
 
 # What a narrow terminal goes without, the highest first.
@@ -169,27 +180,32 @@ def run_text(run: Value, on: Medium = FILE) -> str:
 
 def _result(run: Value) -> list[str]:
     if run.get("imported") is not None:
-        return _imported(run["imported"])
+        return _imported(run["imported"], run["measures"])
     if run["result"] is None:
         return []
     lines = ["", "result"]
     for which in ("last", "best"):
-        found = run["result"][which]
-        lines.append(
-            f"  {which}: epoch {found['epoch'] + 1}, top-1 error {found['top1_error_pct']:.2f} %, "
-            f"top-5 error {found['top5_error_pct']:.2f} %, evaluation loss {found['loss']:.4f}"
-        )
+        numbers = run["result"][which]
+        measured = measures_text(run["measures"], numbers)
+        lines.append(f"  {which}: epoch {numbers['epoch'] + 1}, {measured}, evaluation loss {numbers['loss']:.4f}")
     cost = f"{params_text(run['result']['params'])} parameters, {macs_text(run['result']['macs'])} MACs"
     return [*lines, f"  {cost}, trained in {duration(run['result']['train_s'])} on {run['result']['device']}"]
 
 
-def _imported(found: Value) -> list[str]:
+def _imported(found: Value, measures: Sequence[Value]) -> list[str]:
     lines = ["", "imported, not trained", f"  {clean(found['file'])}, sha256 {found['sha256']}, {found['imported_at']}"]
     evaluated = found["evaluation"]
     if evaluated is None:
         return [*lines, "  not evaluated yet: an-cli evaluate RUN"]
-    errors = f"top-1 error {evaluated['top1_error_pct']:.2f} %, top-5 error {evaluated['top5_error_pct']:.2f} %"
-    return [*lines, f"  evaluated: {errors}, loss {evaluated['loss']:.4f}"]
+    return [*lines, f"  evaluated: {measures_text(measures, evaluated)}, loss {evaluated['loss']:.4f}"]
+
+
+def measures_text(measures: Sequence[Value], numbers: Value) -> str:
+    """An evaluation's measures in a line: "top-1 error 12.50 %, top-5 error 1.25 %"."""
+    return ", ".join(
+        f"{measure['title']} {numbers[measure['key']]:.{measure['decimals']}f} {measure['unit']}".rstrip()
+        for measure in measures
+    )
 
 
 def _config(run: Value) -> list[str]:

@@ -45,6 +45,8 @@ def cost_key(config: CellConfig) -> str:
         "image_size": config.data.image_size,
         "classes": config.data.classes,
     }
+    if config.task is not None:
+        shape["task"] = plain(config.task)
     if own := stamps_of(config):  # what they cost changes with their code, which is not in our code tree
         shape["plugins"] = own
     return hashlib.sha256(canonical_json(shape).encode()).hexdigest()[:16]

@@ -54,6 +54,7 @@ def _error_rate(k: int) -> Measure:
         better=Better.LOWER,
         decimals=2,
         evidence=Evidence(plane=f"top{k}", summary=Summary.ERROR_PCT),
+        short=f"top-{k}",
     )
 
 

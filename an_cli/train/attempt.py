@@ -6,18 +6,17 @@ import logging
 import os
 import platform
 import socket
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from an_cli.config import CellConfig, LaunchConfig, cell_id, read
+from an_cli.config import LaunchConfig, cell_id, read
 from an_cli.config.plugins import stamps_of
-from an_cli.data import DataPair, Purpose, loader_processes, make_data, make_eval_batches, torch_seed
+from an_cli.data import DataPair, loader_processes
 from an_cli.errors import DataError, StoreError
 from an_cli.files import read_json
-from an_cli.models import count, make_model
 from an_cli.store import (
     Activity,
     Attempt,
@@ -33,12 +32,13 @@ from an_cli.store import (
 )
 from an_cli.train import checkpoint
 from an_cli.train.device import device_name, pick_device, set_up, weight_dtype
-from an_cli.train.evaluation import Evaluated, evaluate
 from an_cli.train.loop import Loop
+from an_cli.train.make_task import initial_model, make_task
 from an_cli.train.mixture import attentive_layers, encode, watching
 from an_cli.train.optimizer import make_optimizer
 from an_cli.train.signals import SAVE_S, StopFlag
 from an_cli.train.state import TrainState
+from an_cli.train.task import Task
 from an_cli.train.world import ALONE, World
 
 log = logging.getLogger("an_cli.train")
@@ -71,20 +71,22 @@ def attempt(writer: RunWriter, stop: StopFlag, world: World = ALONE) -> Result |
     world.mine(range(config.recipe.replicas))
     if world.leads:
         writer.doing(Activity.READING_DATA)
-    data = make_data(config.data, data_root=_data_root(launch))
+    task = make_task(config)
+    data = task.data(_data_root(launch))
     _same_data(run, data)
     if world.leads:
         writer.doing(Activity.BUILDING)
-    state = _state(config, device)
+    this = _Attempt(writer, task, launch, data, device, _initial_state(task, device))
+    state = this.state
     saved = checkpoint.load_newest(run) if world.leads else None
     saved = world.said_by_leader(saved)
     if saved is not None:
         state.from_disk(saved, where=str(run.checkpoints))
     if world.leads:
-        _begin(writer, config, data, device, threads, state)
-    Loop(config, launch, data, state, writer, device, stop, world).run()
+        this.begin(threads)
+    Loop(task, launch, data, state, writer, device, stop, world).run()
     stop.alive(SAVE_S)
-    return _finish(writer, config, launch, data, device, state) if world.leads else None
+    return this.finish() if world.leads else None
 
 
 def read_launch(run: RunFolder) -> LaunchConfig:
@@ -114,19 +116,12 @@ def _same_data(run: RunFolder, data: DataPair) -> None:
             )
 
 
-def make_cell_model(config: CellConfig) -> nn.Module:
-    """The network of a cell with the initial weights of its seed, on the CPU, the same on every machine."""
-    torch.manual_seed(torch_seed(config.seed, epoch=0, step=0, replica=0, purpose=Purpose.INIT))
-    data = config.data
-    return make_model(config.model, config.norm, config.recipe, classes=data.classes, channels=data.channels)
-
-
-def _state(config: CellConfig, device: torch.device) -> TrainState:
-    model = make_cell_model(config).to(device, weight_dtype(config.recipe.precision))
+def _initial_state(task: Task, device: torch.device) -> TrainState:
+    model = initial_model(task).to(device, weight_dtype(task.config.recipe.precision))
     model = model.to(memory_format=torch.channels_last)
     return TrainState(
         model=model,
-        optimizer=make_optimizer(model, config.recipe),
+        optimizer=make_optimizer(model, task.config.recipe),
         step=0,
         loss_sum=0.0,
         best=None,
@@ -135,88 +130,83 @@ def _state(config: CellConfig, device: torch.device) -> TrainState:
     )
 
 
-def _begin(
-    writer: RunWriter, config: CellConfig, data: DataPair, device: torch.device, threads: int, state: TrainState
-) -> None:
-    writer.rewind_metrics(state.step)
-    best_epoch = state.best.evaluation.epoch if state.best else -1
-    checkpoint.rewind(writer, step=state.step, best_epoch=best_epoch)
-    writer.attempt(
-        Attempt(
+@dataclass(frozen=True)
+class _Attempt:
+    """What an attempt is made with, from its first line in `env.jsonl` to `result.json`."""
+
+    writer: RunWriter
+    task: Task
+    launch: LaunchConfig
+    data: DataPair
+    device: torch.device
+    state: TrainState
+
+    def begin(self, threads: int) -> None:
+        """Take the records back to where the state stands, and record the start."""
+        writer, state = self.writer, self.state
+        writer.rewind_metrics(state.step)
+        best_epoch = state.best.evaluation.epoch if state.best else -1
+        checkpoint.rewind(writer, step=state.step, best_epoch=best_epoch)
+        writer.attempt(
+            Attempt(
+                attempt=writer.claim.number,
+                started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                python=platform.python_version(),
+                torch=torch.__version__,
+                device=device_name(self.device),
+                cpu_threads=threads,
+                code_tree=code_tree(),
+                commit=commit(),
+                train_fingerprint=self.data.train.fingerprint,
+                eval_fingerprint=self.data.eval.fingerprint,
+                resumed_step=state.step,
+                plugins=stamps_of(self.task.config),
+            )
+        )
+        log.info("attempt %d on %s from step %d", writer.claim.number, device_name(self.device), state.step)
+
+    def finish(self) -> Result:
+        """Write what the training came to; the result is the last file that appears."""
+        writer, state = self.writer, self.state
+        last, best = state.last, state.best
+        if last is None or best is None:
+            raise StoreError(
+                "training ended without an evaluation", where=writer.run.id, now="remove the run and try again"
+            )
+        writer.doing(Activity.SAVING, state.step, state.elapsed_s)
+        self._write_mixture()
+        costs = self.task.count(state.model)
+        trees = [one.code_tree for one in contributing(read_run(writer.run).attempts) if one.code_tree != code_tree()]
+        result = Result(
+            last=last.evaluation,
+            best=best.evaluation,
+            steps=state.step,
+            params=costs.params,
+            macs=costs.macs,
             attempt=writer.claim.number,
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            python=platform.python_version(),
-            torch=torch.__version__,
-            device=device_name(device),
-            cpu_threads=threads,
+            train_s=round(state.elapsed_s, 3),
             code_tree=code_tree(),
-            commit=commit(),
-            train_fingerprint=data.train.fingerprint,
-            eval_fingerprint=data.eval.fingerprint,
-            resumed_step=state.step,
-            plugins=stamps_of(config),
+            data_fingerprint=self.data.fingerprint,
+            device=device_name(self.device),
+            plugins=stamps_of(self.task.config),
+            earlier_code=tuple(dict.fromkeys(trees)),
         )
-    )
-    log.info("attempt %d on %s from step %d", writer.claim.number, device_name(device), state.step)
+        checkpoint.prune(writer, step=state.step, generations=1)
+        epochs = {"last": last.planes, "best": best.planes}
+        planes = {f"{epoch}.{name}": plane for epoch, own in epochs.items() for name, plane in own.items()}
+        writer.finish(result, PerSample(last.evaluation.samples, self.data.eval.fingerprint, planes, self.task.kind))
+        return result
 
-
-def _finish(
-    writer: RunWriter,
-    config: CellConfig,
-    launch: LaunchConfig,
-    data: DataPair,
-    device: torch.device,
-    state: TrainState,
-) -> Result:
-    last, best = state.last, state.best
-    if last is None or best is None:
-        raise StoreError(
-            "training ended without an evaluation", where=writer.run.id, now="remove the run and try again"
+    def _write_mixture(self) -> None:
+        """What the attention has learned, of one more pass over the evaluation set."""
+        model = self.state.model
+        if not attentive_layers(model):
+            return
+        batches = self.task.eval_batches(
+            self.data.eval, loader_workers=loader_processes(self.launch), shard=(0, 1), pin_memory=False
         )
-    writer.doing(Activity.SAVING, state.step, state.elapsed_s)
-    _write_mixture(writer, config, launch, data, device, state)
-    shape = (config.data.channels, config.data.image_size, config.data.image_size)
-    costs = count(state.model, shape)
-    trees = [one.code_tree for one in contributing(read_run(writer.run).attempts) if one.code_tree != code_tree()]
-    result = Result(
-        last=last.evaluation,
-        best=best.evaluation,
-        steps=state.step,
-        params=costs.params,
-        macs=costs.macs,
-        attempt=writer.claim.number,
-        train_s=round(state.elapsed_s, 3),
-        code_tree=code_tree(),
-        data_fingerprint=data.fingerprint,
-        device=device_name(device),
-        plugins=stamps_of(config),
-        earlier_code=tuple(dict.fromkeys(trees)),
-    )
-    checkpoint.prune(writer, step=state.step, generations=1)
-    writer.finish(result, _correct(data, last, best))
-    return result
-
-
-def _write_mixture(
-    writer: RunWriter,
-    config: CellConfig,
-    launch: LaunchConfig,
-    data: DataPair,
-    device: torch.device,
-    state: TrainState,
-) -> None:
-    if not attentive_layers(state.model):
-        return
-    batches = make_eval_batches(
-        data.eval, recipe=config.recipe, data=config.data, loader_workers=loader_processes(launch)
-    )
-    with watching(state.model) as summaries:
-        evaluate(state.model, batches, config, epoch=config.recipe.epochs - 1, device=device)
-    writer.file(writer.run.mixture, encode(state.model, summaries))
-
-
-def _correct(data: DataPair, last: Evaluated, best: Evaluated) -> PerSample:
-    planes = {"last.top1": last.top1, "last.top5": last.top5, "best.top1": best.top1, "best.top5": best.top5}
-    return PerSample(last.evaluation.samples, data.eval.fingerprint, planes)
+        with watching(model) as summaries:
+            self.task.score(model, batches, device=self.device, world=ALONE)
+        self.writer.file(self.writer.run.mixture, encode(model, summaries))

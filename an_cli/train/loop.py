@@ -9,17 +9,16 @@ from dataclasses import dataclass
 
 import torch
 
-from an_cli.config import CellConfig, LaunchConfig
-from an_cli.config.check_data import lone_sample
-from an_cli.data import DataPair, loader_processes, make_eval_batches, make_train_batches, steps_per_epoch
+from an_cli.config import LaunchConfig
+from an_cli.data import DataPair, loader_processes
 from an_cli.errors import ConfigError, TrainingDiverged
-from an_cli.store import Activity, RunWriter
+from an_cli.store import Activity, RunWriter, measures_of
 from an_cli.train import checkpoint
-from an_cli.train.evaluation import Evaluated, evaluate
 from an_cli.train.schedule import learning_rate
 from an_cli.train.signals import SAVE_S, Interrupted, StopFlag
 from an_cli.train.state import TrainState
 from an_cli.train.step import Batches, Step
+from an_cli.train.task import Evaluated, Task
 from an_cli.train.world import ALONE, World
 
 STEP_LINES = 500  # evenly spaced step lines of metrics, besides one line per epoch
@@ -32,7 +31,7 @@ log = logging.getLogger("an_cli.train")
 class Loop:
     """Trains one cell from where its state stands to the end."""
 
-    config: CellConfig
+    task: Task
     launch: LaunchConfig
     data: DataPair
     state: TrainState
@@ -42,18 +41,16 @@ class Loop:
     world: World = ALONE
 
     def __post_init__(self) -> None:
+        self.config = self.task.config
         recipe = self.config.recipe
-        misfit = lone_sample(len(self.data.train), self.config.norm, recipe)  # of data that were counted only now
-        if misfit is not None:
-            where, what, now = misfit
-            raise ConfigError(what, where=where, now=now)
-        self.epoch_steps = steps_per_epoch(len(self.data.train), recipe)
+        self.measures = measures_of(self.config)
+        self.epoch_steps = self.task.steps_per_epoch(self.data)
         self.steps = self.epoch_steps * recipe.epochs
         self._line_every = max(1, math.ceil(self.steps / STEP_LINES))
         self._replicas = self.world.mine(range(recipe.replicas))
         self._look_every = GPU_CHECK_EVERY if self.device.type == "cuda" else 1
         network = self.world.wrap(self.state.model, self.device)
-        self._train_step = Step(network, self.state.optimizer, self.config, self.device)
+        self._train_step = Step(network, self.state.optimizer, self.task, self.device)
         self._unchecked: list[torch.Tensor] = []
         self._last_finite: float | None = None
         self._clock = time.monotonic()
@@ -99,20 +96,15 @@ class Loop:
                 self._save_if_due()
 
     def _batches(self, epoch: int, start: int) -> list[Batches]:
-        recipe = self.config.recipe
         # Replicas that take turns share the loader's processes: eight replicas must not start eight times as many.
         workers = -(-loader_processes(self.launch) // len(self._replicas))
         return [
-            make_train_batches(
-                self.data.train,
-                recipe=recipe,
-                data=self.config.data,
-                seed=self.config.seed,
+            self.task.train_batches(
+                self.data,
                 epoch=epoch,
                 replica=replica,
-                replicas=recipe.replicas,
-                loader_workers=workers,
                 start_step=start,
+                loader_workers=workers,
                 pin_memory=self.device.type == "cuda",
             )
             for replica in self._replicas
@@ -195,42 +187,52 @@ class Loop:
 
     def _evaluate(self, epoch: int) -> None:
         self._check_finite()
-        batches = make_eval_batches(
+        batches = self.task.eval_batches(
             self.data.eval,
-            recipe=self.config.recipe,
-            data=self.config.data,
             loader_workers=loader_processes(self.launch),
             shard=(self.world.rank, self.world.size),
             pin_memory=self.device.type == "cuda",
         )
         self.world.share_buffers(self.state.model)
         watched = self.stop.watched(batches)
-        done = evaluate(self.state.model, watched, self.config, epoch=epoch, device=self.device, world=self.world)
+        scores = self.task.score(self.state.model, watched, device=self.device, world=self.world)
+        done = self._measured(scores.evaluated(epoch=epoch))
         self.stop.alive(SAVE_S)
         self.state.last = done
-        if self.state.best is None or _better(done, self.state.best):
+        if self.state.best is None or self._improves(done, self.state.best):
             self.state.best = done
             if self.world.leads:
                 checkpoint.save(self.writer, "best", epoch, {"epoch": epoch, "model": self.state.model.state_dict()})
         if self.world.leads:
-            self._tell(epoch, done)
+            self._record(epoch, done)
         self._save()
         stopped = self._stopped()
         if stopped and self.state.step < self.steps:
             raise Interrupted(stopped)
 
-    def _tell(self, epoch: int, done: Evaluated) -> None:
-        found, train_loss = done.evaluation, self.state.loss_sum / self.epoch_steps
+    def _record(self, epoch: int, done: Evaluated) -> None:
+        evaluation, train_loss = done.evaluation, self.state.loss_sum / self.epoch_steps
         line = {
             "kind": "epoch",
             "loss": train_loss,
             "lr": self._lr(self.state.step - 1),
-            "eval_loss": found.loss,
-            **found.values,
+            "eval_loss": evaluation.loss,
+            **evaluation.values,
         }
         self.writer.metrics(self._line(epoch, **line))
-        log.info("epoch %d: loss %.4f, top-1 error %.2f %%", epoch + 1, train_loss, found["top1_error_pct"])
+        log.info("epoch %d: loss %.4f, %s", epoch + 1, train_loss, self.measures.primary.text(evaluation.values))
 
+    def _improves(self, new: Evaluated, old: Evaluated) -> bool:
+        primary = self.measures.primary
+        return primary.better.beats(new.evaluation[primary.key], old.evaluation[primary.key])
 
-def _better(new: Evaluated, old: Evaluated) -> bool:
-    return new.evaluation["top1_error_pct"] < old.evaluation["top1_error_pct"]
+    def _measured(self, done: Evaluated) -> Evaluated:
+        """The evaluation, where it holds what the task's config declares; only a task of the user's may not."""
+        given, declared = tuple(done.evaluation.values), self.measures.keys
+        if set(given) != set(declared):
+            raise ConfigError(
+                f"the task gave {', '.join(given) or 'nothing'}, and its config declares {', '.join(declared)}",
+                where="task.measures",
+                now="make both the same",
+            )
+        return done

@@ -11,7 +11,7 @@ from torch import nn, optim
 from an_cli.config import plain, read
 from an_cli.errors import StoreError
 from an_cli.store import Evaluation
-from an_cli.train.evaluation import Evaluated
+from an_cli.train.task import Evaluated
 
 
 @dataclass
@@ -21,8 +21,8 @@ class TrainState:
     Attributes:
         step: steps done.
         loss_sum: sum of the losses of this epoch's steps so far.
-        best: evaluation of the best epoch so far, with its bits.
-        last: evaluation of the newest epoch, with its bits.
+        best: evaluation of the best epoch so far, with its per-sample evidence.
+        last: evaluation of the newest epoch, with its per-sample evidence.
         elapsed_s: time spent training, over all attempts.
     """
 
@@ -76,12 +76,13 @@ class TrainState:
 def _plain(evaluated: Evaluated | None) -> dict[str, Any] | None:
     if evaluated is None:
         return None
-    bits = {name: torch.frombuffer(bytearray(getattr(evaluated, name)), dtype=torch.uint8) for name in ("top1", "top5")}
-    return {"evaluation": plain(evaluated.evaluation), **bits}
+    planes = {name: torch.frombuffer(bytearray(plane), dtype=torch.uint8) for name, plane in evaluated.planes.items()}
+    return {"evaluation": plain(evaluated.evaluation), **planes}
 
 
 def _evaluated(saved: dict[str, Any] | None) -> Evaluated | None:
     if saved is None:
         return None
     evaluation = read(Evaluation, saved["evaluation"], error=StoreError)
-    return Evaluated(evaluation, bytes(saved["top1"].tolist()), bytes(saved["top5"].tolist()))
+    planes = {name: bytes(plane.tolist()) for name, plane in saved.items() if name != "evaluation"}
+    return Evaluated(evaluation, planes)

@@ -9,12 +9,10 @@ from typing import cast
 import torch
 from torch import nn, optim
 
-from an_cli.config.schema import CellConfig
-from an_cli.data import Purpose, mixup, normalize, torch_seed
-from an_cli.train.device import autocast, weight_dtype
-from an_cli.train.loss import mixed_cross_entropy, smoothed_cross_entropy
+from an_cli.data import Purpose, torch_seed
+from an_cli.train.task import Batch, StepKey, Task
 
-Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
+Batches = Iterator[Batch]
 
 
 class Step:
@@ -25,9 +23,9 @@ class Step:
     DistributedDataParallel, which broadcasts rank 0's buffers before every step.
     """
 
-    def __init__(self, model: nn.Module, optimizer: optim.SGD, config: CellConfig, device: torch.device) -> None:
-        self._model, self._optimizer, self._config, self._device = model, optimizer, config, device
-        self._scale = config.recipe.loss_scale or 1.0
+    def __init__(self, model: nn.Module, optimizer: optim.SGD, task: Task, device: torch.device) -> None:
+        self._model, self._optimizer, self._task, self._device = model, optimizer, task, device
+        self._scale = task.config.recipe.loss_scale or 1.0
 
     def __call__(self, batches: Sequence[Batches], *, epoch: int, step: int, lr: float, first: int = 0) -> torch.Tensor:
         """Train one step.
@@ -48,9 +46,9 @@ class Step:
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         kept: list[torch.Tensor] = []
         for turn, source in enumerate(batches):
-            images, labels = next(source)
+            batch, key = next(source), StepKey(epoch=epoch, step=step, replica=first + turn)
             with self._alone() if turn + 1 < len(batches) else nullcontext():
-                total += self._backward(images, labels, epoch, step, first + turn).double()
+                total += self._backward(batch, key).double()
             if turn == 0 and len(batches) > 1:
                 kept = [buffer.clone() for buffer in self._model.buffers()]
         for buffer, own in zip(self._model.buffers(), kept, strict=False):
@@ -66,24 +64,13 @@ class Step:
             return nullcontext()
         return cast("AbstractContextManager[None]", model.no_sync())
 
-    def _backward(
-        self, images: torch.Tensor, labels: torch.Tensor, epoch: int, step: int, replica: int
-    ) -> torch.Tensor:
-        recipe, seed = self._config.recipe, self._config.seed
-        x = normalize(images.to(self._device, non_blocking=True), self._config.data.mean, self._config.data.std)
-        x = x.to(weight_dtype(recipe.precision))
-        target = labels.to(self._device, non_blocking=True)
-        torch.manual_seed(torch_seed(seed, epoch=epoch, step=step, replica=replica, purpose=Purpose.DROPOUT))
-        if recipe.mixup_alpha > 0:
-            x, target, partner, lam = mixup(
-                x, target, alpha=recipe.mixup_alpha, seed=seed, epoch=epoch, step=step, replica=replica
-            )
-        with autocast(self._device, recipe.precision):
-            logits = self._model(x)
-        if recipe.mixup_alpha > 0:
-            loss = mixed_cross_entropy(logits, target, partner, lam, recipe.label_smoothing)
-        else:
-            loss = smoothed_cross_entropy(logits, target, recipe.label_smoothing)
+    def _backward(self, batch: Batch, key: StepKey) -> torch.Tensor:
+        # What a network draws itself, such as dropout, is keyed like all other draws.
+        seed = self._task.config.seed
+        torch.manual_seed(
+            torch_seed(seed, epoch=key.epoch, step=key.step, replica=key.replica, purpose=Purpose.DROPOUT)
+        )
+        loss = self._task.loss(self._model, batch, key, self._device)
         (loss * self._scale).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 

@@ -12,7 +12,8 @@ import torch
 from an_cli.config import CellConfig, read
 from an_cli.config.schema import PluginModelConfig, PluginNormConfig
 from an_cli.errors import AnError, ConfigError
-from an_cli.models import Counts, count, make_model
+from an_cli.models import Counts
+from an_cli.train import make_task
 
 
 def answer_costs(requests: Iterable[str], answers: TextIO) -> int:
@@ -43,12 +44,12 @@ def answer_model(request: TextIO, answer: TextIO) -> int:
 
 
 def count_cell(config: CellConfig) -> Counts:
-    """Counts of a cell's network for one image of its data set."""
-    data = config.data
+    """Counts of a cell's network for one sample of its data set."""
+    task = make_task(config)
     with torch.device("meta"):
-        model = make_model(config.model, config.norm, config.recipe, classes=data.classes, channels=data.channels)
+        model = task.build()
     try:
-        return count(model, (data.channels, data.image_size, data.image_size))
+        return task.count(model)
     except RuntimeError as error:
         if not isinstance(config.model, PluginModelConfig) and not isinstance(config.norm, PluginNormConfig):
             raise

@@ -21,14 +21,13 @@ import torch
 from torch import nn
 
 from an_cli.config import CellConfig, LaunchConfig, plain, read
-from an_cli.data import DataSet, loader_processes, make_eval_batches, make_eval_data
+from an_cli.data import DataSet, loader_processes
 from an_cli.errors import StoreError
 from an_cli.files import write_atomic
 from an_cli.models import read_state
 from an_cli.store import Evaluation, RunFolder, RunWriter, read_imported, take
-from an_cli.train import Seat, join, leave, lost_a_rank, make_cell_model
+from an_cli.train import Scores, Seat, Task, initial_model, join, leave, lost_a_rank, make_task
 from an_cli.train.device import device_name, pick_device, set_up, weight_dtype
-from an_cli.train.evaluation import Scores, score, summarize
 from an_cli.worker.answering import Request, answer_to
 from an_cli.worker.import_weights import write_imported
 from an_cli.worker.ranks import supervise
@@ -70,19 +69,18 @@ def _evaluate(request: Request, seat: Seat) -> Mapping[str, object] | None:
     # A GPU would choose its algorithms anew in each process. On a CPU nothing is to be asked for, at 10 s of imports.
     asked = replace(config.recipe, cpu_threads=request["threads"], deterministic=device.type == "cuda")
     threads = set_up(asked)
-    dataset = make_eval_data(config.data, data_root=Path(launch.data_root or "data"))
-    model, weights = _model(request, config)
+    task = make_task(config)
+    dataset = task.eval_data(Path(launch.data_root or "data"))
+    model, weights = _model(request, task)
     model = model.to(device, weight_dtype(config.recipe.precision)).to(memory_format=torch.channels_last)
-    batches = make_eval_batches(
+    batches = task.eval_batches(
         dataset,
-        recipe=config.recipe,
-        data=config.data,
         loader_workers=loader_processes(launch),
         shard=(world.rank, world.size),
         pin_memory=device.type == "cuda",
     )
-    scores = score(model, batches, config, device=device, world=world)
-    evaluation = summarize(scores, epoch=0).evaluation
+    scores = task.score(model, batches, device=device, world=world)
+    evaluation = scores.evaluated(epoch=0).evaluation
     leave(world)
     if not world.leads:
         return None
@@ -101,9 +99,9 @@ def _evaluate(request: Request, seat: Seat) -> Mapping[str, object] | None:
     }
 
 
-def _model(request: Request, config: CellConfig) -> tuple[nn.Module, str]:
+def _model(request: Request, task: Task) -> tuple[nn.Module, str]:
     """The network with the weights that are asked for, and a word on where they are from."""
-    model = make_cell_model(config)
+    model = initial_model(task)
     if request["run"]:
         state, weights = from_run(RunFolder(Path(request["run"])), request["epoch"])
     else:
@@ -122,15 +120,12 @@ def _model(request: Request, config: CellConfig) -> tuple[nn.Module, str]:
 
 
 def _encode(scores: Scores, dataset: DataSet) -> bytes:
-    """What was found of every sample, in data-set order, as an `.npz`: equal scores give equal bytes."""
+    """The scores of every sample, in data-set order, as an `.npz`: equal scores give equal bytes."""
     buffer = io.BytesIO()
     np.savez(
         buffer,
         allow_pickle=False,
-        top1=np.packbits(scores.within(1)),
-        top5=np.packbits(scores.within(5)),
-        rank=scores.ranks.numpy().astype(np.int32),
-        loss=scores.losses.numpy(),
+        **scores.arrays(),
         label=dataset.labels.astype(np.int32),
         fingerprint=np.array(dataset.fingerprint),
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 from an_cli.config import CellConfig, cell_id, plain, read
 from an_cli.errors import StoreError
 from an_cli.files import write_atomic
-from an_cli.models import Counts, count, make_model, read_state
+from an_cli.models import Counts, read_state
 from an_cli.store import (
     Imported,
     RunFolder,
@@ -28,7 +28,7 @@ from an_cli.store import (
     status_of,
     take,
 )
-from an_cli.train import checkpoint
+from an_cli.train import checkpoint, make_task
 from an_cli.worker.answering import Request
 from an_cli.worker.weights import digest
 
@@ -43,10 +43,10 @@ def import_weights(request: Request) -> Mapping[str, object]:
         StoreError: the run has been trained, or is being trained.
     """
     path, config = Path(request["file"]), read(CellConfig, request["config"])
-    data = config.data
+    task = make_task(config)
     with torch.device("meta"):
-        model = make_model(config.model, config.norm, config.recipe, classes=data.classes, channels=data.channels)
-    counts = count(model, (data.channels, data.image_size, data.image_size))
+        model = task.build()
+    counts = task.count(model)
     weights = read_state(path, model, ema=request["ema"])
     state = weights.state
     if request["out"]:

@@ -20,7 +20,17 @@ from pathlib import Path
 from an_cli.environment import printable, text_of
 from an_cli.errors import AnError, Fenced
 from an_cli.redact import redact
-from an_cli.store import Claim, Holder, RunFolder, RunWriter, is_finished, take, this_process
+from an_cli.store import (
+    Claim,
+    Holder,
+    RunFolder,
+    RunWriter,
+    is_finished,
+    measures_of,
+    read_config,
+    take,
+    this_process,
+)
 from an_cli.store.claims import HEARTBEAT_S
 from an_cli.train import Interrupted, Seat, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
 
@@ -137,7 +147,7 @@ def _run(writer: RunWriter, stop: StopFlag, world: World) -> tuple[int, str]:
         status = _broken(writer, error, world)
         return status, "lost a rank" if status == LOST else "failed"
     if result is not None:
-        log.info("finished: top-1 error %.2f %%", result.last["top1_error_pct"])
+        log.info("finished: %s", measures_of(read_config(writer.run)).primary.text(result.last.values))
     return 0, "finished"
 
 

@@ -121,7 +121,7 @@ def test_the_id_does_not_depend_on_launch(word: str, composer: Composer) -> None
         (["nrom=bn"], "unknown key 'nrom' (override) -> did you mean norm?"),
         (["norm=an_bm"], "unknown norm 'an_bm' (norm) -> did you mean an_bn? legal: an_bn, an_gn, bn, bn_se, gn, sn"),
         (["model=resnet_5"], "unknown model 'resnet_5' (model) -> did you mean resnet50?"),
-        (["norm=null"], "unknown norm 'None'"),
+        (["norm=null"], "unknown norm 'null'"),
         (["norm.attention.gat=softmax"], "unknown key 'norm.attention.gat' (override) -> did you mean norm.attention."),
         (["norm.attention.gate=softmx"], "'softmx' is not a legal word (norm.attention.gate) -> did you mean softmax?"),
         (["norm=bn", "norm.attention.gate=softmax"], "has no place: norm.attention is null here"),

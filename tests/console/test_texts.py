@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from an_cli.cli.values import measure_value
 from an_cli.console.medium import FILE, Medium, ansi
 from an_cli.console.texts import plan_text, run_text, status_text
 from an_cli.report.layout import extent
+from an_cli.store import CLASSIFICATION
 
 WIDTHS = (40, 60, 80, 100, 120, 200)
 LABELS = ("gate=softmax,seed=0", "K=(20,20,40,40),squeeze=mean_std,head=a1,seed=1", "\u6f22\u5b57" * 20, "x" * 90)
@@ -26,6 +28,7 @@ def cell(place: int, **given: Any) -> dict[str, Any]:
         "eta_s": 7200.0,
         "error": None,
         "code": None,
+        "measure": measure_value(CLASSIFICATION.primary),
     }
     return {**value, **given}
 
@@ -51,7 +54,8 @@ PLAN = {
 }  # fmt: skip
 RUN = {
     "id": "0123456789abcdef", "status": "failed", "labels": ["demo/seed=0"], "error": "out of memory " * 12,
-    "skipped_lines": 1, "imported": None, "result": None, "config": {"norm.attention.components": [10, 10, 20, 20]},
+    "skipped_lines": 1, "imported": None, "result": None, "measures": [],
+    "config": {"norm.attention.components": [10, 10, 20, 20]},
     "attempts": [{"attempt": 1, "started_at": "2026-01-01T00:00:00+00:00", "host": "node", "device": "cpu " * 20,
                   "resumed_step": 0, "commit": None, "code_tree": "0123"}],
     "files": ["runs/0123456789abcdef/cell.json", "runs/0123456789abcdef/log.txt"],

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from an_cli.train.loss import mixed_cross_entropy, smoothed_cross_entropy
+from an_cli.train.classify import mixed_cross_entropy, smoothed_cross_entropy
 
 
 def plain_loop(logits: torch.Tensor, target: torch.Tensor, smoothing: float) -> float:

@@ -15,7 +15,7 @@ from an_cli.config.schema import Device, Precision
 from an_cli.data import normalize
 from an_cli.errors import LaunchError, TrainingDiverged
 from an_cli.files import read_json_lines
-from an_cli.train import make_cell_model
+from an_cli.train import initial_model, make_task
 from an_cli.train.device import pick_device, set_up, weight_dtype
 from an_cli.train.optimizer import make_optimizer
 from an_cli.train.step import Step
@@ -44,8 +44,8 @@ def batches(count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
 
 def test_replicas_in_turn_average_gradients_and_keep_the_first_replicas_statistics(cell: CellConfig) -> None:
     data, lr = batches(2), 0.1
-    model, plain = make_cell_model(cell).double(), make_cell_model(cell).double()
-    step = Step(model, make_optimizer(model, cell.recipe), cell, CPU)
+    model, plain = initial_model(make_task(cell)).double(), initial_model(make_task(cell)).double()
+    step = Step(model, make_optimizer(model, cell.recipe), make_task(cell), CPU)
     loss = step([iter([batch]) for batch in data], epoch=0, step=0, lr=lr)
 
     inputs = [normalize(images, cell.data.mean, cell.data.std).double() for images, _ in data]
@@ -93,7 +93,7 @@ def decayed(model: nn.Module, cell: CellConfig) -> Iterator[str]:
 def test_weight_decay_holds_for_all_parameters_unless_norms_are_spared(composer: Composer) -> None:
     everything = composer.compose([*TINY]).cell
     spared = composer.compose([*TINY, "recipe.weight_decay_on_norm=false"]).cell
-    model = make_cell_model(everything)
+    model = initial_model(make_task(everything))
     assert set(decayed(model, everything)) == {name for name, _ in model.named_parameters()}
     kept = set(decayed(model, spared))
     kinds = {name: type(model.get_submodule(name.rpartition(".")[0])).__name__ for name, _ in model.named_parameters()}
@@ -103,8 +103,8 @@ def test_weight_decay_holds_for_all_parameters_unless_norms_are_spared(composer:
 
 
 def test_the_same_seed_gives_the_same_initial_weights_and_another_seed_others(composer: Composer) -> None:
-    first, again = (make_cell_model(composer.compose([*TINY, "seed=1"]).cell) for _ in range(2))
-    other = make_cell_model(composer.compose([*TINY, "seed=2"]).cell)
+    first, again = (initial_model(make_task(composer.compose([*TINY, "seed=1"]).cell)) for _ in range(2))
+    other = initial_model(make_task(composer.compose([*TINY, "seed=2"]).cell))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert not torch.equal(first.fc.weight, other.fc.weight)
 
@@ -114,8 +114,9 @@ def test_a_loss_scale_changes_no_update(composer: Composer) -> None:
     scaled = dataclasses.replace(plain, recipe=dataclasses.replace(plain.recipe, loss_scale=128.0))
     updated = []
     for cell in (plain, scaled):
-        model = make_cell_model(plain).double()
-        Step(model, make_optimizer(model, cell.recipe), cell, CPU)([iter(batches(1))], epoch=0, step=0, lr=0.1)
+        model = initial_model(make_task(plain)).double()
+        step = Step(model, make_optimizer(model, cell.recipe), make_task(cell), CPU)
+        step([iter(batches(1))], epoch=0, step=0, lr=0.1)
         updated.append(model.fc.weight)
     torch.testing.assert_close(updated[1], updated[0], rtol=1e-12, atol=1e-12)
 
@@ -125,10 +126,10 @@ def test_a_loss_scale_changes_no_update(composer: Composer) -> None:
 )
 def test_the_precision_is_what_the_network_computes_in(composer: Composer, precision: str, dtype: torch.dtype) -> None:
     cell = composer.compose([*TINY, f"recipe.precision={precision}"]).cell
-    model = make_cell_model(cell).to(weight_dtype(cell.recipe.precision))
+    model = initial_model(make_task(cell)).to(weight_dtype(cell.recipe.precision))
     seen: list[torch.dtype] = []
     model.fc.register_forward_hook(lambda module, inputs, out: seen.append(out.dtype))
-    Step(model, make_optimizer(model, cell.recipe), cell, CPU)([iter(batches(1))], epoch=0, step=0, lr=0.1)
+    Step(model, make_optimizer(model, cell.recipe), make_task(cell), CPU)([iter(batches(1))], epoch=0, step=0, lr=0.1)
     assert seen == [dtype]
 
 

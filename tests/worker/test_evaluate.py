@@ -14,7 +14,7 @@ from PIL import Image
 from an_cli.config import plain
 from an_cli.data.prepare import prepare
 from an_cli.store import RunFolder, read_config, read_per_sample, read_result
-from an_cli.train import make_cell_model, read_launch
+from an_cli.train import initial_model, make_task, read_launch
 from an_cli.train.checkpoint import load_weights
 from tests.warm import Warm
 
@@ -95,7 +95,7 @@ def test_an_image_that_one_process_cannot_read_ends_them_all_and_is_named(
     prepare(tmp_path / "source", tmp_path / "broken" / "tiny", shards=1)
     data = ["source=image_folder", "folder=tiny", "classes=2", "resize=20", "train_samples=null", "eval_samples=null"]
     run = make_run(overrides=["recipe.augment=none", *(f"data.{word}" for word in data)])
-    torch.save(make_cell_model(read_config(run)).state_dict(), tmp_path / "weights.pt")
+    torch.save(initial_model(make_task(read_config(run))).state_dict(), tmp_path / "weights.pt")
     asked = request(run, ranks=2, run=None, file=str(tmp_path / "weights.pt"))
     sound, bad = (
         {**asked, "launch": {**asked["launch"], "data_root": str(tmp_path / name)}} for name in ("sound", "broken")

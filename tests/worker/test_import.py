@@ -19,7 +19,7 @@ from an_cli.models import load, published_names
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Status, Store, read_imported, read_run, set_aside, status_of, take
 from an_cli.store.claims import newest_claim
-from an_cli.train import make_cell_model
+from an_cli.train import initial_model, make_task
 from an_cli.worker.import_weights import import_weights
 from an_cli.worker.run import BUSY
 from tests.launch.fake_door import finish
@@ -40,7 +40,7 @@ def cell(composer: Composer) -> CellConfig:
 @pytest.fixture
 def published(cell: CellConfig) -> dict[str, Tensor]:
     """A tiny network's tensors, in the names and the wrapper of the authors' files."""
-    model = make_cell_model(cell)
+    model = initial_model(make_task(cell))
     names = published_names(model)
     return {f"module.module.{names[name]}": tensor.half() if tensor.is_floating_point() else tensor
             for name, tensor in model.state_dict().items()}  # fmt: skip
@@ -68,7 +68,7 @@ def test_published_tensors_are_written_under_our_names(
     ask: Callable[..., dict[str, Any]], cell: CellConfig, tmp_path: Path
 ) -> None:
     answer = import_weights(ask(out=str(tmp_path / "ours.pt")))
-    model = make_cell_model(cell)
+    model = initial_model(make_task(cell))
     ours = torch.load(tmp_path / "ours.pt", weights_only=True)
     assert ours.keys() == model.state_dict().keys()
     for name, tensor in model.state_dict().items():
@@ -215,7 +215,7 @@ def test_its_own_evaluation_is_remembered_and_another_ones_is_not(
 
 
 def test_load_takes_the_file_that_import_writes(tmp_path: Path, composer: Composer) -> None:
-    model = make_cell_model(composer.compose(["model=mobilenet_v2", "norm=bn"]).cell)
+    model = initial_model(make_task(composer.compose(["model=mobilenet_v2", "norm=bn"]).cell))
     torch.save({"model": model.state_dict()}, tmp_path / "ours.pt")
     loaded = load(model="mobilenet_v2", norm="bn", weights=tmp_path / "ours.pt")
     assert torch.equal(loaded.get_parameter("fc.weight"), model.get_parameter("fc.weight"))
