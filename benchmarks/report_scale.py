@@ -22,7 +22,7 @@ import scipy
 
 from an_cli.config import Composer, plain
 from an_cli.plan import Cell, Plan, PlanRow
-from an_cli.report import Epoch, Measure, Spec, make_table, render, write
+from an_cli.report import Epoch, Quantity, Spec, make_table, render, write
 from an_cli.store import CLASSIFICATION, Attempt, Evaluation, PerSample, Result, Store, commit
 from an_cli.store.per_sample import encode
 from benchmarks.synthesize import metrics
@@ -34,8 +34,8 @@ LIMIT_S = 5.0
 SPEC = Spec(
     caption=None,
     columns=(
-        *(Measure.DESIGN, Measure.SEEDS, Measure.PARAMS, Measure.MACS, Measure.TOP1, Measure.TOP5),
-        *(Measure.GAIN, Measure.DIFFERS),
+        *(Quantity.DESIGN, Quantity.SEEDS, Quantity.PARAMS, Quantity.MACS, "top1_error_pct", "top5_error_pct"),
+        *(Quantity.GAIN, Quantity.DIFFERS),
     ),
     epoch=Epoch.LAST,
     decimals=2,

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from an_cli.files import read_json, read_json_lines
@@ -203,7 +204,7 @@ def test_a_task_is_counted_as_it_builds_its_network(call: Call) -> None:
         task: json.loads(call("show", "model", *REGRESSION, "norm=bn", *task, "--json").stdout)["params"]
         for task in ((), ("task=null",))
     }
-    assert params[("task=null",)] - params[()] == 9 * (8 * 4 + 1)  # ten classes, and one number
+    assert params[("task=null",)] - params[()] == 9 * (4 * 4 + 1)  # ten classes, and one number
 
 
 @pytest.mark.parametrize(
@@ -219,3 +220,62 @@ def test_a_wrong_task_is_refused_with_what_is_legal(call: Call, override: str, m
     done = call("show", "model", *REGRESSION, override)
     assert done.returncode == 1
     assert message in done.stderr
+
+
+@pytest.fixture(scope="module")
+def regressed(call: Call) -> str:
+    done = call("ablate", "regression", "launch.device=cpu")
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def test_a_table_of_a_task_has_its_measures_their_unit_direction_and_paired_intervals(
+    regressed: str, call: Call, desk: Path
+) -> None:
+    assert "RMSE" in regressed
+    assert "top-1" not in regressed
+    assert "RMSE and MAE of the last epoch; lower is better." in regressed
+    table = json.loads(call("report", "regression", "--json", installed=False).stdout)
+    bn, an = table["rows"]
+    assert table["columns"] == ["design", "seeds", "params", "macs", "rmse", "mae", "gain", "differs"]
+    assert an["gain"]["of"] == "rmse"
+    assert an["gain"]["comparison"]["covers"] == "seeds and samples"
+    low, high = an["gain"]["comparison"]["interval"]
+    assert low <= an["gain"]["mean"] <= high
+    assert an["gain"]["mean"] == pytest.approx(an["rmse"]["mean"] - bn["rmse"]["mean"], abs=1e-9)
+    for run_id, value in zip(an["runs"], an["rmse"]["values"], strict=True):
+        raw = (desk / "runs" / run_id / "correct.bin").read_bytes()
+        samples = 80
+        squared = np.frombuffer(raw[raw.index(b"\n") + 1 :][: 4 * samples], dtype="<f4")
+        assert value == pytest.approx(float(np.sqrt(squared.astype(float).mean())), rel=1e-6)
+
+
+def test_every_view_of_a_task_shows_its_own_measure(regressed: str, call: Call, desk: Path, tmp_path: Path) -> None:
+    assert "RMSE" in call("status", "regression").stdout
+    run = next(iter((desk / "studies" / "regression").iterdir())).resolve()
+    shown = call("show", run.name).stdout
+    assert re.search(r"last: epoch 4, RMSE 0\.\d{3}, MAE 0\.\d{3}", shown)
+    evaluated = json.loads(call("evaluate", run.name, "--json").stdout)
+    assert evaluated["rmse"] == read_json(run / "result.json")["last"]["rmse"]
+    page = tmp_path / "page.html"
+    assert call("dashboard", "--out", str(page)).returncode == 0
+    data = json.loads(
+        re.findall(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(), re.DOTALL)[0]
+    )
+    assert [one["key"] for one in data["measures"] if one["primary"]][-1] == "rmse"
+    assert "last_rmse" in data["runs"]
+    assert call("figure", "curves", "regression", "--out", str(tmp_path / "curves.svg")).returncode == 0
+    code = "import an_cli; frame = an_cli.load('.'); print(sorted(name for name in frame if 'rmse' in name))"
+    assert call(installed=False, command=("-c", code)).stdout.strip() == "['best_rmse', 'last_rmse']"
+
+
+def test_rows_of_two_tasks_are_not_compared(regressed: str, call: Call, desk: Path) -> None:
+    study = _blocks("yaml")["sweeps/regression.yaml"]
+    mixed = study + '  - {label: "classes", set: [norm=bn, task=null]}\n'
+    (desk / "sweeps" / "mixed.yaml").write_text(mixed, encoding="utf-8")
+    done = call("ablate", "mixed", "launch.device=cpu", "--json")
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout)["rows"][2]
+    assert row["gain"]["mean"] is None
+    assert row["rmse"]["mean"] is None
+    assert row["top1_error_pct"]["mean"] is not None

@@ -20,7 +20,7 @@ from an_cli.report.figures.draw_tradeoff import draw_tradeoff
 from an_cli.report.figures.learned import learned
 from an_cli.report.figures.style import Format, draw_bytes
 from an_cli.report.figures.tradeoff import Axis, tradeoff
-from an_cli.store import RunFolder, Store, read_run, read_runs
+from an_cli.store import RunFolder, Store, measures_of_all, read_run, read_runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,9 @@ def _study_or_run(wanted: Request, store: Store) -> Curves:
             f"neither a study nor a run: {wanted.target!r}", where=error.where, now=f"studies: {studies}; {error.now}"
         ) from error
     title = _title(store, run)
-    return curves_of({title: [read_run(run)]}, title="", where=run.id)
+    record = read_run(run)
+    primary = measures_of_all([record.config] if record.config else []).primary
+    return curves_of({title: [record]}, primary, title="", where=run.id)
 
 
 def _title(store: Store, run: RunFolder) -> str:

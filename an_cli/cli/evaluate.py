@@ -52,7 +52,7 @@ def evaluate(
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
-    """Evaluate the weights of a run or of a file and print top-1 and top-5 error.
+    """Evaluate the weights of a run or of a file and print what its task measures.
 
     A run's own records are left as they are; an imported run remembers its errors on its own data set.
     """

@@ -8,7 +8,7 @@ from an_cli.cli.asked import print_json, say
 from an_cli.console.columns import align
 from an_cli.console.medium import medium
 from an_cli.errors import ReportError
-from an_cli.report import Mark, Measure, Table
+from an_cli.report import Mark, Quantity, Table
 from an_cli.report.power import POWER, power
 from an_cli.report.verify import differences
 from an_cli.store import Store
@@ -42,7 +42,7 @@ def verify_table(table: Table, store: Store) -> int:
 def print_power(table: Table, *, json: bool) -> int:
     """Print what more seeds would do for the rows that are not told apart; exit status 3 where some are refused."""
     found = power(table)
-    refused = any(Mark.NOT_COMPARABLE in row.cell(Measure.GAIN).marks for row in table.rows)
+    refused = any(Mark.NOT_COMPARABLE in row.cell(Quantity.GAIN).marks for row in table.rows)
     status = PARTIAL if refused else 0
     if json:
         print_json({"study": table.study, "power": POWER, "rows": [asdict(one) for one in found]})

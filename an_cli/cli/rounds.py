@@ -17,7 +17,7 @@ from an_cli.errors import StudyError
 from an_cli.files import cannot_write, canonical_json, read_json, write_json
 from an_cli.plan import Plan, make_plan, take_seeds
 from an_cli.report import Decision, Rule, State, decision, load_spec
-from an_cli.report.bits import read_bits
+from an_cli.report.per_sample import read_samples
 from an_cli.store import Store, read_runs
 
 
@@ -85,7 +85,7 @@ def round_of(asked: Asked, store: Store, rule: Rule) -> tuple[Plan, Decision]:
     whole = _whole_plan(asked, rule)
     records = read_runs(store, (cell.id for cell in whole.cells))
     by_id = {record.id: record for record in records}
-    found = decision(whole, by_id, read_bits(store, records), load_spec(whole), rule)
+    found = decision(whole, by_id, read_samples(store, records), load_spec(whole), rule)
     first = rule.seeds_at[0]
     counts = {row.label: max(found.seeds.get(row.label, 0), first) for row in whole.rows}
     return take_seeds(whole, counts), found

@@ -50,12 +50,13 @@ class Measure:
 
     Attributes:
         key: in records, in JSON and CSV, and as a column of a table's spec.
-        title: in words, with a capital letter where a sentence would have none: "top-1 error", "RMSE".
+        title: as it stands within a sentence: "accuracy", "RMSE".
         unit: "%", "m"; empty for a number without one.
         better: which of two values is the better one.
         decimals: printed, where a spec does not say.
         evidence: per-sample evidence behind it; None: rows are compared by their seeds alone.
         short: its title in a narrow column's head; empty: the title.
+        at_most: key of the measure whose value it cannot exceed; empty: of none.
     """
 
     key: str
@@ -65,14 +66,20 @@ class Measure:
     decimals: int
     evidence: Evidence | None
     short: str = ""
+    at_most: str = ""
 
     @property
     def head(self) -> str:
-        """The head of its column: "top-1 (%)"."""
+        """The head of its column, with its unit."""
         return f"{self.short or self.title} ({self.unit})" if self.unit else self.short or self.title
 
+    @property
+    def axis(self) -> str:
+        """The title of its axis, with its unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
     def text(self, values: Mapping[str, float]) -> str:
-        """Title and value of this measure among an evaluation's, for a line of text: "top-1 error 12.50 %"."""
+        """Title and value of this measure among an evaluation's, for a line of text: "RMSE 0.312 m"."""
         return f"{self.title} {values[self.key]:.{self.decimals}f} {self.unit}".rstrip()
 
 

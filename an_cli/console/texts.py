@@ -12,7 +12,7 @@ from an_cli.console.columns import align, prose
 from an_cli.console.medium import FILE, STATE_STYLES, Medium
 from an_cli.console.words import DASH, duration, number
 from an_cli.report.layout import Cell
-from an_cli.report.spec import Measure
+from an_cli.report.spec import Quantity
 from an_cli.report.wording import clean, count_text
 
 Value = Mapping[str, Any]
@@ -22,12 +22,12 @@ _OTHER_NOTE = f"{_OTHER} finished with other code than what is installed now"
 
 def params_text(count: float | None) -> str:
     """For example "25.76M"."""
-    return DASH if count is None else count_text(count, Measure.PARAMS)
+    return DASH if count is None else count_text(count, Quantity.PARAMS)
 
 
 def macs_text(count: float | None) -> str:
     """For example "4.09G"."""
-    return DASH if count is None else count_text(count, Measure.MACS)
+    return DASH if count is None else count_text(count, Quantity.MACS)
 
 
 def plan_text(plan: Value, on: Medium = FILE) -> str:
@@ -201,7 +201,7 @@ def _imported(found: Value, measures: Sequence[Value]) -> list[str]:
 
 
 def measures_text(measures: Sequence[Value], numbers: Value) -> str:
-    """An evaluation's measures in a line: "top-1 error 12.50 %, top-5 error 1.25 %"."""
+    """An evaluation's measures in a line: "RMSE 0.312, MAE 0.250"."""
     return ", ".join(
         f"{measure['title']} {numbers[measure['key']]:.{measure['decimals']}f} {measure['unit']}".rstrip()
         for measure in measures

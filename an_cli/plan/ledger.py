@@ -51,6 +51,17 @@ class Published:
     gains: Mapping[str, float] = field(default_factory=dict)
     printed: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def values(self) -> Mapping[str, float]:
+        """What is printed, by key of the measure."""
+        errors = {"top1_error_pct": self.top1_error_pct, "top5_error_pct": self.top5_error_pct}
+        return {**{key: value for key, value in errors.items() if value is not None}, **self.ap}
+
+    @property
+    def gains_by_key(self) -> Mapping[str, float]:
+        """The printed gains, by key of the measure."""
+        return {name if name in AP else f"{name}_error_pct": gain for name, gain in self.gains.items()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:

@@ -10,7 +10,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "Bits": "bits",
+    "Samples": "per_sample",
     "Column": "table",
     "Comparison": "comparison",
     "Cost": "build",
@@ -22,7 +22,7 @@ _HOMES = {
     "FILES": "output",
     "Finding": "audit",
     "Mark": "table",
-    "Measure": "spec",
+    "Quantity": "spec",
     "RowStatus": "table",
     "Rule": "decide",
     "Source": "table",

@@ -1,7 +1,6 @@
 """What `an_cli.report` offers, for type checkers; at run time each name is looked up when it is first asked for."""
 
 from an_cli.report.audit import Finding as Finding
-from an_cli.report.bits import Bits as Bits
 from an_cli.report.build import Cost as Cost
 from an_cli.report.build import build_table as build_table
 from an_cli.report.build import make_table as make_table
@@ -19,9 +18,10 @@ from an_cli.report.output import FILES as FILES
 from an_cli.report.output import render as render
 from an_cli.report.output import write as write
 from an_cli.report.output import written_runs as written_runs
+from an_cli.report.per_sample import Samples as Samples
 from an_cli.report.quoted import published_table as published_table
 from an_cli.report.spec import Epoch as Epoch
-from an_cli.report.spec import Measure as Measure
+from an_cli.report.spec import Quantity as Quantity
 from an_cli.report.spec import Spec as Spec
 from an_cli.report.spec import load_spec as load_spec
 from an_cli.report.table import Column as Column

@@ -8,7 +8,6 @@ from typing import Protocol
 from an_cli.plan import Plan, PlanRow
 from an_cli.report import comparability
 from an_cli.report.best import best_marks
-from an_cli.report.bits import Bits, read_bits
 from an_cli.report.comparison import Comparison
 from an_cli.report.decide import Rule
 from an_cli.report.extras import extra_cells
@@ -16,16 +15,15 @@ from an_cli.report.gains import Gain, Known, gains, know, reference_of, refusal_
 from an_cli.report.leaves import config_leaves
 from an_cli.report.notes import general_notes
 from an_cli.report.outcome import Outcome
+from an_cli.report.per_sample import Samples, read_samples
 from an_cli.report.published import beside_paper
 from an_cli.report.quoted import quoted_row
-from an_cli.report.spec import Measure, Spec, load_spec
+from an_cli.report.spec import Quantity, Spec, load_spec
 from an_cli.report.statistics import Difference, difference, summarize
 from an_cli.report.table import Mark, Source, Table, TableCell, TableRow
 from an_cli.report.uncollected import uncollected
-from an_cli.report.wording import columns_of
-from an_cli.store import RunRecord, Store, read_run_and_count
-
-_ALL_FIVE = 5  # classes, of which the five best hold the true one
+from an_cli.report.wording import columns_of, decimals_of
+from an_cli.store import RunRecord, Store, is_informative, read_run_and_count
 
 
 class Cost(Protocol):
@@ -55,7 +53,9 @@ def make_table(
     """
     with uncollected():
         records = [read_run_and_count(store.run(cell.id))[0] for cell in plan.cells]  # a table shows no epoch
-        return build_table(plan, records, costs, spec or load_spec(plan), bits=read_bits(store, records), rule=rule)
+        return build_table(
+            plan, records, costs, spec or load_spec(plan), samples=read_samples(store, records), rule=rule
+        )
 
 
 def build_table(
@@ -64,15 +64,15 @@ def build_table(
     costs: Mapping[str, Cost],
     spec: Spec,
     *,
-    bits: Bits | None = None,
+    samples: Samples | None = None,
     rule: Rule | None = None,
 ) -> Table:
     """The table of a study from values alone (see `make_table`).
 
     Args:
-        bits: run id -> per-sample correctness, or why there is none; without it only seeds are compared.
+        samples: run id -> per-sample evidence, or why there is none; without it only seeds are compared.
     """
-    known = know(plan, {record.id: record for record in records}, bits, spec, rule)
+    known = know(plan, {record.id: record for record in records}, samples, spec, rule)
     found = gains(known)
     marks = best_marks(known, found)
     rows = tuple(
@@ -84,15 +84,16 @@ def build_table(
         file_name=plan.file_name,
         caption=spec.caption or plan.title,
         epoch=spec.epoch,
-        columns=columns_of(spec, rows),
+        columns=columns_of(spec, rows, known.measures),
         rows=rows,
-        notes=(*_overridden(plan), *general_notes(known.spec, rows, found, rule)),
+        notes=(*_overridden(plan), *general_notes(known, rows, found)),
         brackets=spec.brackets,
         stacked_k=spec.stacked_k,
         math=spec.math,
         sources={run_id: source for outcome in known.outcomes.values() for run_id, source in _sources(outcome)},
         alpha=known.spec.alpha,
         looks=None if rule is None else len(rule.seeds_at),
+        measures=known.measures,
     )
 
 
@@ -121,11 +122,11 @@ def _trained(
     known: Known,
     gain: Gain,
     costs: Mapping[str, Cost],
-    marks: Mapping[tuple[str, Measure], Mark],
+    marks: Mapping[tuple[str, str], Mark],
 ) -> TableRow:
     outcome, published = known.outcomes[row.label], row.published
     notes = [outcome.note] if outcome.note else []
-    errors = {measure: _error(row, measure, known, gain, marks) for measure in (Measure.TOP1, Measure.TOP5)}
+    measured = {key: _measured(row, key, known, gain, marks) for key in known.measures.keys}
     return TableRow(
         label=row.label,
         kind=row.kind,
@@ -140,13 +141,13 @@ def _trained(
         notes=(*notes, *gain.notes),
         remark=row.note,
         cells={
-            Measure.PARAMS: _count(row, outcome, costs, Measure.PARAMS),
-            Measure.MACS: _count(row, outcome, costs, Measure.MACS),
-            **errors,
-            Measure.GAIN: _gain(row, known, gain),
-            Measure.DIFFERS: _differs(row, gain),
+            Quantity.PARAMS: _count(row, outcome, costs, Quantity.PARAMS),
+            Quantity.MACS: _count(row, outcome, costs, Quantity.MACS),
+            **measured,
+            Quantity.GAIN: _gain(row, known, gain),
+            Quantity.DIFFERS: _differs(row, known, gain),
             **beside_paper(row, known),
-            **extra_cells(outcome, errors, known.spec),
+            **extra_cells(outcome, measured, known.spec, known.measures),
         },
         title=published.label if published and known.spec.paper_labels else "",
         label_latex=row.label_latex,
@@ -160,7 +161,7 @@ def _config(row: PlanRow, known: Known) -> Mapping[str, object]:
     return {key: value for key, value in config_leaves(known.cells[row.cells[0]].config) if key != "seed"}
 
 
-def _count(row: PlanRow, outcome: Outcome, costs: Mapping[str, Cost], measure: Measure) -> TableCell:
+def _count(row: PlanRow, outcome: Outcome, costs: Mapping[str, Cost], measure: Quantity) -> TableCell:
     """Parameters or MACs: as the runs counted them, else as the plan's costs say; both must agree."""
     counted = {int(getattr(run.result, measure.value)): None for run in outcome.finished.values()}
     told = {int(getattr(costs[run_id], measure.value)): None for run_id in row.cells if run_id in costs}
@@ -178,59 +179,58 @@ def _say(counts: Iterable[int]) -> str:
     return " and ".join(f"{count:,}" for count in counts) or "nothing"
 
 
-def _error(
-    row: PlanRow, measure: Measure, known: Known, gain: Gain, marks: Mapping[tuple[str, Measure], Mark]
-) -> TableCell:
-    """Mean error rate over seeds, unless they were evaluated on different data."""
+def _measured(row: PlanRow, key: str, known: Known, gain: Gain, marks: Mapping[tuple[str, str], Mark]) -> TableCell:
+    """Mean of a measure over seeds, unless they were evaluated on different data."""
     outcome = known.outcomes[row.label]
-    if measure is Measure.TOP5 and known.cells[row.cells[0]].config.data.classes <= _ALL_FIVE:
-        return TableCell(runs=outcome.runs)  # every network is right then
-    sample = summarize(outcome.errors(measure, known.spec.epoch))
+    if not is_informative(key, known.cells[row.cells[0]].config):
+        return TableCell(runs=outcome.runs)
+    sample = summarize(outcome.values(key, known.spec.epoch))
     if not comparability.same_data([outcome]):
         note = "no mean: its seeds were evaluated on different data"
         return TableCell(values=sample.values, marks=(Mark.NOT_COMPARABLE,), notes=(note,), runs=outcome.runs)
-    mark = marks.get((row.label, measure))
+    mark = marks.get((row.label, key))
     return TableCell(
         value=sample.mean,
         spread=sample.std,
         standard_error=sample.standard_error,
         values=sample.values,
-        comparison=gain.compared.get(measure),
-        bracket=_bracket(row, measure, known, gain),
+        comparison=gain.compared.get(key),
+        bracket=_bracket(row, key, known, gain),
         marks=(*outcome.marks, *((mark,) if mark else ())),
         runs=outcome.runs,
     )
 
 
-def _bracket(row: PlanRow, measure: Measure, known: Known, gain: Gain) -> float | None:
-    """The gain beside an error rate: of another row over this one where the study says so, else of this one."""
+def _bracket(row: PlanRow, key: str, known: Known, gain: Gain) -> float | None:
+    """The gain beside a measure: of another row over this one where the study says so, else of this one."""
+    sign = known.measures[key].better.sign
     if row.gain_of:
         other, epoch = known.outcomes.get(row.gain_of), known.spec.epoch
         outcome = known.outcomes[row.label]
         if other is None or refusal_between(row.gain_of, row.label, known):
             return None
-        found = difference(outcome.errors(measure, epoch), other.errors(measure, epoch))
-        return found.sample.mean if found else None
+        found = difference(outcome.values(key, epoch), other.values(key, epoch))
+        return None if found is None or found.sample.mean is None else -sign * found.sample.mean
     if row.label in known.beside:
         return None
-    compared: Comparison | None = gain.compared.get(measure)
-    return None if compared is None else -compared.value
+    compared: Comparison | None = gain.compared.get(key)
+    return None if compared is None else sign * compared.value
 
 
 def _gain(row: PlanRow, known: Known, gain: Gain) -> TableCell:
-    """Difference row - reference of the top-1 error, where the two are comparable."""
+    """Difference row - reference of the primary measure, where the two are comparable."""
     if not gain.reference:
         return TableCell(marks=(Mark.BASELINE,) if row.baseline else ())
     outcome, reference = known.outcomes[row.label], known.outcomes.get(gain.reference)
     runs = (*outcome.runs, *(reference.runs if reference else ()))
     if gain.refused or reference is None:
         return TableCell(marks=(Mark.NOT_COMPARABLE,), notes=(gain.refused,), runs=runs if reference else ())
-    epoch = known.spec.epoch
-    found = difference(outcome.errors(Measure.TOP1, epoch), reference.errors(Measure.TOP1, epoch))
+    epoch, primary = known.spec.epoch, known.measures.primary
+    found = difference(outcome.values(primary.key, epoch), reference.values(primary.key, epoch))
     if found is None:
         return TableCell(marks=(Mark.MISSING,), runs=runs)
     used = found.seeds or (*outcome.finished, *reference.finished)
-    compared = gain.compared[Measure.TOP1]
+    compared = gain.compared[primary.key]
     return TableCell(
         value=compared.value if known.rule and compared else found.sample.mean,  # looks stand on whole rounds
         spread=found.sample.std,
@@ -253,15 +253,16 @@ def _difference_notes(found: Difference, row: PlanRow, known: Known) -> Iterable
         yield f"difference to {label!r}"
     if not found.paired:
         error = found.sample.standard_error
-        of = "" if error is None else f", standard error {error:.{known.spec.decimals}f}"
+        decimals = decimals_of(known.measures.primary, known.spec)
+        of = "" if error is None else f", standard error {error:.{decimals}f}"
         shared = set(known.outcomes[row.label].finished) & set(known.outcomes[label].finished)
         seeds = "not the same seeds as" if shared else "no seed in common with"
         yield f"unpaired: {seeds} {label!r}; difference of the means{of}"
 
 
-def _differs(row: PlanRow, gain: Gain) -> TableCell:
+def _differs(row: PlanRow, known: Known, gain: Gain) -> TableCell:
     """Whether the row is told apart from its reference; the wording prints it from the comparison."""
     if not gain.reference:
         return TableCell(marks=(Mark.BASELINE,) if row.baseline else ())
-    compared = gain.compared.get(Measure.TOP1)
+    compared = gain.compared.get(known.measures.primary.key)
     return TableCell(comparison=compared, marks=() if compared else (Mark.MISSING,))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from an_cli.report import inference
-from an_cli.report.bits import wrong
+from an_cli.config.task import Measure, Summary
+from an_cli.report import inference, numbers
 from an_cli.report.comparison import Comparison, Covers
 from an_cli.report.decide import Rule
-from an_cli.report.inference import Variance, Wrong
+from an_cli.report.inference import Variance
 from an_cli.report.outcome import Outcome
+from an_cli.report.per_sample import has_plane, wrong
+from an_cli.report.per_sample import numbers as samples_of
 from an_cli.report.sequential import look_levels, repeated_p
-from an_cli.report.spec import Epoch, Measure
-
-_PLANES = {Measure.TOP1: "top1", Measure.TOP5: "top5"}
+from an_cli.report.spec import Epoch
+from an_cli.store import PerSample
 
 
 def compare(
@@ -26,48 +28,75 @@ def compare(
 
     Args:
         row, reference: evaluated on the same data.
-        measure: top-1 or top-5 error.
+        measure: of both rows' task.
         epoch: whose numbers.
         seeds: take these alone, of those that both have.
 
     Returns:
         None where one of them has no number.
     """
-    here, there = row.errors(measure, epoch), reference.errors(measure, epoch)
+    here, there = row.values(measure.key, epoch), reference.values(measure.key, epoch)
     if not here or not there:
         return None
-    plane = f"{epoch.value}.{_PLANES[measure]}"
     if seeds is None and set(here) != set(there):
-        return _over_all_runs(row, reference, here, there, plane)
+        return _over_all_runs(row, reference, here, there, measure, epoch)
     shared = [seed for seed in here if seed in there and (seeds is None or seed in seeds)]
     if not shared:
         return None
-    stacked = _stacks(row, reference, shared, shared, plane)
+    stacked = _stacks(row, reference, shared, shared, measure, epoch)
     if stacked is not None:
-        return (inference.several_seeds if len(shared) > 1 else inference.one_seed)(*stacked)
+        tests = _tests(measure)
+        return (tests.several_seeds if len(shared) > 1 else tests.one_seed)(*stacked)
     differences = np.array([here[seed] - there[seed] for seed in shared])
     return inference.seeds_alone(differences) if len(shared) > 1 else _untested(float(differences[0]))
 
 
 def _over_all_runs(
-    row: Outcome, reference: Outcome, here: Mapping[int, float], there: Mapping[int, float], plane: str
+    row: Outcome,
+    reference: Outcome,
+    here: Mapping[int, float],
+    there: Mapping[int, float],
+    measure: Measure,
+    epoch: Epoch,
 ) -> Comparison:
     """Of rows whose seeds are not the same: pairing those that are shared would leave the printed means behind."""
-    stacked = _stacks(row, reference, [*here], [*there], plane)
+    stacked = _stacks(row, reference, [*here], [*there], measure, epoch)
     if stacked is not None and min(len(here), len(there)) > 1:
-        return inference.all_runs(*stacked)
+        return _tests(measure).all_runs(*stacked)
     return _unpaired([*here.values()], [*there.values()])
 
 
 def _stacks(
-    row: Outcome, reference: Outcome, seeds: Sequence[int], others: Sequence[int], plane: str
-) -> tuple[Wrong, Wrong] | None:
-    """Shape: [seeds, samples] each; None where a run has no per-sample record, or one of other evaluation data."""
-    correct = [row.finished[seed].correct for seed in seeds] + [reference.finished[seed].correct for seed in others]
-    known = [one for one in correct if one is not None]
-    if len(known) < len(correct) or len({(one.fingerprint, one.samples) for one in known}) > 1:
+    row: Outcome, reference: Outcome, seeds: Sequence[int], others: Sequence[int], measure: Measure, epoch: Epoch
+) -> tuple[Any, Any] | None:
+    """Shape: [seeds, samples] each; None where a run has no per-sample evidence, or of other evaluation data."""
+    evidence = measure.evidence
+    if evidence is None:
         return None
-    return wrong(tuple(known[: len(seeds)]), plane), wrong(tuple(known[len(seeds) :]), plane)
+    every = [row.finished[seed].samples for seed in seeds] + [reference.finished[seed].samples for seed in others]
+    known = [one for one in every if one is not None and has_plane(one, epoch.value, evidence)]
+    if len(known) < len(every) or len({(one.fingerprint, one.samples) for one in known}) > 1:
+        return None
+    sides = tuple(known[: len(seeds)]), tuple(known[len(seeds) :])
+    plane = f"{epoch.value}.{evidence.plane}"
+    return (_side(sides[0], plane, evidence.summary), _side(sides[1], plane, evidence.summary))
+
+
+def _side(several: tuple[PerSample, ...], plane: str, summary: Summary) -> Any:
+    return wrong(several, plane) if summary is Summary.ERROR_PCT else samples_of(several, plane, summary)
+
+
+class _Tests(Protocol):
+    """How two rows are compared sample by sample, by the kind of their evidence. Arrays: [seeds, samples]."""
+
+    def one_seed(self, row: Any, reference: Any) -> Comparison: ...
+    def several_seeds(self, row: Any, reference: Any) -> Comparison: ...
+    def all_runs(self, row: Any, reference: Any) -> Comparison: ...
+
+
+def _tests(measure: Measure) -> _Tests:
+    bits = measure.evidence is not None and measure.evidence.summary is Summary.ERROR_PCT
+    return inference if bits else numbers
 
 
 def _unpaired(row: list[float], reference: list[float]) -> Comparison:

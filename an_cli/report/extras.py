@@ -7,34 +7,40 @@ from dataclasses import replace
 
 from an_cli.report import comparability
 from an_cli.report.outcome import Outcome
-from an_cli.report.spec import ACCURACIES, Epoch, Measure, Spec
+from an_cli.report.spec import Epoch, Quantity, Spec
 from an_cli.report.statistics import summarize
 from an_cli.report.table import Mark, TableCell
+from an_cli.store import Complement, Measures
 
 
-def extra_cells(outcome: Outcome, errors: Mapping[Measure, TableCell], spec: Spec) -> dict[Measure, TableCell]:
+def extra_cells(
+    outcome: Outcome, measured: Mapping[str, TableCell], spec: Spec, measures: Measures
+) -> dict[str, TableCell]:
     """Those that the spec names, of a trained row."""
-    cells = accuracies(errors, spec)
-    if Measure.LOSS in spec.columns:
+    cells = complements(measured, spec, measures)
+    if Quantity.LOSS in spec.columns:
         last = spec.epoch is Epoch.LAST
         losses = {seed: (run.result.last if last else run.result.best).loss for seed, run in outcome.finished.items()}
-        same = comparability.same_data([outcome])  # losses of different data have no mean, as errors have none
-        cells[Measure.LOSS] = _mean(outcome, losses) if same else TableCell(marks=(Mark.NOT_COMPARABLE,))
-    if Measure.TRAIN_TIME in spec.columns:
-        cells[Measure.TRAIN_TIME] = _mean(outcome, {seed: run.result.train_s for seed, run in outcome.finished.items()})
+        same = comparability.same_data([outcome])  # losses of different data have no mean, as measures have none
+        cells[Quantity.LOSS] = _mean(outcome, losses) if same else TableCell(marks=(Mark.NOT_COMPARABLE,))
+    if Quantity.TRAIN_TIME in spec.columns:
+        cells[Quantity.TRAIN_TIME] = _mean(
+            outcome, {seed: run.result.train_s for seed, run in outcome.finished.items()}
+        )
     return cells
 
 
-def accuracies(errors: Mapping[Measure, TableCell], spec: Spec) -> dict[Measure, TableCell]:
-    """100 less the error rates, with their spread and marks: the same numbers, so nothing is tested twice."""
-    return {accuracy: _accuracy(errors[error]) for accuracy, error in ACCURACIES.items() if accuracy in spec.columns}
+def complements(measured: Mapping[str, TableCell], spec: Spec, measures: Measures) -> dict[str, TableCell]:
+    """Complements of measures, with their spread and marks: the same numbers, so nothing is tested twice."""
+    shown = [one for one in measures.complements if one.measure.key in spec.columns and one.of in measured]
+    return {one.measure.key: _complement(measured[one.of], one) for one in shown}
 
 
-def _accuracy(error: TableCell) -> TableCell:
+def _complement(cell: TableCell, complement: Complement) -> TableCell:
     return replace(
-        error,
-        value=None if error.value is None else 100 - error.value,
-        values=tuple(100 - value for value in error.values),
+        cell,
+        value=None if cell.value is None else complement.value(cell.value),
+        values=tuple(map(complement.value, cell.values)),
         comparison=None,
     )
 

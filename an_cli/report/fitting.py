@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from an_cli.report.spec import Measure
+from an_cli.report.spec import Quantity
 from an_cli.report.table import Column, Table
 from an_cli.report.tex_text import MIXTURE
 from an_cli.report.wording import LEFT, Printed, printed_rows
@@ -23,7 +23,7 @@ _SMALLER = (r"\small", r"\footnotesize", r"\scriptsize")
 _DIGITS = (5.0, 4.63, 4.25, 3.99)  # points, in normal and in smaller type of a 10 pt article; small type is set wider
 _CLASSES = (("iljft.,:;'!|I ", 3.1), ("()[]{}-rs", 3.95), ("mwMWQ%@&", 8.3), ("+\u00b1=<>~", 7.8))
 _OTHERS, _CAPITALS = 5.2, 7.2
-_VERDICTS = (Measure.DIFFERS, Measure.PAPER_VERDICT)  # words beside the label that may take two lines
+_VERDICTS = (Quantity.DIFFERS, Quantity.PAPER_VERDICT)  # words beside the label that may take two lines
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _wraps(column: Column, table: Table) -> bool:
 
 
 def _label_column(table: Table) -> Column:
-    return next((one for one in table.columns if one.measure is Measure.DESIGN), table.columns[0])
+    return next((one for one in table.columns if one.measure is Quantity.DESIGN), table.columns[0])
 
 
 def _cell_width(cell: Printed, table: Table) -> float:

@@ -11,11 +11,11 @@ import pandas as pd
 from an_cli.config import CellConfig
 from an_cli.errors import StoreError
 from an_cli.report.leaves import config_leaves
-from an_cli.store import Result, RunRecord, Store, read_run, read_run_and_count
+from an_cli.store import CLASSIFICATION, Result, RunRecord, Store, read_run, read_run_and_count
 from an_cli.store.labels import labels_of
 from an_cli.store.remarks import Remarks, run_remarks
 
-_EVALUATION = ("epoch", "loss", "top1_error_pct", "top5_error_pct")
+_EVALUATION = ("epoch", "loss", *CLASSIFICATION.keys)  # every frame has these; other tasks add theirs
 _RESULT = ("params", "macs", "steps", "train_s", "code_tree", "data_fingerprint", "device")
 _CHOICES = ("model", "norm", "recipe", "data")
 _WHOLE = ("last_epoch", "best_epoch", "params", "macs", "steps", "seed")
@@ -36,8 +36,8 @@ def load(store: Path | str | Store) -> pd.DataFrame:
     Returns:
         One row per run: `id`, `study` and `label` of the first of its `labels` ("STUDY/LABEL", a tuple), `status`, the
         `name`, `tags` and `notes` that were given to it, the chosen names (`model`, `norm`, `recipe`, `data`), the
-        numbers of the last and the best epoch (`last_top1_error_pct`, ...), and every config value under its dotted key
-        (`norm.attention.gate`; lists are tuples). What a run does not have is missing.
+        measures of the last and the best epoch (`last_MEASURE`, `best_MEASURE`), and every config value under its
+        dotted key (`norm.attention.gate`; lists are tuples). What a run does not have is missing.
 
     Raises:
         StoreError: there is no such folder, or a newer an-cli wrote it.
@@ -99,7 +99,9 @@ def _frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
                 columns[name] = [None] * count
         for name, column in columns.items():
             column.append(row.get(name))
-    order = [*_FIRST, *in_config_order(name for name in columns if name not in _FIRST)]
+    others = [name for name in columns if name not in _FIRST]
+    measured = [name for name in others if "." not in name and name.startswith(("last_", "best_"))]
+    order = [*_FIRST, *measured, *in_config_order(name for name in others if name not in measured)]
     return pd.DataFrame({name: columns[name] for name in order}).astype(dict.fromkeys(_WHOLE, "Int64"))
 
 
@@ -136,5 +138,5 @@ def _row(record: RunRecord, n_epochs: int) -> dict[str, Any]:
 def _add_result(row: dict[str, Any], result: Result) -> None:
     for which, evaluation in (("last", result.last), ("best", result.best)):
         numbers = {"epoch": evaluation.epoch, "loss": evaluation.loss, **evaluation.values}
-        row.update((f"{which}_{field}", numbers[field]) for field in _EVALUATION)
+        row.update((f"{which}_{field}", number) for field, number in numbers.items())
     row.update((field, getattr(result, field)) for field in _RESULT)

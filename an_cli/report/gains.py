@@ -8,18 +8,16 @@ from dataclasses import dataclass
 
 from an_cli.plan import Cell, Plan, PlanRow
 from an_cli.report import comparability
-from an_cli.report.bits import Bits
 from an_cli.report.comparability import Side
 from an_cli.report.comparison import Comparison, Covers
 from an_cli.report.decide import Decision, Evidence, Rule, decide
 from an_cli.report.differences import after_looks, compare, looks_of
 from an_cli.report.inference import holm
 from an_cli.report.outcome import Outcome, outcome_of
-from an_cli.report.spec import Measure, Spec
+from an_cli.report.per_sample import Samples
+from an_cli.report.spec import Spec, measures_of_plan
 from an_cli.report.table import QUOTED
-from an_cli.store import RunRecord
-
-TESTED = (Measure.TOP1, Measure.TOP5)
+from an_cli.store import Measures, RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +30,7 @@ class Known:
     cells: Mapping[str, Cell]
     outcomes: Mapping[str, Outcome]  # of trained rows
     spec: Spec
+    measures: Measures
     rule: Rule | None
     beside: frozenset[str]  # rows whose gain stands beside other rows
 
@@ -42,7 +41,7 @@ class Known:
 
 
 def know(
-    plan: Plan, records: Mapping[str, RunRecord], bits: Bits | None, spec: Spec, rule: Rule | None = None
+    plan: Plan, records: Mapping[str, RunRecord], samples: Samples | None, spec: Spec, rule: Rule | None = None
 ) -> Known:
     """Look up what a table is made from; a stopping rule's error rate is the one that its looks have spent."""
     spec = spec if rule is None else dataclasses.replace(spec, alpha=rule.alpha)
@@ -52,8 +51,9 @@ def know(
         rows={row.label: row for row in plan.rows},
         baselines={row.group: row for row in plan.rows if row.baseline},
         cells=cells,
-        outcomes={row.label: outcome_of(row, cells, records, bits) for row in plan.rows if row.kind != "literature"},
+        outcomes={row.label: outcome_of(row, cells, records, samples) for row in plan.rows if row.kind != "literature"},
         spec=spec,
+        measures=measures_of_plan(plan),
         rule=rule,
         beside=frozenset(row.gain_of for row in plan.rows if row.gain_of),
     )
@@ -67,13 +67,13 @@ class Gain:
         reference: its label; empty where the row is compared with none.
         refused: why there is no difference; empty where there may be one.
         notes: footnotes on what the two do not share.
-        compared: by measure; None where one of them has no number.
+        compared: by key of the measure; None where one of them has no number.
     """
 
     reference: str = ""
     refused: str = ""
     notes: tuple[str, ...] = ()
-    compared: Mapping[Measure, Comparison | None] = dataclasses.field(default_factory=dict)
+    compared: Mapping[str, Comparison | None] = dataclasses.field(default_factory=dict)
 
 
 def reference_of(row: PlanRow) -> str:
@@ -84,7 +84,7 @@ def reference_of(row: PlanRow) -> str:
 def gains(known: Known) -> dict[str, Gain]:
     """Every trained row's gain, p-values by Holm over the table, each measure on its own."""
     found = {label: _gain(known.rows[label], known) for label in known.outcomes}
-    for measure in TESTED:
+    for measure in known.measures.keys:
         _adjust(found, measure)
     return found
 
@@ -95,7 +95,7 @@ def _gain(row: PlanRow, known: Known) -> Gain:
     if not label:
         return Gain(notes=notes)
     refused = _refusal(row, label, hidden, known)
-    compared = {} if refused else {measure: compared_rows(row.label, label, measure, known) for measure in TESTED}
+    compared = {} if refused else {key: compared_rows(row.label, label, key, known) for key in known.measures.keys}
     return Gain(reference=label, refused=refused, notes=notes, compared=compared)
 
 
@@ -128,9 +128,10 @@ def refusal_between(row: str, reference: str, known: Known) -> str:
     return _refusal(line, reference, _guarded(line, reference, known)[1], known)
 
 
-def compared_rows(row: str, reference: str, measure: Measure, known: Known) -> Comparison | None:
+def compared_rows(row: str, reference: str, key: str, known: Known) -> Comparison | None:
     """Two comparable rows, and whether anything may be said of their designs."""
     here, there, epoch = known.outcomes[row], known.outcomes[reference], known.spec.epoch
+    measure = known.measures[key]
     if known.rule is None:
         found = compare(here, there, measure, epoch)
         return None if found is None else dataclasses.replace(found, unclaimed=_unclaimed(here, there, found))
@@ -146,7 +147,7 @@ def _unclaimed(row: Outcome, reference: Outcome, found: Comparison) -> str:
     return "one seed" if found.covers is Covers.SAMPLES else ""
 
 
-def _adjust(found: dict[str, Gain], measure: Measure) -> None:
+def _adjust(found: dict[str, Gain], measure: str) -> None:
     """Holm over all rows that something may be claimed of, for this measure; the others stay outside."""
     tested = {
         label: comparison
@@ -165,26 +166,26 @@ def _adjust(found: dict[str, Gain], measure: Measure) -> None:
 
 
 def evidence(known: Known, rule: Rule) -> tuple[Evidence, ...]:
-    """The frame that `decide` takes: every comparable row against its reference, top-1 error, at every look."""
+    """The frame that `decide` takes: every comparable row against its reference, primary measure, at every look."""
     lines = []
     for label, outcome in known.outcomes.items():
         row = known.rows[label]
         reference = reference_of(row)
         if reference and not refusal_between(row.label, reference, known):
-            looks = looks_of(outcome, known.outcomes[reference], Measure.TOP1, known.spec.epoch, rule)
+            looks = looks_of(outcome, known.outcomes[reference], known.measures.primary, known.spec.epoch, rule)
             lines.append(Evidence(row=label, reference=reference, looks=looks))
     return tuple(lines)
 
 
-def decision(plan: Plan, records: Mapping[str, RunRecord], bits: Bits | None, spec: Spec, rule: Rule) -> Decision:
+def decision(plan: Plan, records: Mapping[str, RunRecord], samples: Samples | None, spec: Spec, rule: Rule) -> Decision:
     """Which rows of a plan with all seeds need more of them, and which cannot be compared at all."""
-    known = know(plan, records, bits, spec, rule)
+    known = know(plan, records, samples, spec, rule)
     pairs = ((label, reference_of(known.rows[label])) for label in known.outcomes)
     reasons = {label: refusal_between(label, reference, known) for label, reference in pairs if reference}
     refused = {label: why for label, why in reasons.items() if why}
     return dataclasses.replace(decide(evidence(known, rule), rule), refused=refused)
 
 
-def covers_of(found: Mapping[str, Gain], measure: Measure) -> set[Covers]:
+def covers_of(found: Mapping[str, Gain], measure: str) -> set[Covers]:
     """Which variation the table's comparisons stand for."""
     return {one.covers for gain in found.values() if (one := gain.compared.get(measure)) is not None}

@@ -106,7 +106,7 @@ def several_seeds(row: Wrong, reference: Wrong) -> Comparison:
     d_sn = row.view(np.int8) - reference.view(np.int8)
     counts = d_sn.sum(axis=1, dtype=np.int64)
     by_seed = counts / d_sn.shape[1] * POINTS
-    found = _from_variance(by_seed, _two_way(d_sn, counts), Covers.BOTH, "t over seeds and samples")
+    found = mean_of_seeds(by_seed, _two_way(d_sn, counts), Covers.BOTH, "t over seeds and samples")
     return _not_empty(found, row, reference)
 
 
@@ -122,7 +122,7 @@ def all_runs(row: Wrong, reference: Wrong) -> Comparison:
     """
     sides = (row, reference)
     errors = [side.mean(axis=1) * POINTS for side in sides]
-    seeds = _welch(*errors)
+    seeds = welch(*errors)
     d_n = row.mean(axis=0) - reference.mean(axis=0)
     rest = sum(_within(side) / side.shape[0] for side in sides)
     samples = max(0.0, float(d_n.var(ddof=1)) - rest) * POINTS**2 / d_n.size
@@ -130,7 +130,7 @@ def all_runs(row: Wrong, reference: Wrong) -> Comparison:
     found = Variance(seeds.seeds, samples, seeds.freedom)
     fewest = min(side.shape[0] for side in sides)
     method = "Welch's t over seeds and samples"
-    return _not_empty(_tested(value, found, fewest, Covers.BOTH, method, None), row, reference)
+    return _not_empty(tested(value, found, fewest, Covers.BOTH, method, None), row, reference)
 
 
 def _within(wrong_sn: Wrong) -> float:
@@ -160,7 +160,7 @@ def seeds_alone(differences: NDArray[np.float64]) -> Comparison:
     """
     exact = np.round(differences, _DIGITS)
     found = Variance(_variance(exact) / exact.size, 0.0, exact.size - 1)
-    return _from_variance(exact, found, Covers.SEEDS, "paired t over seeds")
+    return mean_of_seeds(exact, found, Covers.SEEDS, "paired t over seeds")
 
 
 def unpaired(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Comparison:
@@ -171,10 +171,11 @@ def unpaired(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Compar
     """
     value = float(row.mean() - reference.mean())
     seeds = min(row.size, reference.size)
-    return _tested(value, _welch(row, reference), seeds, Covers.SEEDS, "Welch's t over seeds", None)
+    return tested(value, welch(row, reference), seeds, Covers.SEEDS, "Welch's t over seeds", None)
 
 
-def _welch(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Variance:
+def welch(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Variance:
+    """Variance of a difference of two means, by Welch: of runs that are not paired."""
     parts = [_variance(np.round(side, _DIGITS)) / side.size for side in (row, reference)]
     below = sum(part**2 / (side.size - 1) for part, side in zip(parts, (row, reference), strict=True))
     return Variance(sum(parts), 0.0, sum(parts) ** 2 / below if below else math.inf)
@@ -207,14 +208,16 @@ def _two_way(d_sn: NDArray[np.int8], by_seed: NDArray[np.int64]) -> Variance:
     return Variance(ms_seed * scale, max(0.0, ms_sample - ms_rest) * scale, seeds - 1)
 
 
-def _from_variance(by_seed: NDArray[np.float64], found: Variance, covers: Covers, method: str) -> Comparison:
+def mean_of_seeds(by_seed: NDArray[np.float64], found: Variance, covers: Covers, method: str) -> Comparison:
+    """The mean of differences by seed, with its variance."""
     values = by_seed.tolist()  # a handful: numpy's own mean and std take longer to start than to add
     value = sum(values) / len(values)
     spread = math.sqrt(sum((one - value) ** 2 for one in values) / (len(values) - 1))
-    return _tested(value, found, by_seed.size, covers, method, value / spread if spread else None)
+    return tested(value, found, by_seed.size, covers, method, value / spread if spread else None)
 
 
-def _tested(value: float, found: Variance, seeds: int, covers: Covers, method: str, effect: float | None) -> Comparison:
+def tested(value: float, found: Variance, seeds: int, covers: Covers, method: str, effect: float | None) -> Comparison:
+    """A difference with the interval and the p-value that its variance gives."""
     # Not where all seeds differ by one and the same number; samples that agree throughout do tell something.
     known = bool(found.seeds or found.samples or (not value and covers is Covers.BOTH))
     half = half_width(found, 1 - LEVEL)

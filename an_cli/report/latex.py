@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 
 from an_cli.report.fitting import Fit, fitted
-from an_cli.report.spec import TEXTS, Measure
+from an_cli.report.spec import TEXTS, Quantity
 from an_cli.report.table import DAGGER, Column, Table, TableRow
 from an_cli.report.tex_text import escape, spelled
 from an_cli.report.wording import Printed, printed_rows
+from an_cli.store import DETECTION
 
-_HEADS: dict[str, str] = {
-    Measure.AP_BB: r"AP$^{bb}$",
-    Measure.AP_BB50: r"AP$^{bb}_{50}$",
-    Measure.AP_BB75: r"AP$^{bb}_{75}$",
-    Measure.AP_M: r"AP$^{m}$",
-    Measure.AP_M50: r"AP$^{m}_{50}$",
-    Measure.AP_M75: r"AP$^{m}_{75}$",
-}
+_PRECISIONS = (
+    *(r"AP$^{bb}$", r"AP$^{bb}_{50}$", r"AP$^{bb}_{75}$"),
+    *(r"AP$^{m}$", r"AP$^{m}_{50}$", r"AP$^{m}_{75}$"),
+)
+_HEADS = dict(zip(DETECTION.keys, _PRECISIONS, strict=True))  # as in the paper's Tables 4 and 5
 
 
 def latex(table: Table) -> str:
@@ -117,9 +115,9 @@ def _body(table: Table) -> list[str]:
 
 def _set(table: Table, row: TableRow, column: Column, cell: Printed, again: bool) -> str:
     """A cell; the architecture stands once per group, as in the paper."""
-    if column.measure is Measure.ARCHITECTURE and again:
+    if column.measure is Quantity.ARCHITECTURE and again:
         return ""
-    if column.measure is not Measure.DESIGN:
+    if column.measure is not Quantity.DESIGN:
         return _cell(cell)
     label = row.label_latex or escape(cell.word, stacked_k=table.stacked_k, math=table.math)
     return _noted(label, cell.marks)

@@ -8,10 +8,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from an_cli.report.spec import EXTRAS, PRECISIONS, Measure
-from an_cli.report.table import Table, TableCell, TableRow
-
-_ERRORS = (Measure.TOP1, Measure.TOP5)
+from an_cli.report.spec import EXTRAS, Quantity
+from an_cli.report.table import Table, TableCell, TableRow, is_setting
+from an_cli.store import DETECTION, Measures
 
 
 def json_value(table: Table) -> dict[str, Any]:
@@ -22,7 +21,7 @@ def json_value(table: Table) -> dict[str, Any]:
         "caption": table.caption,
         "epoch": table.epoch.value,
         "columns": [str(column.measure) for column in table.columns],
-        "rows": [_row(row, shared) for row in table.rows],
+        "rows": [_row(row, shared, table.measures) for row in table.rows],
         "footnotes": [{"mark": mark, "text": text} for text, mark in table.footnotes.items()],
         "notes": list(table.notes),
         "alpha": table.alpha,
@@ -61,7 +60,7 @@ def _shared(configs: Sequence[Mapping[str, object]]) -> dict[str, object]:
     return shared
 
 
-def _row(row: TableRow, shared: Mapping[str, object]) -> dict[str, Any]:
+def _row(row: TableRow, shared: Mapping[str, object], measures: Measures) -> dict[str, Any]:
     return {
         "label": row.label,
         "kind": row.kind,
@@ -69,24 +68,23 @@ def _row(row: TableRow, shared: Mapping[str, object]) -> dict[str, Any]:
         "baseline": row.baseline,
         "status": row.status.value,
         "marks": [mark.value for mark in row.marks],
-        "params": _count(row.cell(Measure.PARAMS)),
-        "macs": _count(row.cell(Measure.MACS)),
+        "params": _count(row.cell(Quantity.PARAMS)),
+        "macs": _count(row.cell(Quantity.MACS)),
         "n_seeds": len(row.seeds),
         "seeds": list(row.seeds),
-        "top1_error_pct": _measured(row.cell(Measure.TOP1)),
-        "top5_error_pct": _measured(row.cell(Measure.TOP5)),
+        **{key: _measured(row.cell(key)) for key in measures.keys},
         "gain": {
-            **_measured(row.cell(Measure.GAIN)),
-            "of": Measure.TOP1.value,
+            **_measured(row.cell(Quantity.GAIN)),
+            "of": measures.primary.key,
             "over": row.reference or None,
             "sign": "row - reference",
-            "paired": row.cell(Measure.GAIN).paired,
-            "comparison": _compared(row.cell(Measure.GAIN)),
+            "paired": row.cell(Quantity.GAIN).paired,
+            "comparison": _compared(row.cell(Quantity.GAIN)),
         },
         "paper": {
-            "top1_error_pct": row.cell(Measure.PAPER).value,
-            "difference": row.cell(Measure.PAPER_DIFFERENCE).value,
-            "verdict": row.cell(Measure.PAPER_VERDICT).word or None,
+            measures.primary.key: row.cell(Quantity.PAPER).value,
+            "difference": row.cell(Quantity.PAPER_DIFFERENCE).value,
+            "verdict": row.cell(Quantity.PAPER_VERDICT).word or None,
         },
         "runs": list(row.runs),
         "cells": list(row.planned),
@@ -94,8 +92,18 @@ def _row(row: TableRow, shared: Mapping[str, object]) -> dict[str, Any]:
         "note": row.remark,
         "title": row.title or row.label,
         "config": {key: value for key, value in row.config.items() if key not in shared},
-        **{measure.value: _measured(row.cell(measure)) for measure in (*PRECISIONS, *EXTRAS) if measure in row.cells},
+        **{key: _measured(row.cell(key)) for key in _beside(measures) if key in row.cells},
     }
+
+
+def _beside(measures: Measures) -> tuple[str, ...]:
+    """What a row may have besides the measures of its study's task."""
+    quoted = tuple(key for key in DETECTION.keys if key not in measures)
+    return (*quoted, *_extras(measures))
+
+
+def _extras(measures: Measures) -> tuple[str, ...]:
+    return (*(one.measure.key for one in measures.complements), *EXTRAS)
 
 
 def _count(cell: TableCell) -> int | None:
@@ -138,42 +146,47 @@ def as_csv(table: Table) -> str:
     """A line per row; an unknown number is an empty field."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    extras = [measure for measure in EXTRAS if any(column.measure is measure for column in table.columns)]
-    keys = [column.measure for column in table.columns if not isinstance(column.measure, Measure)]
-    writer.writerow([*_HEAD, *(f"{measure.value}_{part}" for measure in extras for part in ("mean", "std")), *keys])
-    writer.writerows([*_fields(row), *_own(row, extras, keys)] for row in table.rows)
+    columns, measures = [column.measure for column in table.columns], table.measures
+    extras = [str(key) for key in _extras(measures) if key in columns]
+    settings = [column.measure for column in table.columns if is_setting(column)]
+    writer.writerow([*_head(measures), *(f"{key}_{part}" for key in extras for part in ("mean", "std")), *settings])
+    writer.writerows([*_fields(row, measures), *_own(row, extras, settings)] for row in table.rows)
     return text.getvalue()
 
 
-_HEAD = (
-    *("label", "group", "kind", "status", "baseline", "n_seeds", "n_planned", "params", "macs"),
-    *(f"{measure.value}_{part}" for measure in _ERRORS for part in ("mean", "std", "marks")),
-    *("gain_over", "gain_mean", "gain_std", "gain_standard_error", "gain_n"),
-    *("gain_low", "gain_high", "gain_p", "gain_p_table", "gain_covers", "paper_top1_error_pct", "paper_verdict"),
-    *("runs", "notes"),
-)
+def _head(measures: Measures) -> tuple[str, ...]:
+    return (
+        *("label", "group", "kind", "status", "baseline", "n_seeds", "n_planned", "params", "macs"),
+        *(f"{key}_{part}" for key in measures.keys for part in ("mean", "std", "marks")),
+        *("gain_over", "gain_mean", "gain_std", "gain_standard_error", "gain_n"),
+        *("gain_low", "gain_high", "gain_p", "gain_p_table", "gain_covers"),
+        *(f"paper_{measures.primary.key}", "paper_verdict", "runs", "notes"),
+    )
 
 
-def _fields(row: TableRow) -> list[object]:
-    gain = row.cell(Measure.GAIN)
+def _fields(row: TableRow, measures: Measures) -> list[object]:
+    gain = row.cell(Quantity.GAIN)
     how = gain.comparison
     notes = dict.fromkeys([*row.notes, *(note for cell in row.cells.values() for note in cell.notes)])
     return [
         *(row.label, row.group, row.kind, row.status.value, row.baseline, len(row.seeds), len(row.planned)),
-        *(_count(row.cell(measure)) for measure in (Measure.PARAMS, Measure.MACS)),
-        *(value for measure in _ERRORS for value in _error(row.cell(measure))),
+        *(_count(row.cell(measure)) for measure in (Quantity.PARAMS, Quantity.MACS)),
+        *(value for key in measures.keys for value in _summary(row.cell(key))),
         *(row.reference, gain.value, gain.spread, gain.standard_error, gain.n),
         *((how.low, how.high, how.p, how.p_table, how.covers.value) if how else (None,) * 5),
-        *(row.cell(Measure.PAPER).value, row.cell(Measure.PAPER_VERDICT).word),
+        *(row.cell(Quantity.PAPER).value, row.cell(Quantity.PAPER_VERDICT).word),
         *(" ".join(row.runs), "; ".join(notes)),
     ]
 
 
-def _own(row: TableRow, extras: Sequence[Measure], keys: Sequence[str]) -> list[object]:
+def _own(row: TableRow, extras: Sequence[str], settings: Sequence[str]) -> list[object]:
     """What the study's own spec adds."""
-    cells = [row.cell(measure) for measure in extras]
-    return [*(number for cell in cells for number in (cell.value, cell.spread)), *(row.config.get(key) for key in keys)]
+    cells = [row.cell(key) for key in extras]
+    return [
+        *(number for cell in cells for number in (cell.value, cell.spread)),
+        *(row.config.get(key) for key in settings),
+    ]
 
 
-def _error(cell: TableCell) -> tuple[object, ...]:
+def _summary(cell: TableCell) -> tuple[object, ...]:
     return cell.value, cell.spread, "; ".join(cell.marks)

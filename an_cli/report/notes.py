@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from an_cli.config.task import Better, Measure
 from an_cli.report.comparison import Covers
 from an_cli.report.decide import Rule
-from an_cli.report.gains import Gain, covers_of
-from an_cli.report.spec import ACCURACIES, EXTRAS, Epoch, Measure, Spec
+from an_cli.report.gains import Gain, Known, covers_of
+from an_cli.report.spec import EXTRAS, Epoch, Quantity, Spec
 from an_cli.report.table import Mark, RowStatus, TableRow
 from an_cli.report.wording import clean
+from an_cli.store import Measures
 
-_ERRORS = (Measure.TOP1, Measure.TOP5)
 _NAMED = 12  # rows in one sentence; of more, only their number
-_EPOCHS = {
-    Epoch.LAST: "Error rates of the last epoch, in per cent; lower is better.",
-    Epoch.BEST: "Error rates of the best epoch (by top-1 error on the evaluation set), in per cent; lower is better.",
-}
 _COVERS = {
     Covers.SAMPLES: (
-        "One seed: intervals and p-values (exact McNemar) are of these trained networks alone and cover the evaluation "
+        "One seed: intervals and p-values ({method}) are of these trained networks alone and cover the evaluation "
         "samples only; nothing is claimed of their designs."
     ),
     Covers.SEEDS: "Intervals and p-values (t) cover seeds only where no record of single samples is there.",
@@ -28,24 +25,46 @@ _COVERS = {
 }
 
 
-def general_notes(
-    spec: Spec, rows: Sequence[TableRow], gains: Mapping[str, Gain], rule: Rule | None
-) -> tuple[str, ...]:
+def general_notes(known: Known, rows: Sequence[TableRow], gains: Mapping[str, Gain]) -> tuple[str, ...]:
     """What is to be said of the whole table."""
-    trained = [row for row in rows if row.status is not RowStatus.LITERATURE]
-    return (*_measured(spec, trained), *_compared(spec, trained, gains), *_stopping(spec, rule), *_columns(spec, rows))
+    trained, spec, measures = (
+        [row for row in rows if row.status is not RowStatus.LITERATURE],
+        known.spec,
+        known.measures,
+    )
+    return (
+        *_measured(spec, measures, trained),
+        *_compared(spec, measures, trained, gains),
+        *_stopping(spec, known.rule),
+        *_columns(spec, measures, rows),
+    )
 
 
-def _measured(spec: Spec, trained: Sequence[TableRow]) -> Iterator[str]:
+def _measured(spec: Spec, measures: Measures, trained: Sequence[TableRow]) -> Iterator[str]:
     planned, there = sum(len(row.planned) for row in trained), sum(len(row.runs) for row in trained)
     if there < planned:
         yield f"Incomplete: {there} of {planned} runs."
-    if any(measure in spec.columns for measure in _ERRORS):
-        yield _EPOCHS[spec.epoch]
-    if any(measure in spec.columns for measure in ACCURACIES):
+    shown = [measure for measure in measures.all if measure.key in spec.columns]
+    if shown:
+        yield _epoch(spec, measures, shown)
+    beside = [one for one in measures.complements if one.measure.key in spec.columns]
+    if beside:
         yield f"Accuracy: 100 - error rate of the {spec.epoch} epoch, in per cent; higher is better."
-    if any(measure in spec.columns for measure in (*_ERRORS, *EXTRAS)):
+    if shown or beside or any(quantity in spec.columns for quantity in EXTRAS):
         yield from _spread(trained)
+
+
+def _epoch(spec: Spec, measures: Measures, shown: Sequence[Measure]) -> str:
+    """For example "Error rates of the last epoch, in per cent; lower is better."."""
+    titles = " and ".join(measure.title for measure in shown)
+    noun = measures.noun or titles[:1].upper() + titles[1:]
+    by = "" if spec.epoch is Epoch.LAST else f" (by {measures.primary.title} on the evaluation set)"
+    unit = ", in per cent" if all(measure.unit == "%" for measure in shown) else ""
+    directions = {measure.better for measure in shown}
+    if len(directions) == 1:
+        return f"{noun} of the {spec.epoch} epoch{by}{unit}; {shown[0].better} is better."
+    each = ", ".join(f"{measure.better} {measure.title}" for measure in shown)
+    return f"{noun} of the {spec.epoch} epoch{by}{unit}; better are {each}."
 
 
 def _spread(trained: Sequence[TableRow]) -> Iterator[str]:
@@ -57,19 +76,19 @@ def _spread(trained: Sequence[TableRow]) -> Iterator[str]:
         yield f"Mean ± sample standard deviation over {most} seeds."
 
 
-def _compared(spec: Spec, trained: Sequence[TableRow], gains: Mapping[str, Gain]) -> Iterator[str]:
-    if Measure.GAIN in spec.columns and trained:
-        yield (
-            "vs. baseline: row - baseline, in percentage points of top-1 error, "
-            f"{_pairing(trained)}; negative is better."
-        )
-    found = {label: one for label, gain in gains.items() if (one := gain.compared.get(Measure.TOP1)) is not None}
-    if not found or not {Measure.GAIN, Measure.DIFFERS} & set(spec.columns):
-        yield from _best(spec, trained)  # a mark that is printed is explained
+def _compared(spec: Spec, measures: Measures, trained: Sequence[TableRow], gains: Mapping[str, Gain]) -> Iterator[str]:
+    primary = measures.primary
+    if Quantity.GAIN in spec.columns and trained:
+        better = "negative" if primary.better is Better.LOWER else "positive"
+        yield f"vs. baseline: row - baseline, {_in_unit(primary)}, {_pairing(trained)}; {better} is better."
+    found = {label: one for label, gain in gains.items() if (one := gain.compared.get(primary.key)) is not None}
+    if not found or not {Quantity.GAIN, Quantity.DIFFERS} & set(spec.columns):
+        yield from _best(spec, measures, trained)  # a mark that is printed is explained
         return
     if any(one.low is not None for one in found.values()):
         yield "In square brackets: a 95 % interval of that comparison alone."
-    yield from (_COVERS[covers] for covers in Covers if covers in covers_of(gains, Measure.TOP1))
+    methods = " or ".join(sorted({one.method for one in found.values() if one.covers is Covers.SAMPLES}))
+    yield from (_COVERS[covers].format(method=methods) for covers in Covers if covers in covers_of(gains, primary.key))
     if any(one.unclaimed in ("seeds failed", "incomplete") for one in found.values()):
         yield "Nothing is claimed of a row whose planned seeds are missing or failed: those left may be the lucky ones."
     tested = {label: yes for label, one in found.items() if (yes := one.separated(spec.alpha)) is not None}
@@ -78,20 +97,29 @@ def _compared(spec: Spec, trained: Sequence[TableRow], gains: Mapping[str, Gain]
         yield f"Tested by Holm at {spec.alpha * 100:g} % over the table's {_count(family, 'comparison')}."
         yield f"Differ: {_names(label for label, yes in tested.items() if yes)}."
         yield f"Not told apart: {_names(label for label, yes in tested.items() if not yes)}."
-    yield from _best(spec, trained)
+    yield from _best(spec, measures, trained)
+
+
+def _in_unit(measure: Measure) -> str:
+    """What a difference is in: "in percentage points of an error rate", "in m of RMSE", "of RMSE"."""
+    unit = "percentage points" if measure.unit == "%" else measure.unit
+    return f"in {unit} of {measure.title}" if unit else f"of {measure.title}"
 
 
 def _pairing(trained: Sequence[TableRow]) -> str:
-    paired = {row.cell(Measure.GAIN).paired for row in trained} - {None}
+    paired = {row.cell(Quantity.GAIN).paired for row in trained} - {None}
     if paired == {False}:
         return "of the means over all seeds"
     return "paired by seed where both rows have the same seeds" if False in paired else "paired by seed"
 
 
-def _best(spec: Spec, trained: Sequence[TableRow]) -> Iterator[str]:
-    shown = [measure for measure in (*_ERRORS, *ACCURACIES) if measure in spec.columns]
-    least = "highest" if shown and all(measure in ACCURACIES for measure in shown) else "lowest"
-    marks = {mark for row in trained for measure in shown for mark in row.cell(measure).marks}
+def _best(spec: Spec, measures: Measures, trained: Sequence[TableRow]) -> Iterator[str]:
+    every = (*measures.all, *(one.measure for one in measures.complements))
+    shown = [measure for measure in every if measure.key in spec.columns]
+    own = [measure for measure in shown if measure.key in measures] or shown  # a complement is marked as its measure is
+    directions = {measure.better for measure in own}
+    least = "best" if len(directions) > 1 else "lowest" if Better.LOWER in directions else "highest"
+    marks = {mark for row in trained for measure in shown for mark in row.cell(measure.key).marks}
     if Mark.BEST in marks:
         yield f"Bold (*): the {least} of its group, told apart from every other row of it."
     if Mark.TIED in marks:
@@ -107,10 +135,11 @@ def _stopping(spec: Spec, rule: Rule | None) -> Iterator[str]:
         )
 
 
-def _columns(spec: Spec, rows: Sequence[TableRow]) -> Iterator[str]:
-    if spec.brackets and any(row.cell(measure).bracket is not None for row in rows for measure in _ERRORS):
-        yield "In round brackets: the improvement by AN, in percentage points."
-    if Measure.MACS in spec.columns:
+def _columns(spec: Spec, measures: Measures, rows: Sequence[TableRow]) -> Iterator[str]:
+    if spec.brackets and any(row.cell(key).bracket is not None for row in rows for key in measures.keys):
+        points = ", in percentage points" if all(measure.unit == "%" for measure in measures.all) else ""
+        yield f"In round brackets: the improvement by AN{points}."
+    if Quantity.MACS in spec.columns:
         yield "FLOPs: multiply-accumulates of convolutions and fully connected layers, for one image."
 
 

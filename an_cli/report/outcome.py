@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from an_cli.config.task import Summary
 from an_cli.plan import Cell, PlanRow
-from an_cli.report.bits import Bits, disagreement
-from an_cli.report.spec import Epoch, Measure
+from an_cli.report.per_sample import Samples, contradiction
+from an_cli.report.spec import Epoch
 from an_cli.report.table import Mark, RowStatus
-from an_cli.store import Imported, PerSample, Result, RunRecord, Status
+from an_cli.store import Evaluation, Imported, Measures, PerSample, Result, RunRecord, Status, measures_of
 
 _LONGEST_CAUSE = 160
 _BROKEN = (Status.FAILED, Status.UNREADABLE)
@@ -18,11 +20,11 @@ _EXPLAINED = {Status.UNKNOWN: "unknown: its machine cannot be seen from here"}
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run whose numbers can be used; `correct` is None where its samples cannot be told."""
+    """A run whose numbers can be used; `samples` is None where there is no per-sample evidence."""
 
     record: RunRecord
     result: Result
-    correct: PerSample | None = None
+    samples: PerSample | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +88,10 @@ class Outcome:
         reasons = [f"{seeds_text(seeds)}: {text}" for text, seeds in texts.items()]
         return [f"{len(self.finished)} of {len(self.planned)} seeds", *reasons]
 
-    def errors(self, measure: Measure, epoch: Epoch) -> dict[int, float]:
-        """Seed -> error rate in per cent."""
-        return {seed: _error(run.result, measure, epoch) for seed, run in self.finished.items()}
+    def values(self, measure: str, epoch: Epoch) -> dict[int, float]:
+        """Seed -> value of a measure; of another task's measure there is none."""
+        evaluations = {seed: _evaluation(run.result, epoch) for seed, run in self.finished.items()}
+        return {seed: one[measure] for seed, one in evaluations.items() if measure in one.values}
 
 
 def _by_text(texts: Iterable[tuple[int, str]]) -> dict[str, list[int]]:
@@ -104,13 +107,12 @@ def seeds_text(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def _error(result: Result, measure: Measure, epoch: Epoch) -> float:
-    evaluation = result.last if epoch is Epoch.LAST else result.best
-    return evaluation["top1_error_pct"] if measure is Measure.TOP1 else evaluation["top5_error_pct"]
+def _evaluation(result: Result, epoch: Epoch) -> Evaluation:
+    return result.last if epoch is Epoch.LAST else result.best
 
 
 def outcome_of(
-    row: PlanRow, cells: Mapping[str, Cell], records: Mapping[str, RunRecord], bits: Bits | None = None
+    row: PlanRow, cells: Mapping[str, Cell], records: Mapping[str, RunRecord], samples: Samples | None = None
 ) -> Outcome:
     """Sort a row's runs into those with numbers and those without.
 
@@ -118,29 +120,30 @@ def outcome_of(
         row: a trained row.
         cells: id -> cell of the plan.
         records: id -> record; a cell without one counts as not run.
-        bits: id -> per-sample correctness, or why there is none; a run whose bits contradict its numbers is broken.
+        samples: id -> per-sample evidence, or why there is none; a run whose evidence contradicts its numbers is
+            broken.
     """
     finished: dict[int, Finished] = {}
     still: dict[int, tuple[str, bool]] = {}
     bitless: dict[int, str] = {}
     for run_id in row.cells:
-        cell, record, found = cells[run_id], records.get(run_id), (bits or {}).get(run_id)
-        seed, correct = cell.config.seed, found if isinstance(found, PerSample) else None
-        problem = _unusable(record, cell) or _contradiction(record, correct)
+        cell, record, found = cells[run_id], records.get(run_id), (samples or {}).get(run_id)
+        seed, evidence = cell.config.seed, found if isinstance(found, PerSample) else None
+        problem = _unusable(record, cell) or _contradiction(record, evidence, measures_of(cell.config))
         if problem:
             still[seed] = problem
         elif record is not None and record.result is not None:
-            finished[seed] = Finished(record=record, result=record.result, correct=correct)
+            finished[seed] = Finished(record=record, result=record.result, samples=evidence)
             if isinstance(found, str):
                 bitless[seed] = found
     seeds = tuple(cells[run_id].config.seed for run_id in row.cells)
     return Outcome(planned=row.cells, finished=finished, open=still, seeds=seeds, bitless=bitless)
 
 
-def _contradiction(record: RunRecord | None, correct: PerSample | None) -> tuple[str, bool] | None:
-    if record is None or record.result is None or correct is None:
+def _contradiction(record: RunRecord | None, evidence: PerSample | None, measures: Measures) -> tuple[str, bool] | None:
+    if record is None or record.result is None or evidence is None:
         return None
-    said = disagreement(correct, record, record.result)
+    said = contradiction(evidence, record, record.result, measures)
     return (f"unreadable: {said}", True) if said else None
 
 
@@ -152,19 +155,18 @@ def _unusable(record: RunRecord | None, cell: Cell) -> tuple[str, bool] | None:
         damage = _damage(record, cell)
         return (f"unreadable: {damage}", True) if damage else None
     if record.imported is not None:
-        return _imported(record.imported), False
+        return _imported(record.imported, measures_of(cell.config)), False
     said = record.scheduled or _EXPLAINED.get(record.status, record.state)
     cause = _cause(record.error or "") if record.status in _BROKEN else ""
     return (f"{said}: {cause}" if cause else said), record.status in _BROKEN
 
 
-def _imported(found: Imported) -> str:
+def _imported(found: Imported, measures: Measures) -> str:
     """Numbers of weights that were trained elsewhere belong in a footnote, never among those of our own runs."""
     if found.evaluation is None:
         return "imported, not trained"
-    errors = found.evaluation
-    top1, top5 = errors["top1_error_pct"], errors["top5_error_pct"]
-    return f"imported, not trained: errors {top1:.2f} % (top-1), {top5:.2f} % (top-5)"
+    values = found.evaluation.values
+    return f"imported, not trained: {', '.join(measure.text(values) for measure in measures.all)}"
 
 
 def _damage(record: RunRecord, cell: Cell) -> str:
@@ -173,12 +175,25 @@ def _damage(record: RunRecord, cell: Cell) -> str:
         return "its result is missing"
     if record.config != cell.config:
         return "its cell.json describes another cell"
-    last, best = record.result.last, record.result.best
+    measures, (last, best) = measures_of(cell.config), (record.result.last, record.result.best)
     for evaluation in (last, best):
-        top1, top5 = evaluation["top1_error_pct"], evaluation["top5_error_pct"]
-        if not 0 <= top5 <= top1 <= 100:
-            return f"error rates of {top1:g} and {top5:g} % cannot be"
-    return "its best epoch is worse than its last" if best["top1_error_pct"] > last["top1_error_pct"] else ""
+        if impossible := _impossible(evaluation, measures):
+            return f"{impossible} cannot be"
+    primary = measures.primary
+    worse = primary.better.beats(last[primary.key], best[primary.key])
+    return "its best epoch is worse than its last" if worse else ""
+
+
+def _impossible(evaluation: Evaluation, measures: Measures) -> str:
+    """The numbers of an evaluation that no network can have; empty where all can be."""
+    for measure in measures.all:
+        value, most = evaluation[measure.key], evaluation[measure.at_most] if measure.at_most else math.inf
+        rate = measure.evidence is not None and measure.evidence.summary is Summary.ERROR_PCT
+        if not value <= most:
+            return f"{measure.text(evaluation.values)} beside {measures[measure.at_most].text(evaluation.values)}"
+        if not math.isfinite(value) or (rate and not 0 <= value <= 100):
+            return f"{measure.title} of {value:g} {measure.unit}".rstrip()
+    return ""
 
 
 def _cause(error: str) -> str:

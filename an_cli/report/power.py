@@ -10,7 +10,7 @@ from scipy import special
 
 from an_cli.report.comparison import Comparison
 from an_cli.report.inference import Variance, half_width
-from an_cli.report.spec import Measure
+from an_cli.report.spec import Quantity
 from an_cli.report.table import Mark, Table
 
 POWER = 0.8
@@ -45,19 +45,19 @@ def power(table: Table) -> list[Power]:
 
 
 def _answers(table: Table) -> Iterator[Power]:
-    compared = [row for row in table.rows if row.reference and row.cell(Measure.GAIN).comparison is not None]
+    compared = [row for row in table.rows if row.reference and row.cell(Quantity.GAIN).comparison is not None]
     alpha = table.alpha / max(1, len(compared))
     for row in compared:
-        comparison = row.cell(Measure.GAIN).comparison
+        comparison = row.cell(Quantity.GAIN).comparison
         if comparison is not None and not comparison.separated(table.alpha):
             more, why = _more(comparison, alpha)
             yield Power(label=row.label, reference=row.reference, seeds=comparison.seeds, more=more, why=why)
     for row in table.rows:
-        cell = row.cell(Measure.GAIN)
+        cell = row.cell(Quantity.GAIN)
         if row.reference and Mark.NOT_COMPARABLE in cell.marks:
             why = cell.notes[0] if cell.notes else "not comparable"
             yield Power(label=row.label, reference=row.reference, seeds=len(row.seeds), more=None, why=why)
-        if row.reference and Mark.MISSING in row.cell(Measure.GAIN).marks:
+        if row.reference and Mark.MISSING in row.cell(Quantity.GAIN).marks:
             yield Power(label=row.label, reference=row.reference, seeds=0, more=None, why="nothing is finished")
 
 

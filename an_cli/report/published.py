@@ -13,7 +13,7 @@ from an_cli.report import comparability
 from an_cli.report.gains import Known, refusal_between
 from an_cli.report.inference import LEVEL, POINTS
 from an_cli.report.outcome import Outcome
-from an_cli.report.spec import Measure
+from an_cli.report.spec import Quantity
 from an_cli.report.statistics import summarize
 from an_cli.report.table import Mark, RowStatus, TableCell
 
@@ -29,7 +29,7 @@ class Verdict(StrEnum):
     NOT_COMPARABLE = "not comparable"
 
 
-def beside_paper(row: PlanRow, known: Known) -> Mapping[Measure, TableCell]:
+def beside_paper(row: PlanRow, known: Known) -> Mapping[str, TableCell]:
     """The cells of the columns "paper", "difference" and "verdict"; empty ones where the paper has no such row.
 
     The printed number is one run on the same evaluation images. With several seeds it is within when a prediction
@@ -41,17 +41,18 @@ def beside_paper(row: PlanRow, known: Known) -> Mapping[Measure, TableCell]:
     network at least do. A level within does not do where the gain over the group's baseline is printed too, and less
     than half of it was found.
     """
-    outcome, printed = known.outcomes[row.label], row.published.top1_error_pct if row.published else None
+    primary = known.measures.primary
+    outcome, printed = known.outcomes[row.label], row.published.values.get(primary.key) if row.published else None
     if printed is None:
         return {}
     paper = TableCell(value=printed, marks=(Mark.LITERATURE,))
-    errors = outcome.errors(Measure.TOP1, known.spec.epoch)
+    values = outcome.values(primary.key, known.spec.epoch)
     reason = _incomparable(outcome, known.plan)
-    if reason or not errors:
+    if reason or not values:
         notes = (f"not compared with the paper: {reason or 'nothing is finished'}",)
         word = TableCell(word=Verdict.NOT_COMPARABLE, marks=(Mark.NOT_COMPARABLE,), notes=notes)
-        return {Measure.PAPER: paper, Measure.PAPER_VERDICT: word}
-    sample = summarize(errors)
+        return {Quantity.PAPER: paper, Quantity.PAPER_VERDICT: word}
+    sample = summarize(values)
     assert sample.mean is not None
     difference = sample.mean - printed
     half, note = _reach(outcome, sample.std, printed)
@@ -61,9 +62,9 @@ def beside_paper(row: PlanRow, known: Known) -> Mapping[Measure, TableCell]:
         verdict = Verdict.GAIN_LOST
     told = "" if gains is None else f"; gain over the baseline {gains[0]:+.2f}, printed {gains[1]:+.2f}"
     return {
-        Measure.PAPER: paper,
-        Measure.PAPER_DIFFERENCE: TableCell(value=difference, runs=outcome.runs),
-        Measure.PAPER_VERDICT: TableCell(
+        Quantity.PAPER: paper,
+        Quantity.PAPER_DIFFERENCE: TableCell(value=difference, runs=outcome.runs),
+        Quantity.PAPER_VERDICT: TableCell(
             word=verdict, notes=(f"{note}; ours of the {known.spec.epoch} epoch{told}",), runs=outcome.runs
         ),
     }
@@ -74,12 +75,14 @@ def _gains(row: PlanRow, mean: float, printed: float, known: Known) -> tuple[flo
     baseline = known.baselines.get(row.group)
     if baseline is None or baseline.label == row.label or baseline.published is None:
         return None
-    level = baseline.published.top1_error_pct
+    primary = known.measures.primary
+    level = baseline.published.values.get(primary.key)
     outcome = known.outcomes.get(baseline.label)
-    ours = summarize(outcome.errors(Measure.TOP1, known.spec.epoch)).mean if outcome else None
-    if ours is None or level is None or level <= printed or refusal_between(row.label, baseline.label, known):
+    ours = summarize(outcome.values(primary.key, known.spec.epoch)).mean if outcome else None
+    if ours is None or level is None or refusal_between(row.label, baseline.label, known):
         return None
-    return ours - mean, level - printed
+    gain, promised = (primary.better.sign * (new - old) for new, old in ((mean, ours), (printed, level)))
+    return (gain, promised) if promised > 0 else None
 
 
 def _incomparable(outcome: Outcome, plan: Plan) -> str:

@@ -10,11 +10,13 @@ from an_cli.errors import ReportError, nearest
 from an_cli.files import read_yaml
 from an_cli.plan import Plan
 from an_cli.report.leaves import config_leaves
+from an_cli.store import DETECTION, Measures, measures_of_all
 
 _MOST_DECIMALS = 6
+MEASURES = "measures"  # as a column: every measure of the study's task
 
 
-class Measure(StrEnum):
+class Quantity(StrEnum):
     """What a column can show."""
 
     DESIGN = "design"
@@ -24,34 +26,22 @@ class Measure(StrEnum):
     SEEDS = "seeds"
     PARAMS = "params"
     MACS = "macs"
-    TOP1 = "top1_error_pct"
-    TOP5 = "top5_error_pct"
-    TOP1_ACCURACY = "top1_accuracy_pct"
-    TOP5_ACCURACY = "top5_accuracy_pct"
     LOSS = "loss"  # of the evaluation
     TRAIN_TIME = "train_s"
-    AP_BB = "ap_bb"
-    AP_BB50 = "ap_bb50"
-    AP_BB75 = "ap_bb75"
-    AP_M = "ap_m"
-    AP_M50 = "ap_m50"
-    AP_M75 = "ap_m75"
     GAIN = "gain"
     DIFFERS = "differs"  # whether the row is told apart from its reference
-    PAPER = "paper"  # the published top-1 error, ours less it, and whether ours could have given it
+    PAPER = "paper"  # the published number, ours less it, and whether ours could have given it
     PAPER_DIFFERENCE = "paper_difference"
     PAPER_VERDICT = "paper_verdict"
 
 
-TEXTS = (Measure.DESIGN, Measure.ARCHITECTURE, Measure.BACKBONE, Measure.HEAD)
-PRECISIONS = (Measure.AP_BB, Measure.AP_BB50, Measure.AP_BB75, Measure.AP_M, Measure.AP_M50, Measure.AP_M75)
-ACCURACIES = {Measure.TOP1_ACCURACY: Measure.TOP1, Measure.TOP5_ACCURACY: Measure.TOP5}
-EXTRAS = (*ACCURACIES, Measure.LOSS, Measure.TRAIN_TIME)  # in a table only where its spec names them
-ABOUT_PAPER = (Measure.PAPER, Measure.PAPER_DIFFERENCE, Measure.PAPER_VERDICT)
+TEXTS = (Quantity.DESIGN, Quantity.ARCHITECTURE, Quantity.BACKBONE, Quantity.HEAD)
+EXTRAS = (Quantity.LOSS, Quantity.TRAIN_TIME)  # in a table only where its spec names them
+ABOUT_PAPER = (Quantity.PAPER, Quantity.PAPER_DIFFERENCE, Quantity.PAPER_VERDICT)
 
 
 class Epoch(StrEnum):
-    """Whose numbers are printed: the last epoch's, or those of the epoch with the lowest top-1 error."""
+    """Whose numbers are printed: the last epoch's, or those of the best epoch by the primary measure."""
 
     LAST = "last"
     BEST = "best"
@@ -63,11 +53,11 @@ class Spec:
 
     Attributes:
         caption: None takes the study's title.
-        columns: in print order: measures, and dotted keys of the config.
+        columns: in print order: quantities, keys of measures, and dotted keys of the config.
         epoch: the epoch whose errors are printed.
-        decimals: of error rates and their differences.
+        decimals: of measures and their differences; None: those that each measure declares.
         paper_labels: print a row under its published label, where it has one.
-        brackets: gains stand in brackets beside the error rates, as in the paper.
+        brackets: gains stand in brackets beside the measures, as in the paper.
         stacked_k: LaTeX sets K=(10,10,20,20) upright, as the paper's Table 1.
         math: LaTeX sets `$...$` in labels and in the caption as mathematics; elsewhere it is printed as written.
         waive: differences between rows that the study does not declare and that are let through, as footnotes.
@@ -77,7 +67,7 @@ class Spec:
     caption: str | None
     columns: tuple[str, ...]
     epoch: Epoch
-    decimals: int
+    decimals: int | None
     paper_labels: bool = False
     brackets: bool = False
     stacked_k: bool = False
@@ -97,17 +87,31 @@ def load_spec(plan: Plan) -> Spec:
     found = search_path.find("reports", name, error=ReportError, what="report")
     where = str(found.path)
     spec = _checked(read(Spec, read_yaml(found.path, ReportError), where=name, error=ReportError), where)
-    return replace(spec, columns=tuple(_shown(column, plan, where) for column in spec.columns))
+    measures = measures_of_plan(plan)
+    columns = [key for column in spec.columns for key in (measures.keys if column == MEASURES else (column,))]
+    return replace(spec, columns=tuple(_shown(column, plan, measures, where) for column in columns))
 
 
-def _shown(column: str, plan: Plan, where: str) -> str:
-    """A measure, or a key that some cell of the study has: a network without it prints a dash there."""
-    measures = {measure.value: measure for measure in Measure}
-    if column in measures:
-        return measures[column]
+def measures_of_plan(plan: Plan) -> Measures:
+    """The measures of a study's tasks."""
+    return measures_of_all(cell.config for cell in plan.cells)
+
+
+def _shown(column: str, plan: Plan, measures: Measures, where: str) -> str:
+    """A quantity, a measure, or a key that some cell of the study has: a network without it prints a dash there."""
+    quantities = {quantity.value: quantity for quantity in Quantity}
+    if column in quantities:
+        return quantities[column]
+    beside = tuple(one.measure.key for one in measures.complements)
+    if column in (*measures.keys, *beside, *DETECTION.keys):  # quoted rows have these in any study
+        return column
     keys = {key for cell in plan.cells for key, _ in config_leaves(cell.config)} - {"seed"}
     if column not in keys:
-        now = nearest(column, keys) if "." in column else nearest(column, measures)
+        now = (
+            nearest(column, keys)
+            if "." in column
+            else nearest(column, [*quantities, MEASURES, *measures.keys, *beside])
+        )
         raise ReportError(f"no column {column!r}", where=f"{where}: columns", now=f"{now}; or a key of the config")
     return column
 
@@ -116,7 +120,7 @@ def _checked(spec: Spec, where: str) -> Spec:
     if not spec.columns or len(set(spec.columns)) != len(spec.columns):
         shown = ", ".join(spec.columns) or "none"
         raise ReportError(f"columns: {shown}", where=where, now="name each column once, and at least one")
-    if not 0 <= spec.decimals <= _MOST_DECIMALS:
+    if spec.decimals is not None and not 0 <= spec.decimals <= _MOST_DECIMALS:
         raise ReportError(f"{spec.decimals} decimals", where=where, now=f"write 0 to {_MOST_DECIMALS}")
     if not 0 < spec.alpha < 0.5:
         raise ReportError(f"alpha: {spec.alpha}", where=where, now="write an error rate, for example 0.05")

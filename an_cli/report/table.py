@@ -11,7 +11,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from an_cli.report.comparison import Comparison
-from an_cli.report.spec import Epoch, Measure
+from an_cli.report.spec import Epoch, Quantity
+from an_cli.store import CLASSIFICATION, Measures
 
 
 class Mark(StrEnum):
@@ -24,7 +25,7 @@ class Mark(StrEnum):
     BASELINE = "baseline"  # the row that others are compared with
     NOT_COMPARABLE = "not comparable"
     BEST = "best"  # of its group, and told apart from every other row of it
-    TIED = "tied"  # the lowest of its group, or not told apart from the lowest
+    TIED = "tied"  # the best of its group, or not told apart from the best
 
 
 class RowStatus(StrEnum):
@@ -47,12 +48,17 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column to print: a measure, or a dotted key of the config."""
+    """A column to print: a quantity, the key of a measure, or a dotted key of the config."""
 
     measure: str
     title: str
     direction: Direction
     decimals: int = 0
+
+
+def is_setting(column: Column) -> bool:
+    """Whether a column shows a value of the config: measures have a direction, and quantities are their own type."""
+    return not isinstance(column.measure, Quantity) and column.direction is Direction.NONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +105,7 @@ class TableRow:
         planned: ids of all its cells, run or not.
         notes: texts of footnotes to the whole row.
         remark: what the published-number ledger notes of it.
-        cells: every measure, printed or not.
+        cells: every quantity and measure, printed or not.
         title: what is printed for its label; empty prints the label.
         label_latex: what LaTeX prints for its label, as it is; empty prints the label.
         config: its config but for the seed, as dotted keys.
@@ -117,13 +123,13 @@ class TableRow:
     runs: tuple[str, ...]
     notes: tuple[str, ...]
     remark: str
-    cells: Mapping[Measure, TableCell]
+    cells: Mapping[str, TableCell]  # by quantity, or by key of a measure
     title: str = ""
     label_latex: str = ""
     config: Mapping[str, object] = field(default_factory=dict)
 
-    def cell(self, measure: Measure) -> TableCell:
-        """The cell of a measure; an empty one where the row has none."""
+    def cell(self, measure: str) -> TableCell:
+        """The cell of a quantity or a measure; an empty one where the row has none."""
         return self.cells.get(measure, _NOTHING)
 
 
@@ -152,6 +158,7 @@ class Table:
         sources: run id -> where its numbers come from, for every run that a cell stands on.
         alpha: error rate over its comparisons.
         looks: looks at growing data that its p-values allow for; None without a stopping rule.
+        measures: of the study's tasks.
     """
 
     study: str
@@ -167,6 +174,7 @@ class Table:
     sources: Mapping[str, Source] = field(default_factory=dict)
     alpha: float = 0.05
     looks: int | None = None
+    measures: Measures = CLASSIFICATION
 
     def __hash__(self) -> int:
         """Equal tables hash alike; what they hold of their rows need not be hashable."""
@@ -182,7 +190,7 @@ class Table:
     def _notes(self, row: TableRow) -> Iterator[str]:
         yield from row.notes
         for column in self.columns:
-            if isinstance(column.measure, Measure) and column.measure in row.cells:
+            if column.measure in row.cells:
                 yield from row.cells[column.measure].notes
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from an_cli.report.layout import Cell, Head, Paint, lay_out, plain, wrap
-from an_cli.report.spec import Measure
+from an_cli.report.spec import Quantity
 from an_cli.report.table import Column, Table
 from an_cli.report.wording import LEFT, Printed, clean, printed_rows
 
 _WIDTH = 100  # of captions and footnotes, at most
 _NARROWEST = 20
-# What a narrow terminal goes without, the highest first: sizes and the second error before what a table is made for.
+# What a narrow terminal goes without, the highest first: sizes and secondary measures before what a table is made for.
+_SECONDARY = 3
 _WEIGHTS: dict[str, int] = {
-    Measure.MACS: 5,
-    Measure.PARAMS: 4,
-    Measure.TOP5: 3,
-    Measure.PAPER_DIFFERENCE: 2,
-    Measure.PAPER: 1,
-    Measure.SEEDS: 1,
+    Quantity.MACS: 5,
+    Quantity.PARAMS: 4,
+    Quantity.PAPER_DIFFERENCE: 2,
+    Quantity.PAPER: 1,
+    Quantity.SEEDS: 1,
 }
 
 
@@ -34,7 +34,7 @@ def terminal(table: Table, width: int | None = None, paint: Paint = plain) -> st
     """
     room = None if width is None else max(width, _NARROWEST)
     rows = [[Cell(_text(cell), "bold" if cell.best else "") for cell in cells] for cells in printed_rows(table)]
-    layout = lay_out([_head(column) for column in table.columns], rows, room, paint)
+    layout = lay_out([_head(column, table) for column in table.columns], rows, room, paint)
     rule = "─" * layout.extent
     prose = min(_WIDTH, room or _WIDTH)
     lines = [*(paint(line, "bold") for line in wrap(clean(table.caption), prose)), "", *layout.head, rule]
@@ -52,8 +52,10 @@ def terminal(table: Table, width: int | None = None, paint: Paint = plain) -> st
     return "\n".join(lines) + "\n"
 
 
-def _head(column: Column) -> Head:
-    return Head(title=column.title, words=column.measure in LEFT, weight=_WEIGHTS.get(column.measure, 0))
+def _head(column: Column, table: Table) -> Head:
+    secondary = column.measure in table.measures and column.measure != table.measures.primary.key
+    weight = _SECONDARY if secondary else _WEIGHTS.get(column.measure, 0)
+    return Head(title=column.title, words=column.measure in LEFT, weight=weight)
 
 
 def _text(cell: Printed) -> str:

@@ -5,43 +5,36 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
-from an_cli.report.spec import ABOUT_PAPER, ACCURACIES, PRECISIONS, TEXTS, Measure, Spec
-from an_cli.report.table import Column, Direction, Mark, RowStatus, Table, TableCell, TableRow
+from an_cli.config.task import Measure
+from an_cli.report.spec import ABOUT_PAPER, TEXTS, Quantity, Spec
+from an_cli.report.table import Column, Direction, Mark, RowStatus, Table, TableCell, TableRow, is_setting
+from an_cli.store import DETECTION, Measures
 
 DASH = "–"  # noqa: RUF001 (an en dash is what a missing number prints as)
 _TITLES = {
-    Measure.DESIGN: "design",
-    Measure.ARCHITECTURE: "architecture",
-    Measure.BACKBONE: "backbone",
-    Measure.HEAD: "head",
-    Measure.SEEDS: "seeds",
-    Measure.PARAMS: "#Params",
-    Measure.MACS: "FLOPs",
-    Measure.TOP1: "top-1 (%)",
-    Measure.TOP5: "top-5 (%)",
-    Measure.TOP1_ACCURACY: "top-1 accuracy (%)",
-    Measure.TOP5_ACCURACY: "top-5 accuracy (%)",
-    Measure.LOSS: "loss",
-    Measure.TRAIN_TIME: "train (s)",
-    Measure.AP_BB: "box AP",
-    Measure.AP_BB50: "box AP50",
-    Measure.AP_BB75: "box AP75",
-    Measure.AP_M: "mask AP",
-    Measure.AP_M50: "mask AP50",
-    Measure.AP_M75: "mask AP75",
-    Measure.GAIN: "vs. baseline",
-    Measure.DIFFERS: "differs?",
-    Measure.PAPER: "paper",
-    Measure.PAPER_DIFFERENCE: "ours - paper",
-    Measure.PAPER_VERDICT: "verdict",
+    Quantity.DESIGN: "design",
+    Quantity.ARCHITECTURE: "architecture",
+    Quantity.BACKBONE: "backbone",
+    Quantity.HEAD: "head",
+    Quantity.SEEDS: "seeds",
+    Quantity.PARAMS: "#Params",
+    Quantity.MACS: "FLOPs",
+    Quantity.LOSS: "loss",
+    Quantity.TRAIN_TIME: "train (s)",
+    Quantity.GAIN: "vs. baseline",
+    Quantity.DIFFERS: "differs?",
+    Quantity.PAPER: "paper",
+    Quantity.PAPER_DIFFERENCE: "ours - paper",
+    Quantity.PAPER_VERDICT: "verdict",
 }
-_SIGNED = (Measure.GAIN, Measure.PAPER_DIFFERENCE)
-LEFT = (*TEXTS, Measure.DIFFERS, Measure.PAPER_VERDICT)  # words, not numbers
-_DECIMALS = {**dict.fromkeys(PRECISIONS, 1), Measure.LOSS: 4, Measure.TRAIN_TIME: 1}
-_LOWER = (Measure.TOP1, Measure.TOP5, Measure.PAPER, *_SIGNED)
+_SIGNED = (Quantity.GAIN, Quantity.PAPER_DIFFERENCE)
+LEFT = (*TEXTS, Quantity.DIFFERS, Quantity.PAPER_VERDICT)  # words, not numbers
+_OWN_DECIMALS = {Quantity.LOSS: 4, Quantity.TRAIN_TIME: 1}
+_OF_PRIMARY = (Quantity.PAPER, *_SIGNED)
 
 
 @dataclass(frozen=True)
@@ -58,29 +51,46 @@ class Printed:
     tied: bool = False
 
 
-def columns_of(spec: Spec, rows: Sequence[TableRow]) -> tuple[Column, ...]:
+def columns_of(spec: Spec, rows: Sequence[TableRow], measures: Measures) -> tuple[Column, ...]:
     """The columns that a spec names; those about the paper only where the table has a published row to compare."""
-    published = any(Measure.PAPER in row.cells for row in rows)
-    return tuple(_column(measure, spec) for measure in spec.columns if published or measure not in ABOUT_PAPER)
-
-
-def _column(measure: str, spec: Spec) -> Column:
-    if not isinstance(measure, Measure):
-        return Column(measure=measure, title=measure, direction=Direction.NONE)
-    direction = Direction.HIGHER if measure in (*PRECISIONS, *ACCURACIES) else Direction.NONE
-    return Column(
-        measure=measure,
-        title=_TITLES[measure],
-        direction=Direction.LOWER if measure in _LOWER else direction,
-        decimals=spec.decimals if measure in (*_LOWER, *ACCURACIES) else _DECIMALS.get(measure, 0),
+    published = any(Quantity.PAPER in row.cells for row in rows)
+    return tuple(
+        _column(measure, spec, measures) for measure in spec.columns if published or measure not in ABOUT_PAPER
     )
+
+
+def decimals_of(measure: Measure, spec: Spec) -> int:
+    """Of a measure and its differences: as the spec says, else as declared."""
+    return measure.decimals if spec.decimals is None else spec.decimals
+
+
+def _column(key: str, spec: Spec, measures: Measures) -> Column:
+    if isinstance(key, Quantity):
+        primary = measures.primary
+        of_primary = key in _OF_PRIMARY
+        return Column(
+            measure=key,
+            title=_TITLES[key],
+            direction=Direction(primary.better) if of_primary else Direction.NONE,
+            decimals=decimals_of(primary, spec) if of_primary else _OWN_DECIMALS.get(key, 0),
+        )
+    for own, decimals in ((measures, spec.decimals), (DETECTION, None)):
+        with suppress(KeyError):
+            measure = own[key]
+            return Column(
+                measure=key,
+                title=measure.head,
+                direction=Direction(measure.better),
+                decimals=measure.decimals if decimals is None else decimals,
+            )
+    return Column(measure=key, title=key, direction=Direction.NONE)
 
 
 @lru_cache(maxsize=2)
 def printed_rows(table: Table) -> tuple[tuple[Printed, ...], ...]:
     """Every cell in words, row by row; all formats print the same, so they are worded once."""
     # A row's own footnotes stand at its label; a detector's label is its backbone.
-    where = next((one for one in table.columns if one.measure is Measure.BACKBONE), table.columns[0])
+    where = next((one for one in table.columns if one.measure is Quantity.BACKBONE), table.columns[0])
     return tuple(tuple(_printed(table, row, column, where) for column in table.columns) for row in table.rows)
 
 
@@ -88,25 +98,25 @@ def _printed(table: Table, row: TableRow, column: Column, where: Column) -> Prin
     """One cell in words; the row's own footnotes stand in the column `where`."""
     marks = table.footnotes
     noted = tuple(marks[note] for note in row.notes) if column is where else ()
-    if column.measure is Measure.DESIGN:
+    if column.measure is Quantity.DESIGN:
         return Printed(word=clean(row.title or row.label), marks=noted)
-    if column.measure is Measure.SEEDS:
+    if column.measure is Quantity.SEEDS:
         return Printed(word=_seeds(row), marks=noted)
-    if not isinstance(column.measure, Measure):
+    if is_setting(column):
         return Printed(word=_setting(row.config.get(column.measure)), marks=noted)
     cell = row.cell(column.measure)
     said = (*noted, *(marks[note] for note in cell.notes))
-    if column.measure is Measure.DIFFERS:
+    if column.measure is Quantity.DIFFERS:
         return Printed(word=differs_text(cell, table.alpha), marks=said)
     if cell.value is None:
-        word = clean(cell.word) if column.measure in (*TEXTS, Measure.PAPER_VERDICT) else ""
+        word = clean(cell.word) if column.measure in (*TEXTS, Quantity.PAPER_VERDICT) else ""
         return Printed(word=word or ("baseline" if Mark.BASELINE in cell.marks else DASH), marks=said)
     return _number(table, cell, column, said)
 
 
 def _number(table: Table, cell: TableCell, column: Column, said: tuple[str, ...]) -> Printed:
     number, spread = _numbers(cell, column)
-    interval = interval_text(cell, column.decimals) if column.measure is Measure.GAIN else ""
+    interval = interval_text(cell, column.decimals) if column.measure is Quantity.GAIN else ""
     bracket = "" if cell.bracket is None or not table.brackets else f"{cell.bracket + 0.0:.{column.decimals}f}"
     return Printed(
         number=number,
@@ -135,7 +145,7 @@ def _seeds(row: TableRow) -> str:
 
 def _numbers(cell: TableCell, column: Column) -> tuple[str, str]:
     assert cell.value is not None
-    if isinstance(column.measure, Measure) and column.measure in (Measure.PARAMS, Measure.MACS):
+    if isinstance(column.measure, Quantity) and column.measure in (Quantity.PARAMS, Quantity.MACS):
         return count_text(cell.value, column.measure), ""
     signed = column.measure in _SIGNED
     number = signed_text(cell.value, column.decimals) if signed else f"{cell.value:.{column.decimals}f}"
@@ -177,9 +187,9 @@ def signed_text(value: float, decimals: int) -> str:
     return text if text.strip("+-0.") else text[1:]
 
 
-def count_text(count: float, measure: Measure) -> str:
+def count_text(count: float, measure: Quantity) -> str:
     """Parameters as 25.76M, 78.1k or 512; MACs as 4.09G, 0.34G, 12.3M or 78.1k."""
-    steps = _MACS if measure is Measure.MACS else _PARAMS
+    steps = _MACS if measure is Quantity.MACS else _PARAMS
     texts = [(f"{count / unit:.{decimals}f}", letter, below) for unit, letter, decimals, below in steps]
     number, letter, _ = next((text for text in texts if float(text[0]) < text[2]), texts[-1])
     return number + letter

@@ -10,7 +10,9 @@ import pytest
 
 from an_cli.plan import Row, load_study, make_plan
 from an_cli.plan.study import StudyFile
-from an_cli.report import Measure, Spec, load_spec
+from an_cli.report import Quantity, Spec, load_spec
+from an_cli.report.spec import MEASURES
+from an_cli.store import CLASSIFICATION, DETECTION
 
 PAGE = (Path(__file__).parents[2] / "docs" / "study-file.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```yaml\n# ((?:sweeps|reports)/\w+\.yaml)\n(.*?)```", PAGE, re.DOTALL))
@@ -49,4 +51,6 @@ def test_the_keys_of_the_page_are_those_of_the_reader(heading: str, shape: type)
 
 
 def test_the_columns_of_the_page_are_those_that_a_table_has() -> None:
-    assert {key for key in keys("Columns") if "." not in key} == {measure.value for measure in Measure if measure}
+    measured = {one.key for task in (CLASSIFICATION, DETECTION) for one in task.all}
+    measured |= {one.measure.key for one in CLASSIFICATION.complements}
+    assert {key for key in keys("Columns") if "." not in key} == {*Quantity, MEASURES} | measured

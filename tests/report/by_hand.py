@@ -12,12 +12,12 @@ from typing import Any
 
 from an_cli.config import Composer, plain
 from an_cli.plan import Cell, Plan, PlanRow, Published
-from an_cli.report import Epoch, Measure, Spec
+from an_cli.report import Epoch, Quantity, Spec
 from an_cli.store import Attempt, Evaluation, Result, RunRecord, Status, Store
 
 COLUMNS = (
-    *(Measure.DESIGN, Measure.SEEDS, Measure.PARAMS, Measure.MACS, Measure.TOP1, Measure.TOP5),
-    *(Measure.GAIN, Measure.DIFFERS),
+    *(Quantity.DESIGN, Quantity.SEEDS, Quantity.PARAMS, Quantity.MACS, "top1_error_pct", "top5_error_pct"),
+    *(Quantity.GAIN, Quantity.DIFFERS),
 )
 SPEC = Spec(caption=None, columns=COLUMNS, epoch=Epoch.LAST, decimals=2)
 COMPOSER = Composer()

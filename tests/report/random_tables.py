@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from an_cli.plan import Plan
-from an_cli.report import Mark, Measure, Rule, State, Table, build_table, decision, render
+from an_cli.report import Mark, Quantity, Rule, State, Table, build_table, decision, render
 from an_cli.report.page.snapshot import as_printed
 from an_cli.report.power import power
 from an_cli.report.table import TableRow
@@ -38,7 +38,7 @@ class Made:
 
     def table(self) -> Table:
         spec = dataclasses.replace(SPEC, brackets=True)
-        return build_table(self.plan, self.records.values(), {}, spec, bits=self.bits, rule=self.rule)
+        return build_table(self.plan, self.records.values(), {}, spec, samples=self.bits, rule=self.rule)
 
 
 def random_study(generator: np.random.Generator) -> Made:
@@ -99,7 +99,7 @@ def contradictions(made: Made) -> Iterator[str]:
     table = made.table()
     value, lines = json.loads(render(table, "json")), render(table, "terminal").splitlines()
     fields = {line["label"]: line for line in csv.DictReader(io.StringIO(render(table, "csv")))}
-    said = {row.label: differs_text(row.cell(Measure.DIFFERS), table.alpha) for row in table.rows}
+    said = {row.label: differs_text(row.cell(Quantity.DIFFERS), table.alpha) for row in table.rows}
     differ = [label for label, text in said.items() if text.startswith("yes")]
     alike = [label for label, text in said.items() if text.startswith("not told apart")]
     for prefix, labels in (("Differ: ", differ), ("Not told apart: ", alike)):
@@ -109,13 +109,13 @@ def contradictions(made: Made) -> Iterator[str]:
     for row in table.rows:
         yield from (f"{row.label}: {problem}" for problem in _of_row(row, table, made, said[row.label]))
     for row, shown in zip(table.rows, value["rows"], strict=True):
-        if ("best" in shown["top1_error_pct"]["marks"]) != (Mark.BEST in row.cell(Measure.TOP1).marks):
+        if ("best" in shown["top1_error_pct"]["marks"]) != (Mark.BEST in row.cell("top1_error_pct").marks):
             yield f"{row.label}: JSON and table disagree about the best"
         compared = shown["gain"]["comparison"]
         claimed = bool(compared) and compared["claim"] is None and (compared["p_table"] or 1) <= value["alpha"]
         if claimed != (row.label in differ):
             yield f"{row.label}: JSON claims {claimed}, the table {row.label in differ}"
-        if (fields[row.label]["gain_mean"] == "") != (row.cell(Measure.GAIN).value is None):
+        if (fields[row.label]["gain_mean"] == "") != (row.cell(Quantity.GAIN).value is None):
             yield f"{row.label}: CSV and table disagree about a difference"
         line = next(line for line in lines if line.lstrip().startswith(f"{row.label} "))
         if ("yes, p" in line) != (row.label in differ):
@@ -130,7 +130,7 @@ def contradictions(made: Made) -> Iterator[str]:
         told = {one.row for one in found.rows if one.state is State.TOLD_APART}
         if told != set(differ):
             yield f"--until-resolved tells {told} apart, the table {differ}"
-        refused = {row.label for row in table.rows if Mark.NOT_COMPARABLE in row.cell(Measure.GAIN).marks}
+        refused = {row.label for row in table.rows if Mark.NOT_COMPARABLE in row.cell(Quantity.GAIN).marks}
         if set(found.refused) != refused:
             yield f"--until-resolved refuses {set(found.refused)}, the table {refused}"
 
@@ -141,20 +141,20 @@ def _of_page(table: Table, differ: list[str]) -> Iterator[str]:
     page = as_printed(table, states)
     place = {column.measure: index for index, column in enumerate(table.columns)}
     for row, shown in zip(table.rows, page["rows"], strict=True):
-        said = shown["printed"][place[Measure.DIFFERS]].get("word", "") if Measure.DIFFERS in place else ""
-        if said.startswith("yes") != (row.label in differ and Measure.DIFFERS in place):
+        said = shown["printed"][place[Quantity.DIFFERS]].get("word", "") if Quantity.DIFFERS in place else ""
+        if said.startswith("yes") != (row.label in differ and Quantity.DIFFERS in place):
             yield f"{row.label}: the page says {said!r}"
-        bold = shown["printed"][place[Measure.TOP1]].get("best", False)
-        if bold != (Mark.BEST in row.cell(Measure.TOP1).marks):
+        bold = shown["printed"][place["top1_error_pct"]].get("best", False)
+        if bold != (Mark.BEST in row.cell("top1_error_pct").marks):
             yield f"{row.label}: page and table disagree about the best"
     if page["heads"] != [{"title": one.title, "words": one.measure in LEFT} for one in table.columns]:
         yield "the page has other columns"
 
 
 def _of_row(row: TableRow, table: Table, made: Made, said: str) -> Iterator[str]:
-    gain, found = row.cell(Measure.GAIN), row.cell(Measure.GAIN).comparison
+    gain, found = row.cell(Quantity.GAIN), row.cell(Quantity.GAIN).comparison
     by_label = {other.label: other for other in table.rows}
-    claims = said.startswith("yes") or Mark.BEST in row.cell(Measure.TOP1).marks
+    claims = said.startswith("yes") or Mark.BEST in row.cell("top1_error_pct").marks
     if Mark.NOT_COMPARABLE in gain.marks and (gain.value is not None or found or said.startswith(("yes", "not told"))):
         yield "a refused difference is printed"
     if claims and (len(row.seeds) < 2 or len(row.seeds) < len(row.planned)) and made.rule is None:
@@ -165,15 +165,15 @@ def _of_row(row: TableRow, table: Table, made: Made, said: str) -> Iterator[str]
         if found.p is not None and made.rule is None and (found.low <= 0 <= found.high) != (found.p > 0.05):
             yield f"the interval {found.low} to {found.high} denies p={found.p}"
     if gain.value is not None and made.rule is None:
-        here, there = row.cell(Measure.TOP1).value, by_label[row.reference].cell(Measure.TOP1).value
+        here, there = row.cell("top1_error_pct").value, by_label[row.reference].cell("top1_error_pct").value
         if here is None or there is None or abs(here - there - gain.value) > 1e-9:
             yield f"{here} - {there} is printed as {gain.value}"
-    bracket = row.cell(Measure.TOP1).bracket
+    bracket = row.cell("top1_error_pct").bracket
     if bracket is not None and (row.label and made.plan.overrides and row.kind == "literature"):
         yield "a bracket beside a quoted number of another study"
     if bracket is not None and row.reference and Mark.NOT_COMPARABLE in gain.marks:
         yield "a bracket for a refused difference"
-    if Mark.BEST in row.cell(Measure.TOP1).marks:
+    if Mark.BEST in row.cell("top1_error_pct").marks:
         yield from _of_best(row, table)
 
 
@@ -184,6 +184,6 @@ def _of_best(best: TableRow, table: Table) -> Iterator[str]:
         if row.status.value != "finished":
             yield f"bold, though {row.label} is {row.status}"
         pair = row if row.reference == best.label else best if best.reference == row.label else None
-        compared = pair.cell(Measure.TOP1).comparison if pair else None
+        compared = pair.cell("top1_error_pct").comparison if pair else None
         if pair is not None and (compared is None or not compared.separated(table.alpha)):
             yield f"bold, and not told apart from {row.label}"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from an_cli.plan import Plan, PlanRow, Published
-from an_cli.report import Mark, Measure, Spec, Table, build_table, render
+from an_cli.report import Mark, Quantity, Spec, Table, build_table, render
 from an_cli.report.power import power, seeds_needed
 from an_cli.report.published import Verdict
 from an_cli.store import CLASSIFICATION, Evaluation, PerSample, RunRecord
@@ -22,7 +22,7 @@ BASE = row("base", baseline=True)
 MEAN = row("mean", "norm.attention.squeeze=mean")
 SUM = row("sum", "norm.attention.gate=sigmoid")
 SAMPLES = 4000
-ABOUT_PAPER = (*SPEC.columns, Measure.PAPER, Measure.PAPER_DIFFERENCE, Measure.PAPER_VERDICT)
+ABOUT_PAPER = (*SPEC.columns, Quantity.PAPER, Quantity.PAPER_DIFFERENCE, Quantity.PAPER_VERDICT)
 
 
 def judged(shifts: Sequence[float], spec: Spec = SPEC, seeds: int = 3, **changes: object) -> Table:
@@ -43,11 +43,11 @@ def judged(shifts: Sequence[float], spec: Spec = SPEC, seeds: int = 3, **changes
             packed = np.packbits(wrong_n ^ 1).tobytes()
             bits[cell.id] = PerSample(SAMPLES, "e7a1", dict.fromkeys(PLANES, packed))
     made = dataclasses.replace(plan(*rows), **changes)
-    return build_table(made, records, {}, spec, bits=bits)
+    return build_table(made, records, {}, spec, samples=bits)
 
 
 def marks(table: Table) -> list[set[Mark]]:
-    return [{Mark.BEST, Mark.TIED} & set(row.cells[Measure.TOP1].marks) for row in table.rows]
+    return [{Mark.BEST, Mark.TIED} & set(row.cells["top1_error_pct"].marks) for row in table.rows]
 
 
 def test_the_best_is_bold_when_it_is_told_apart_from_every_other_row() -> None:
@@ -77,7 +77,7 @@ def test_the_table_says_which_rows_differ_and_which_do_not() -> None:
 
 def test_one_seed_says_that_it_covers_samples_only() -> None:
     table = judged((0.0, 0.3), seeds=1)
-    gain = table.rows[1].cells[Measure.GAIN].comparison
+    gain = table.rows[1].cells[Quantity.GAIN].comparison
     assert gain is not None
     assert gain.method == "exact McNemar"
     assert any("cover the evaluation samples only" in note for note in table.notes)
@@ -86,7 +86,7 @@ def test_one_seed_says_that_it_covers_samples_only() -> None:
 def test_runs_without_samples_are_never_called_the_best() -> None:
     table = build_table(plan(BASE, MEAN), [*finished(BASE, (9.0,) * 3), *finished(MEAN, (8.0,) * 3)], {}, SPEC)
     assert marks(table) == [set(), set()]
-    assert table.rows[1].cells[Measure.GAIN].value == -1.0
+    assert table.rows[1].cells[Quantity.GAIN].value == -1.0
 
 
 def with_paper(several: tuple[PlanRow, list], top1: float) -> tuple[PlanRow, list]:
@@ -117,15 +117,15 @@ def test_a_printed_number_is_within_when_it_could_be_one_more_run(
     top1: float, errors: tuple[float, ...], verdict: Verdict
 ) -> None:
     cells = paper_table(top1, errors, len(errors)).rows[0].cells
-    assert cells[Measure.PAPER].value == top1
-    assert cells[Measure.PAPER_DIFFERENCE].value == pytest.approx(sum(errors) / len(errors) - top1)
-    assert cells[Measure.PAPER_VERDICT].word == verdict
+    assert cells[Quantity.PAPER].value == top1
+    assert cells[Quantity.PAPER_DIFFERENCE].value == pytest.approx(sum(errors) / len(errors) - top1)
+    assert cells[Quantity.PAPER_VERDICT].word == verdict
 
 
 def test_a_study_changed_on_the_command_line_is_not_compared_with_the_paper() -> None:
     cells = paper_table(11.0, (10.0, 11.0, 12.0), overrides=("recipe.epochs=3",)).rows[0].cells
-    assert cells[Measure.PAPER_VERDICT].word == Verdict.NOT_COMPARABLE
-    assert Measure.PAPER_DIFFERENCE not in cells
+    assert cells[Quantity.PAPER_VERDICT].word == Verdict.NOT_COMPARABLE
+    assert Quantity.PAPER_DIFFERENCE not in cells
 
 
 def test_the_papers_label_is_printed_where_the_spec_asks_for_it() -> None:
@@ -138,13 +138,13 @@ def test_the_papers_label_is_printed_where_the_spec_asks_for_it() -> None:
 
 def test_columns_about_the_paper_are_left_out_where_there_is_nothing_to_compare() -> None:
     table = build_table(plan(BASE), [], {}, dataclasses.replace(SPEC, columns=ABOUT_PAPER))
-    assert Measure.PAPER not in [column.measure for column in table.columns]
+    assert Quantity.PAPER not in [column.measure for column in table.columns]
 
 
 def test_power_promises_what_more_seeds_then_keep() -> None:
     """The seeds asked for tell the same difference apart in about four of five fresh tables."""
     table = judged((0.0, 0.03), seeds=4)
-    comparison = table.rows[1].cells[Measure.GAIN].comparison
+    comparison = table.rows[1].cells[Quantity.GAIN].comparison
     assert comparison is not None
     asked = power(table)
     assert comparison.separated(0.05) or (asked[0].more or 0) > 0
@@ -159,6 +159,6 @@ def test_power_promises_what_more_seeds_then_keep() -> None:
 
 
 def test_no_number_of_seeds_tells_apart_what_the_samples_leave_open() -> None:
-    comparison = judged((0.0, 0.01), seeds=3).rows[1].cells[Measure.GAIN].comparison
+    comparison = judged((0.0, 0.01), seeds=3).rows[1].cells[Quantity.GAIN].comparison
     assert comparison is not None
     assert seeds_needed(dataclasses.replace(comparison, value=0.1, samples_variance=1.0), 0.05) is None

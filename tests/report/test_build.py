@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from an_cli.plan import Plan
-from an_cli.report import Epoch, Mark, Measure, RowStatus, Table, TableCell, TableRow, build_table
+from an_cli.report import Epoch, Mark, Quantity, RowStatus, Table, TableCell, TableRow, build_table
 from an_cli.report.table import QUOTED
 from an_cli.store import Evaluation, RunRecord, Status
 from tests.report.by_hand import SPEC, Cost, attempt, finished, plan, quoted, record, result, row
@@ -33,7 +33,7 @@ def test_a_finished_row_is_this_value() -> None:
     table = table_of(plan(BASE, MEAN), both())
     runs = tuple(cell.id for cell in MEAN[1])
     found = row_of(table, "mean")
-    paired_t = found.cells[Measure.GAIN].comparison
+    paired_t = found.cells[Quantity.GAIN].comparison
     assert found == TableRow(
         label="mean",
         kind="trained",
@@ -48,29 +48,29 @@ def test_a_finished_row_is_this_value() -> None:
         notes=(),
         remark="",
         cells={
-            Measure.PARAMS: TableCell(value=78_123, runs=runs),
-            Measure.MACS: TableCell(value=12_345_678, runs=runs),
-            Measure.TOP1: TableCell(
+            Quantity.PARAMS: TableCell(value=78_123, runs=runs),
+            Quantity.MACS: TableCell(value=12_345_678, runs=runs),
+            "top1_error_pct": TableCell(
                 value=10.5,
                 spread=pytest.approx(1.3228756555),
                 standard_error=pytest.approx(0.7637626158),
                 values=OTHERS,
-                comparison=found.cells[Measure.GAIN].comparison,
+                comparison=found.cells[Quantity.GAIN].comparison,
                 bracket=0.5,
                 marks=(Mark.TIED,),
                 runs=runs,
             ),
-            Measure.TOP5: TableCell(
+            "top5_error_pct": TableCell(
                 value=pytest.approx(1.05),
                 spread=pytest.approx(0.13228756555),
                 standard_error=pytest.approx(0.07637626158),
                 values=tuple(error / 10 for error in OTHERS),
-                comparison=found.cells[Measure.TOP5].comparison,
+                comparison=found.cells["top5_error_pct"].comparison,
                 bracket=pytest.approx(0.05),
                 marks=(Mark.TIED,),
                 runs=runs,
             ),
-            Measure.GAIN: TableCell(
+            Quantity.GAIN: TableCell(
                 value=-0.5,
                 spread=0.5,
                 standard_error=pytest.approx(0.28867513459),
@@ -79,7 +79,7 @@ def test_a_finished_row_is_this_value() -> None:
                 comparison=paired_t,
                 runs=(*runs, *(cell.id for cell in BASE[1])),
             ),
-            Measure.DIFFERS: TableCell(comparison=paired_t),
+            Quantity.DIFFERS: TableCell(comparison=paired_t),
         },
         config=found.config,
     )
@@ -88,7 +88,7 @@ def test_a_finished_row_is_this_value() -> None:
 def test_the_baseline_row_has_no_difference_to_itself() -> None:
     found = row_of(table_of(plan(BASE, MEAN), both()), "base")
     assert found.reference == ""
-    assert found.cells[Measure.GAIN] == TableCell(marks=(Mark.BASELINE,))
+    assert found.cells[Quantity.GAIN] == TableCell(marks=(Mark.BASELINE,))
     assert found.marks == (Mark.BASELINE,)
 
 
@@ -99,8 +99,8 @@ def test_equal_input_gives_an_equal_table_whatever_the_order_of_records() -> Non
 def test_the_best_epoch_is_printed_only_when_asked_for_and_named() -> None:
     last = table_of(plan(BASE), finished(BASE, ERRORS))
     best = table_of(plan(BASE), finished(BASE, ERRORS), epoch=Epoch.BEST)
-    assert last.rows[0].cells[Measure.TOP1].value == 11.0
-    assert best.rows[0].cells[Measure.TOP1].value == 10.5
+    assert last.rows[0].cells["top1_error_pct"].value == 11.0
+    assert best.rows[0].cells["top1_error_pct"].value == 10.5
     assert "last epoch" in " ".join(last.notes)
     assert "best epoch" in " ".join(best.notes)
 
@@ -111,13 +111,13 @@ def test_two_of_three_seeds_is_said_and_the_difference_is_that_of_the_printed_me
     found = row_of(table, "mean")
     assert found.status is RowStatus.PARTIAL
     assert found.notes == ("2 of 3 seeds; seed 2: running",)
-    assert found.cells[Measure.TOP1].value == 9.75
-    assert Mark.PARTIAL in found.cells[Measure.TOP1].marks
-    assert found.cells[Measure.GAIN].value == -1.25
-    assert found.cells[Measure.GAIN].notes == (
+    assert found.cells["top1_error_pct"].value == 9.75
+    assert Mark.PARTIAL in found.cells["top1_error_pct"].marks
+    assert found.cells[Quantity.GAIN].value == -1.25
+    assert found.cells[Quantity.GAIN].notes == (
         "unpaired: not the same seeds as 'base'; difference of the means, standard error 0.63",
     )
-    assert found.cells[Measure.GAIN].runs == (*(one.id for one in MEAN[1][:2]), *(one.id for one in BASE[1]))
+    assert found.cells[Quantity.GAIN].runs == (*(one.id for one in MEAN[1][:2]), *(one.id for one in BASE[1]))
     assert table.notes[0] == "Incomplete: 5 of 6 runs."
 
 
@@ -128,7 +128,7 @@ def test_a_failed_run_is_marked_with_its_cause() -> None:
     assert found.status is RowStatus.FAILED
     assert found.marks == (Mark.MISSING, Mark.FAILED)
     assert found.notes == ("0 of 3 seeds; seeds 0, 1, 2: failed: RuntimeError: CUDA out of memory",)
-    assert found.cells[Measure.TOP1].value is None
+    assert found.cells["top1_error_pct"].value is None
 
 
 def test_nothing_run_is_missing_and_unknown_is_never_failed() -> None:
@@ -140,8 +140,8 @@ def test_nothing_run_is_missing_and_unknown_is_never_failed() -> None:
     assert found.notes == (
         "0 of 3 seeds; seed 0: unknown: its machine cannot be seen from here; seed 1: waiting; seed 2: missing",
     )
-    assert found.cells[Measure.GAIN] == TableCell(marks=(Mark.MISSING,))
-    assert row_of(table, "base").cells[Measure.PARAMS] == TableCell(marks=(Mark.MISSING,))
+    assert found.cells[Quantity.GAIN] == TableCell(marks=(Mark.MISSING,))
+    assert row_of(table, "base").cells[Quantity.PARAMS] == TableCell(marks=(Mark.MISSING,))
 
 
 def test_zero_is_zero() -> None:
@@ -150,9 +150,9 @@ def test_zero_is_zero() -> None:
     )
     records = [record(cell, result=perfect) for cell in (*BASE[1], *MEAN[1])]
     found = row_of(table_of(plan(BASE, MEAN), records), "mean")
-    assert found.cells[Measure.TOP1].value == 0
-    assert found.cells[Measure.GAIN].value == 0
-    assert found.cells[Measure.GAIN].spread == 0
+    assert found.cells["top1_error_pct"].value == 0
+    assert found.cells[Quantity.GAIN].value == 0
+    assert found.cells[Quantity.GAIN].spread == 0
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_folder_that_holds_another_cell_is_not_counted() -> None:
 def test_seeds_not_shared_fall_back_to_unpaired_and_say_so() -> None:
     other = row("mean", "norm.attention.squeeze=mean", seeds=(7, 8))
     found = row_of(table_of(plan(BASE, other), [*finished(BASE, ERRORS), *finished(other, (9.0, 11.0))]), "mean")
-    gain = found.cells[Measure.GAIN]
+    gain = found.cells[Quantity.GAIN]
     assert (gain.value, gain.spread, gain.paired) == (-1.0, None, False)
     assert gain.notes == ("unpaired: no seed in common with 'base'; difference of the means, standard error 1.15",)
 
@@ -189,7 +189,7 @@ def test_seeds_not_shared_fall_back_to_unpaired_and_say_so() -> None:
 def test_a_row_compared_with_another_than_the_baseline_says_so() -> None:
     third = row("sum", "norm.attention.gate=sigmoid", gain_over="mean")
     records = [*both(), *finished(third, (9.0, 9.0, 9.0))]
-    gain = row_of(table_of(plan(BASE, MEAN, third), records), "sum").cells[Measure.GAIN]
+    gain = row_of(table_of(plan(BASE, MEAN, third), records), "sum").cells[Quantity.GAIN]
     assert gain.value == -1.5
     assert gain.notes == ("difference to 'mean'",)
 
@@ -200,11 +200,11 @@ def test_literature_is_quoted_and_never_compared() -> None:
     table = table_of(plan(BASE, gn, over), [*finished(BASE, ERRORS), *finished(over, OTHERS)])
     found = row_of(table, "GN")
     assert found.status is RowStatus.LITERATURE
-    assert found.cells[Measure.PARAMS].value == pytest.approx(25_560_000)
-    assert found.cells[Measure.TOP1] == TableCell(value=24.0, marks=(Mark.LITERATURE,))
-    assert found.cells[Measure.TOP5].value is None
+    assert found.cells[Quantity.PARAMS].value == pytest.approx(25_560_000)
+    assert found.cells["top1_error_pct"] == TableCell(value=24.0, marks=(Mark.LITERATURE,))
+    assert found.cells["top5_error_pct"].value is None
     assert table.footnotes[QUOTED] == "†"
-    gain = row_of(table, "mean").cells[Measure.GAIN]
+    gain = row_of(table, "mean").cells[Quantity.GAIN]
     assert gain.value is None
     assert gain.marks == (Mark.NOT_COMPARABLE,)
 
@@ -212,11 +212,11 @@ def test_literature_is_quoted_and_never_compared() -> None:
 def test_counts_come_from_costs_where_nothing_ran_and_must_agree_where_it_did() -> None:
     costs = {cell.id: Cost(78_123, 99) for cell in BASE[1]}
     before = build_table(plan(BASE), [], costs, SPEC).rows[0].cells
-    assert before[Measure.PARAMS] == TableCell(value=78_123)
+    assert before[Quantity.PARAMS] == TableCell(value=78_123)
     after = build_table(plan(BASE), finished(BASE, ERRORS), costs, SPEC).rows[0].cells
-    assert after[Measure.PARAMS].notes == ()
-    assert after[Measure.MACS].value == 12_345_678
-    assert after[Measure.MACS].notes == ("counts disagree: runs say 12,345,678, the model as it is now 99",)
+    assert after[Quantity.PARAMS].notes == ()
+    assert after[Quantity.MACS].value == 12_345_678
+    assert after[Quantity.MACS].notes == ("counts disagree: runs say 12,345,678, the model as it is now 99",)
 
 
 def test_footnote_marks_run_past_z() -> None:

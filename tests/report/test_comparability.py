@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from an_cli.plan import Plan
-from an_cli.report import Mark, Measure, Table, TableRow, build_table
+from an_cli.report import Mark, Quantity, Table, TableRow, build_table
 from an_cli.store import RunRecord
 from tests.report.by_hand import SPEC, finished, plan, row
 
@@ -30,7 +30,7 @@ def test_runs_made_otherwise_are_named(field: str, word: str) -> None:
     assert len(found.notes) == 1
     assert found.notes[0].startswith(f"differs from 'base', undeclared, in {word} (")
     assert "other" in found.notes[0]
-    gain = found.cells[Measure.GAIN]
+    gain = found.cells[Quantity.GAIN]
     assert gain.value is None
     assert gain.marks == (Mark.NOT_COMPARABLE,)
     assert "does not share with" in gain.notes[0]
@@ -41,22 +41,22 @@ def test_a_waived_difference_is_let_through_as_a_footnote(field: str, word: str)
     records = [*finished(BASE, ERRORS), *finished(MEAN, ERRORS, **{field: "other"})]
     found = second(build_table(plan(BASE, MEAN), records, {}, dataclasses.replace(SPEC, waive=(word,))))
     assert found.notes[0].startswith(f"differs from 'base', waived, in {word} (")
-    assert found.cells[Measure.GAIN].value == 0
+    assert found.cells[Quantity.GAIN].value == 0
 
 
 def test_unequal_evaluation_data_are_never_subtracted() -> None:
     found = second(table_of(plan(BASE, MEAN), finished(BASE, ERRORS), finished(MEAN, ERRORS, data_fingerprint="other")))
-    gain = found.cells[Measure.GAIN]
+    gain = found.cells[Quantity.GAIN]
     assert gain.value is None
     assert gain.marks == (Mark.NOT_COMPARABLE,)
     assert gain.notes == ("no difference: not evaluated on the same data as 'base'",)
-    assert found.cells[Measure.TOP1].value == 11.0
+    assert found.cells["top1_error_pct"].value == 11.0
     assert "data (other against da7a)" in found.notes[0]
 
 
 def test_seeds_on_different_data_have_no_mean() -> None:
     mixed = [*finished(MEAN, ERRORS)[:2], *finished(MEAN, ERRORS, data_fingerprint="other")[2:]]
-    cell = second(table_of(plan(BASE, MEAN), finished(BASE, ERRORS), mixed)).cells[Measure.TOP1]
+    cell = second(table_of(plan(BASE, MEAN), finished(BASE, ERRORS), mixed)).cells["top1_error_pct"]
     assert cell.value is None
     assert cell.values == ERRORS
     assert cell.marks == (Mark.NOT_COMPARABLE,)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from an_cli.config import plain
-from an_cli.report import Mark, Measure, Table, TableCell, make_table
-from an_cli.report.bits import read_bits, wrong
+from an_cli.report import Mark, Quantity, Table, TableCell, make_table
+from an_cli.report.per_sample import read_samples, wrong
 from an_cli.store import CLASSIFICATION, Evaluation, PerSample, Store, read_runs
 from an_cli.store.per_sample import encode
 from tests.report.by_hand import SPEC, Cost, attempt, plan, result, row, write_run
@@ -55,7 +55,7 @@ def table_of(store: Store) -> Table:
 
 
 def test_an_untouched_store_is_compared_sample_by_sample(whole: Store) -> None:
-    gain = table_of(whole).rows[1].cells[Measure.GAIN]
+    gain = table_of(whole).rows[1].cells[Quantity.GAIN]
     assert gain.comparison is not None
     assert gain.comparison.method == "t over seeds and samples"
     assert gain.comparison.value == pytest.approx(gain.value)
@@ -65,7 +65,7 @@ def check(damaged: Table, right: Table) -> None:
     """Every number of the damaged table is the right one, unless its row or cell says that something is wrong."""
     for ours, theirs in zip(damaged.rows, right.rows, strict=True):
         marked = bool(ours.marks and set(ours.marks) != set(theirs.marks)) or ours.notes != theirs.notes
-        for measure in (Measure.TOP1, Measure.TOP5, Measure.PARAMS, Measure.MACS, Measure.GAIN):
+        for measure in ("top1_error_pct", "top5_error_pct", Quantity.PARAMS, Quantity.MACS, Quantity.GAIN):
             cell, expected = ours.cells[measure], theirs.cells[measure]
             said = marked or cell.notes != expected.notes or set(cell.marks) - set(expected.marks)
             assert cell.value == expected.value or said or cell.value is None, (ours.label, measure, cell, expected)
@@ -135,7 +135,7 @@ def test_bits_that_contradict_the_result_unmake_the_number(whole: Store, tmp_pat
     run.result.write_text(json.dumps(value))
     found = table_of(store).rows[1]
     assert found.seeds == (1,)
-    assert "seed 0: unreadable: last top1 error is" in found.notes[0]
+    assert "seed 0: unreadable: last top-1 error is" in found.notes[0]
 
 
 def test_lost_bits_leave_the_number_and_say_so(whole: Store, tmp_path: Path) -> None:
@@ -143,16 +143,16 @@ def test_lost_bits_leave_the_number_and_say_so(whole: Store, tmp_path: Path) -> 
     store = Store(tmp_path / "store")
     store.run(MEAN[1][0].id).per_sample.unlink()
     found = table_of(store).rows[1]
-    assert found.cells[Measure.TOP1].value == table_of(whole).rows[1].cells[Measure.TOP1].value
+    assert found.cells["top1_error_pct"].value == table_of(whole).rows[1].cells["top1_error_pct"].value
     assert found.notes == ("seed 0: cannot read correct.bin: No such file or directory",)
-    comparison = found.cells[Measure.GAIN].comparison
+    comparison = found.cells[Quantity.GAIN].comparison
     assert comparison is not None
     assert comparison.method == "paired t over seeds"
 
 
 def test_bits_are_read_as_they_were_written(whole: Store) -> None:
     records = read_runs(whole, [PLAN.cells[0].id])
-    correct = read_bits(whole, records)[PLAN.cells[0].id]
+    correct = read_samples(whole, records)[PLAN.cells[0].id]
     assert isinstance(correct, PerSample)
     assert records[0].result is not None
     assert wrong((correct,), "last.top1").sum() * 100 / SAMPLES == records[0].result.last["top1_error_pct"]

@@ -21,14 +21,14 @@ from an_cli.config import Composer
 from an_cli.errors import ReportError
 from an_cli.plan import Published
 from an_cli.report import build_table
-from an_cli.report.figures.bands import ERROR, LOSS, band_of, curves_of, study_curves
+from an_cli.report.figures.bands import LOSS, band_of, curves_of, study_curves
 from an_cli.report.figures.draw_curves import draw_curves
 from an_cli.report.figures.draw_mixture import draw_mixture
 from an_cli.report.figures.draw_tradeoff import draw_tradeoff
 from an_cli.report.figures.learned import learned, place_of
 from an_cli.report.figures.style import Format, draw_bytes
 from an_cli.report.figures.tradeoff import Axis, Tradeoff, method_of, tradeoff
-from an_cli.store import RunFolder, Status
+from an_cli.store import CLASSIFICATION, RunFolder, Status
 from tests.report.by_hand import SPEC, Cost, cell, finished, plan, quoted, record, row
 
 BN = "ResNet-50-BN"
@@ -68,7 +68,7 @@ def test_figure_1_has_a_point_per_row_with_both_numbers_and_names_the_others() -
         ("ResNet-50-AN (w/ BN)", "AN", False),
     ]
     assert found.missing == ("SN: params not known",)
-    assert found.points[0].error_pct == pytest.approx(23.1)
+    assert found.points[0].value == pytest.approx(23.1)
     assert found.points[0].spread == pytest.approx(0.1)
     assert {point.family for point in found.points} == {"resnet"}
 
@@ -81,7 +81,7 @@ def test_figure_1_against_macs_leaves_out_what_was_printed_without_them() -> Non
 
 def test_published_numbers_join_as_hollow_points_only_when_asked_for() -> None:
     added = [point for point in figure_1(published=True).points if point.quoted and point.method != "GN"]
-    assert [(point.method, point.x, point.error_pct) for point in added] == [
+    assert [(point.method, point.x, point.value) for point in added] == [
         ("BN", 25.56e6, 23.01),
         ("AN", 25.76e6, 21.59),
     ]
@@ -143,7 +143,8 @@ def test_a_family_of_networks_is_still_joined_and_named_by_method() -> None:
 
 def epochs(*errors: float) -> tuple[dict[str, Any], ...]:
     return tuple(
-        {"kind": "epoch", "epoch": index, ERROR: error, LOSS: error / 10} for index, error in enumerate(errors)
+        {"kind": "epoch", "epoch": index, "top1_error_pct": error, LOSS: error / 10}
+        for index, error in enumerate(errors)
     )
 
 
@@ -161,12 +162,12 @@ def test_one_seed_has_no_band() -> None:
 def test_an_epoch_trained_twice_counts_once_and_a_damaged_line_not_at_all() -> None:
     lines = (
         *epochs(50.0, 40.0),
-        {"epoch": 1, ERROR: 30.0},
-        {"epoch": "2", ERROR: 1.0},
-        {"epoch": 3, ERROR: float("nan")},
+        {"epoch": 1, "top1_error_pct": 30.0},
+        {"epoch": "2", "top1_error_pct": 1.0},
+        {"epoch": 3, "top1_error_pct": float("nan")},
     )
-    found = curves_of({"a": [record(cell(), epochs=lines)]}, title="", where="a")
-    assert found.rows[0].metrics[ERROR].mean == (50.0, 30.0)
+    found = curves_of({"a": [record(cell(), epochs=lines)]}, CLASSIFICATION.primary, title="", where="a")
+    assert found.rows[0].metrics["top1_error_pct"].mean == (50.0, 30.0)
 
 
 def test_rows_without_an_epoch_are_named_and_a_study_without_any_is_an_error() -> None:
@@ -224,7 +225,11 @@ def test_a_missing_or_damaged_mixture_is_said(tmp_path: Path) -> None:
 def every_figure(run: RunFolder) -> dict[str, Callable[[], Figure]]:
     write_mixture(run, layers=3)
     seeds = [record(cell(), epochs=epochs(9, 8, 7)), record(cell(), epochs=epochs(8, 7, 6))]
-    trained, mixture, sizes = curves_of({"a": seeds}, title="t", where=""), learned(run, "a run"), figure_1()
+    trained, mixture, sizes = (
+        curves_of({"a": seeds}, CLASSIFICATION.primary, title="t", where=""),
+        learned(run, "a run"),
+        figure_1(),
+    )
     return {
         "fig1": lambda: draw_tradeoff(sizes),
         "curves": lambda: draw_curves(trained),
@@ -264,7 +269,9 @@ def test_every_figure_has_equal_bytes_in_another_process(tmp_path: Path) -> None
 
 def test_hostile_labels_are_text_in_an_svg() -> None:
     runs = [record(cell(), epochs=epochs(9, 8))]
-    trained = curves_of({'<script>$x^2$ & "': runs, r"$\frac{$": runs}, title="$_{<b>$", where="")
+    trained = curves_of(
+        {'<script>$x^2$ & "': runs, r"$\frac{$": runs}, CLASSIFICATION.primary, title="$_{<b>$", where=""
+    )
     raw = draw_bytes(lambda: draw_curves(trained), Format.SVG)
     assert b"<script" not in raw
 

@@ -106,6 +106,6 @@ def test_a_spec_is_inherited_and_an_unrun_study_prints_dashes(tmp_path: Path) ->
     table = make_table(make_plan(load_study("demo")), Store(tmp_path), {})
     assert len(table.rows) == 8
     assert table.columns[0].title == "design"
-    assert "seeds" not in [column.measure.value for column in table.columns]
+    assert "seeds" not in [column.measure for column in table.columns]
     assert table.notes[0] == "Incomplete: 0 of 24 runs."
     assert not any("seed" in note and "paired" not in note for note in table.notes)

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from an_cli.errors import ReportError
-from an_cli.report import FILES, Measure, Table, build_table, load_spec, render
+from an_cli.report import FILES, Quantity, Table, build_table, load_spec, render
 from an_cli.report.wording import DASH
 from tests.report.by_hand import COLUMNS, SPEC, plan, quoted, record, result, row
 
 COLUMNS_OF_MINE = (
-    *(Measure.DESIGN, "recipe.lr", "norm.attention.gate", "norm.attention.components"),
-    *(Measure.TOP1_ACCURACY, Measure.LOSS, Measure.TRAIN_TIME),
+    *(Quantity.DESIGN, "recipe.lr", "norm.attention.gate", "norm.attention.components"),
+    *("top1_accuracy_pct", Quantity.LOSS, Quantity.TRAIN_TIME),
 )
 
 
@@ -50,8 +50,8 @@ def test_own_columns_stand_in_every_format() -> None:
 def test_accuracies_are_marked_as_their_errors_are() -> None:
     ours, theirs = table(), table(COLUMNS)
     for own, row_ in zip(ours.rows, theirs.rows, strict=True):
-        assert own.cell(Measure.TOP1_ACCURACY).marks == row_.cell(Measure.TOP1).marks
-        assert own.cell(Measure.TOP1_ACCURACY).spread == row_.cell(Measure.TOP1).spread
+        assert own.cell("top1_accuracy_pct").marks == row_.cell("top1_error_pct").marks
+        assert own.cell("top1_accuracy_pct").spread == row_.cell("top1_error_pct").spread
     assert any("the highest of its group" in note for note in ours.notes)
     assert not any("lower is better" in note for note in ours.notes)
 

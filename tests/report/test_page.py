@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from an_cli.plan import load_study, make_plan
-from an_cli.report.bits import read_bits
 from an_cli.report.build import build_table
 from an_cli.report.page import Reader, State, make_page, snapshot
 from an_cli.report.page.columns import coded, curve, numbers, thin
 from an_cli.report.page.html import as_data
+from an_cli.report.per_sample import read_samples
 from an_cli.report.spec import load_spec
 from an_cli.report.table import Table
 from an_cli.report.wording import printed_rows
@@ -92,7 +92,7 @@ def test_a_study_at_hand_brings_the_same_table_as_the_report(tmp_path: Path) -> 
 def table_of(store: Store) -> Table:
     plan = make_plan(load_study("demo"))
     records = read_runs(store, [one.id for one in plan.cells])
-    return build_table(plan, records, {}, load_spec(plan), bits=read_bits(store, records))
+    return build_table(plan, records, {}, load_spec(plan), samples=read_samples(store, records))
 
 
 def test_badge_footnote_and_list_of_a_run_are_one_word_and_it_is_that_of_status(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from an_cli.plan import load_study, make_plan, read_ledger
 from an_cli.plan.ledger import TABLES
-from an_cli.report import Measure, Table, build_table, load_spec, published_table, render
+from an_cli.report import Quantity, Table, build_table, load_spec, published_table, render
 from an_cli.report.latex import spelled_characters
 from an_cli.report.published import Verdict
 from an_cli.report.tex_text import escape
@@ -45,10 +45,10 @@ def test_recorded_runs_give_the_papers_rows_and_numbers_in_its_order(name: str) 
     table, ledger = recorded(name), list(read_ledger(name).values())
     assert len(table.rows) == len(ledger)
     for row, printed in zip(table.rows, ledger, strict=True):
-        assert row.cells[Measure.TOP1].value == printed.top1_error_pct, row.label
-        assert row.cells[Measure.TOP5].value == printed.top5_error_pct, row.label
+        assert row.cells["top1_error_pct"].value == printed.top1_error_pct, row.label
+        assert row.cells["top5_error_pct"].value == printed.top5_error_pct, row.label
         if row.kind != "literature":
-            assert row.cells[Measure.PAPER_VERDICT].word == Verdict.WITHIN
+            assert row.cells[Quantity.PAPER_VERDICT].word == Verdict.WITHIN
 
 
 def test_table_2_prints_the_gains_of_an_in_brackets_where_the_paper_does() -> None:

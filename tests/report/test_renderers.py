@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from an_cli.errors import ReportError
-from an_cli.report import Measure, Table, build_table, render, write
+from an_cli.report import Quantity, Table, build_table, render, write
 from an_cli.report.layout import extent
 from an_cli.report.markdown import escape as markdown_escape
 from an_cli.report.tex_text import escape as latex_escape
@@ -133,19 +133,19 @@ def test_the_numbers_are_the_same_in_all_formats() -> None:
 @pytest.mark.parametrize(
     ("count", "measure", "text"),
     [
-        (25_755_420, Measure.PARAMS, "25.76M"),
-        (25_652_450, Measure.PARAMS, "25.65M"),
-        (78_123, Measure.PARAMS, "78.1k"),
-        (999_999, Measure.PARAMS, "1.00M"),
-        (999, Measure.PARAMS, "999"),
-        (0, Measure.PARAMS, "0"),
-        (4_089_184_256, Measure.MACS, "4.09G"),
-        (999_999_999, Measure.MACS, "1.00G"),
-        (12_345_678, Measure.MACS, "12.3M"),
-        (4_321, Measure.MACS, "4.3k"),
+        (25_755_420, Quantity.PARAMS, "25.76M"),
+        (25_652_450, Quantity.PARAMS, "25.65M"),
+        (78_123, Quantity.PARAMS, "78.1k"),
+        (999_999, Quantity.PARAMS, "1.00M"),
+        (999, Quantity.PARAMS, "999"),
+        (0, Quantity.PARAMS, "0"),
+        (4_089_184_256, Quantity.MACS, "4.09G"),
+        (999_999_999, Quantity.MACS, "1.00G"),
+        (12_345_678, Quantity.MACS, "12.3M"),
+        (4_321, Quantity.MACS, "4.3k"),
     ],
 )
-def test_counts_print_as_in_the_paper(count: int, measure: Measure, text: str) -> None:
+def test_counts_print_as_in_the_paper(count: int, measure: Quantity, text: str) -> None:
     assert count_text(count, measure) == text
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from an_cli.errors import ReportError
-from an_cli.report import Epoch, Measure, load_spec
+from an_cli.report import Epoch, Quantity, load_spec
 from tests.report.by_hand import plan, row
 
 PLAN = plan(row("base", baseline=True, seeds=(0,)))
@@ -17,8 +17,8 @@ PLAN = plan(row("base", baseline=True, seeds=(0,)))
 def test_a_study_without_a_spec_takes_its_parents_then_the_default() -> None:
     child = dataclasses.replace(PLAN, study="mine", lineage=("table1",))
     assert load_spec(child) == load_spec(dataclasses.replace(PLAN, study="table1"))
-    assert Measure.SEEDS in load_spec(PLAN).columns
-    assert Measure.SEEDS not in load_spec(child).columns
+    assert Quantity.SEEDS in load_spec(PLAN).columns
+    assert Quantity.SEEDS not in load_spec(child).columns
     assert load_spec(child).epoch is Epoch.LAST
 
 

@@ -7,11 +7,12 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from an_cli.config.task import Measure
 from an_cli.errors import ReportError
 from an_cli.plan import Plan
-from an_cli.store import RunRecord
+from an_cli.store import RunRecord, measures_of_all
 
-ERROR, LOSS = "top1_error_pct", "loss"
+LOSS = "loss"  # of the training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +41,10 @@ class RowCurves:
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """Training curves. `missing` names the rows without an epoch."""
+    """Training curves of the primary measure and of the loss. `missing` names the rows without an epoch."""
 
     title: str
+    primary: Measure
     rows: tuple[RowCurves, ...]
     missing: tuple[str, ...]
 
@@ -55,10 +57,11 @@ def study_curves(plan: Plan, records: Iterable[RunRecord]) -> Curves:
     """
     by_id = {record.id: record for record in records}
     groups = {row.label: [by_id[one] for one in row.cells if one in by_id] for row in plan.rows if row.cells}
-    return curves_of(groups, title=plan.title, where=plan.study)
+    primary = measures_of_all(cell.config for cell in plan.cells).primary
+    return curves_of(groups, primary, title=plan.title, where=plan.study)
 
 
-def curves_of(groups: Mapping[str, Sequence[RunRecord]], *, title: str, where: str) -> Curves:
+def curves_of(groups: Mapping[str, Sequence[RunRecord]], primary: Measure, *, title: str, where: str) -> Curves:
     """Curves of named groups of runs, one run per seed.
 
     A row's curves cover the epochs that all of its started seeds have reached, so that no mean jumps where a seed ends.
@@ -67,14 +70,19 @@ def curves_of(groups: Mapping[str, Sequence[RunRecord]], *, title: str, where: s
         ReportError: no run has finished an epoch.
     """
     started = {label: [record for record in records if record.epochs] for label, records in groups.items()}
-    rows = tuple(_row(label, records) for label, records in started.items() if records)
+    rows = tuple(_row(label, records, primary) for label, records in started.items() if records)
     if not rows:
         raise ReportError("no run has finished an epoch", where=where, now="wait, or see an-cli status")
-    return Curves(title=title, rows=rows, missing=tuple(label for label, records in started.items() if not records))
+    return Curves(
+        title=title,
+        primary=primary,
+        rows=rows,
+        missing=tuple(label for label, records in started.items() if not records),
+    )
 
 
-def _row(label: str, records: Sequence[RunRecord]) -> RowCurves:
-    metrics = {metric: band_of([series(record, metric) for record in records]) for metric in (ERROR, LOSS)}
+def _row(label: str, records: Sequence[RunRecord], primary: Measure) -> RowCurves:
+    metrics = {metric: band_of([series(record, metric) for record in records]) for metric in (primary.key, LOSS)}
     return RowCurves(label=label, seeds=len(records), metrics=metrics)
 
 

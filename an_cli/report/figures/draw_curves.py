@@ -1,14 +1,13 @@
-"""Training curves: evaluation error and training loss by epoch, a line per row, a band over its seeds."""
+"""Training curves: the primary measure and training loss by epoch, a line per row, a band over its seeds."""
 
 from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from an_cli.report.figures.bands import ERROR, LOSS, Band, Curves, RowCurves
+from an_cli.config.task import Measure
+from an_cli.report.figures.bands import LOSS, Band, Curves, RowCurves
 from an_cli.report.figures.style import DASHES, GRAY, PAGE_IN, PALETTE
-
-_TITLES = {ERROR: "top-1 error on the evaluation set (%)", LOSS: "training loss"}
 
 
 def draw_curves(found: Curves) -> Figure:
@@ -16,10 +15,11 @@ def draw_curves(found: Curves) -> Figure:
     lines = -(-len(found.rows) // 2)
     figure = Figure(figsize=(PAGE_IN, 2.7 + 0.16 * lines), layout="constrained")
     panels = figure.subplots(1, 2)
-    for axes, metric in zip(panels, (ERROR, LOSS), strict=True):
+    titles = {found.primary.key: _on_the_evaluation_set(found.primary), LOSS: "training loss"}
+    for axes, (metric, title) in zip(panels, titles.items(), strict=True):
         for index, row in enumerate(found.rows):
             _draw_row(axes, row, metric, index)
-        axes.set_title(_TITLES[metric], loc="left")
+        axes.set_title(title, loc="left")
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.suptitle(found.title, x=0.01, ha="left", fontsize=8)
@@ -28,6 +28,11 @@ def draw_curves(found: Curves) -> Figure:
     if any(row.seeds > 1 for row in found.rows):
         figure.text(0.99, 0.01, "bands: \u00b1 1 standard deviation over seeds", ha="right", fontsize=6.5, color=GRAY)
     return figure
+
+
+def _on_the_evaluation_set(measure: Measure) -> str:
+    title = f"{measure.title} on the evaluation set"
+    return f"{title} ({measure.unit})" if measure.unit else title
 
 
 def _draw_row(axes: Axes, row: RowCurves, metric: str, index: int) -> None:

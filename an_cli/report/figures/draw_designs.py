@@ -1,4 +1,4 @@
-"""Error against size for designs of one network: every row has a color and a marker of its own, named beside the axes.
+"""Measure against size for designs of one network: every row has its own color and marker, named beside the axes.
 
 Designs of one network often have nearly the same size. Such points stand side by side, so that each can be seen.
 """
@@ -42,7 +42,7 @@ def draw_designs(found: Tradeoff) -> Figure:
     for point, place in zip(found.points, places, strict=True):
         _draw_point(axes, point, place / unit.scale, looks[point.label])
     mark_sizes(axes, unit, xs)
-    axes.set_ylabel("top-1 error (%)")
+    axes.set_ylabel(found.measure.axis)
     axes.set_title(found.title, loc="left", wrap=True)
     axes.margins(x=0.14, y=0.1)
     axes.legend(
@@ -77,7 +77,7 @@ def _draw_point(axes: Axes, point: Point, x: float, look: tuple[str, str]) -> No
     color, marker = look
     axes.errorbar(
         [x],
-        [point.error_pct],
+        [point.value],
         yerr=None if point.spread is None else [point.spread],
         marker=marker,
         markersize=5.5,

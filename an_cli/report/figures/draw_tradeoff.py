@@ -38,7 +38,7 @@ def draw_tradeoff(found: Tradeoff) -> Figure:
         _draw_family(axes, [point for point in found.points if point.family == family], colors[family], unit.scale)
     _name_groups(axes, found.points, unit.scale)
     mark_sizes(axes, unit, xs)
-    axes.set_ylabel("top-1 error (%)")
+    axes.set_ylabel(found.measure.axis)
     axes.set_title(found.title, loc="left", wrap=True)
     axes.margins(x=0.12, y=0.14)
     axes.legend(handles=_legend(found.points, colors), loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0)
@@ -52,7 +52,7 @@ def _draw_family(axes: Axes, points: Sequence[Point], color: str, scale: float) 
             if len({point.group for point in chosen}) < len(chosen):
                 continue  # designs of one network, not a family of networks
             chosen.sort(key=lambda point: point.x)
-            xs, ys = [point.x / scale for point in chosen], [point.error_pct for point in chosen]
+            xs, ys = [point.x / scale for point in chosen], [point.value for point in chosen]
             axes.plot(xs, ys, color=color, linestyle=line, alpha=0.6 if quoted else 1, zorder=2)
         _join_groups(axes, [point for point in points if point.quoted is quoted], color, scale)
     for point in points:
@@ -64,14 +64,14 @@ def _join_groups(axes: Axes, points: Sequence[Point], color: str, scale: float) 
         ends = {point.method: point for point in points if point.group == group}
         if "BN" in ends and "AN" in ends:
             pair = (ends["BN"], ends["AN"])
-            xs, ys = [point.x / scale for point in pair], [point.error_pct for point in pair]
+            xs, ys = [point.x / scale for point in pair], [point.value for point in pair]
             axes.plot(xs, ys, color=color, linewidth=0.7, alpha=0.6, zorder=1)
 
 
 def _draw_point(axes: Axes, point: Point, color: str, scale: float) -> None:
     axes.errorbar(
         [point.x / scale],
-        [point.error_pct],
+        [point.value],
         yerr=None if point.spread is None else [point.spread],
         marker=_MARKERS.get(point.method, "P"),
         markersize=6 if point.method == "AN" else 5.5,
@@ -90,12 +90,12 @@ def _name_groups(axes: Axes, points: Sequence[Point], scale: float) -> None:
     for group in dict.fromkeys(point.group for point in points):
         members = [point for point in points if point.group == group]
         others = [point for point in points if point.group != group]
-        low, high = (choose(members, key=lambda point: point.error_pct) for choose in (min, max))
+        low, high = (choose(members, key=lambda point: point.value) for choose in (min, max))
         above = any(_just_below(low, other, points) for other in others)
         chosen, shift, side = (high, 7, "bottom") if above else (low, -8, "top")
         axes.annotate(
             _shared_name(group, [point.label for point in members]),
-            (chosen.x / scale, chosen.error_pct),
+            (chosen.x / scale, chosen.value),
             (0, shift),
             textcoords="offset points",
             ha="center",
@@ -107,9 +107,9 @@ def _name_groups(axes: Axes, points: Sequence[Point], scale: float) -> None:
 
 def _just_below(point: Point, other: Point, points: Sequence[Point]) -> bool:
     """Whether another point lies where this one's name would stand."""
-    xs, ys = [math.log(one.x) for one in points], [one.error_pct for one in points]
+    xs, ys = [math.log(one.x) for one in points], [one.value for one in points]
     across = abs(math.log(other.x / point.x)) / (max(xs) - min(xs) or 1)
-    down = (point.error_pct - other.error_pct) / (max(ys) - min(ys) or 1)
+    down = (point.value - other.value) / (max(ys) - min(ys) or 1)
     return across < 0.15 and 0 < down < 0.12
 
 

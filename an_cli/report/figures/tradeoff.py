@@ -1,4 +1,4 @@
-"""Figure 1 as values: top-1 error against parameters or MACs, from a study's table."""
+"""Figure 1 as values: the primary measure against parameters or MACs, from a study's table."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from enum import StrEnum
 
 from an_cli.config import CellConfig
 from an_cli.config.schema import AttentionConfig, PluginNormConfig, SqueezeExciteConfig
+from an_cli.config.task import Measure
 from an_cli.errors import ReportError
 from an_cli.plan import Plan, PlanRow
-from an_cli.report.spec import Measure
+from an_cli.report.spec import Quantity
 from an_cli.report.table import Mark, Table, TableRow
 
 # How a label says what normalizes: "ResNet-50-BN", "ResNet-50-AN (w/ BN)"; the first such word counts.
@@ -19,7 +20,7 @@ _METHOD = re.compile(r"(?<![A-Za-z])(AN|BN|GN|SN|SE)(?![A-Za-z])")
 
 
 class Axis(StrEnum):
-    """What error is set against."""
+    """What the measure is set against."""
 
     PARAMS = "params"
     MACS = "macs"
@@ -35,7 +36,7 @@ class Point:
         family: networks of a family are joined, by method.
         method: AN, BN, GN, SN or SE.
         x: parameters, or MACs of one image.
-        error_pct: top-1 error (mean over seeds).
+        value: of the primary measure (mean over seeds).
         spread: standard deviation over seeds; None below two.
         quoted: whether the numbers were printed elsewhere and not measured here.
     """
@@ -45,7 +46,7 @@ class Point:
     family: str
     method: str
     x: float
-    error_pct: float
+    value: float
     spread: float | None
     quoted: bool
 
@@ -56,6 +57,7 @@ class Tradeoff:
 
     title: str
     axis: Axis
+    measure: Measure
     points: tuple[Point, ...]
     missing: tuple[str, ...]
 
@@ -66,28 +68,28 @@ def tradeoff(plan: Plan, table: Table, axis: Axis, *, published: bool = False) -
     Args:
         plan: the study's rows and cells.
         table: its table.
-        axis: what error is set against.
+        axis: what the measure is set against.
         published: add what the paper printed for rows that the study trains.
 
     Raises:
         ReportError: no row has both numbers.
     """
-    rows = {row.label: row for row in table.rows}
+    rows, primary = {row.label: row for row in table.rows}, table.measures.primary
     family = _families(plan)
     points, missing = [], []
     for row in plan.rows:
-        reason = _without(rows[row.label], axis)
+        reason = _without(rows[row.label], axis, primary.key)
         if reason:
             missing.append(f"{row.label}: {reason}")
         else:
-            points.append(_measured(row, rows[row.label], axis, family[row.group], _method(plan, row)))
+            points.append(_measured(row, rows[row.label], primary.key, axis, family[row.group], _method(plan, row)))
         if published and row.kind != "literature":
-            points += _printed(row, axis, family[row.group], _method(plan, row))
+            points += _printed(row, primary.key, axis, family[row.group], _method(plan, row))
     if not points:
         raise ReportError(
-            "no row has both an error and a size", where=plan.study, now=f"run it: an-cli ablate {plan.study}"
+            f"no row has both {primary.title} and a size", where=plan.study, now=f"run it: an-cli ablate {plan.study}"
         )
-    return Tradeoff(title=table.caption, axis=axis, points=tuple(points), missing=tuple(missing))
+    return Tradeoff(title=table.caption, axis=axis, measure=primary, points=tuple(points), missing=tuple(missing))
 
 
 def _families(plan: Plan) -> Mapping[str, str]:
@@ -119,16 +121,16 @@ def method_of(config: CellConfig) -> str:
             return str(config.norm.standardize).upper()
 
 
-def _without(row: TableRow, axis: Axis) -> str:
+def _without(row: TableRow, axis: Axis, measure: str) -> str:
     """Why a row has no point; empty for one that has."""
-    if row.cells[Measure.TOP1].value is None:
-        return "no error yet" if row.status != "literature" else "no error printed"
-    return "" if row.cells[Measure(axis)].value is not None else f"{axis} not known"
+    if row.cell(measure).value is None:
+        return "no number yet" if row.status != "literature" else "no number printed"
+    return "" if row.cells[Quantity(axis)].value is not None else f"{axis} not known"
 
 
-def _measured(row: PlanRow, found: TableRow, axis: Axis, family: str, method: str) -> Point:
-    error, size = found.cells[Measure.TOP1], found.cells[Measure(axis)]
-    assert error.value is not None
+def _measured(row: PlanRow, found: TableRow, measure: str, axis: Axis, family: str, method: str) -> Point:
+    cell, size = found.cell(measure), found.cells[Quantity(axis)]
+    assert cell.value is not None
     assert size.value is not None
     return Point(
         label=row.label,
@@ -136,15 +138,15 @@ def _measured(row: PlanRow, found: TableRow, axis: Axis, family: str, method: st
         family=family,
         method=method,
         x=size.value,
-        error_pct=error.value,
-        spread=error.spread,
+        value=cell.value,
+        spread=cell.spread,
         quoted=Mark.LITERATURE in found.marks,
     )
 
 
-def _printed(row: PlanRow, axis: Axis, family: str, method: str) -> Iterator[Point]:
+def _printed(row: PlanRow, measure: str, axis: Axis, family: str, method: str) -> Iterator[Point]:
     known = row.published
-    if known is None or known.top1_error_pct is None:
+    if known is None or measure not in known.values:
         return
     size = known.params_m if axis is Axis.PARAMS else known.flops_g
     if size is not None:
@@ -155,7 +157,7 @@ def _printed(row: PlanRow, axis: Axis, family: str, method: str) -> Iterator[Poi
             family=family,
             method=method,
             x=size * scale,
-            error_pct=known.top1_error_pct,
+            value=known.values[measure],
             spread=None,
             quoted=True,
         )

@@ -5,7 +5,6 @@ Everything in it is data; the page turns it into text nodes only, so that a host
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections import Counter
@@ -18,16 +17,16 @@ from an_cli.config import Composer, leaves, plain
 from an_cli.errors import AnError
 from an_cli.files import subfolders
 from an_cli.plan import Plan, load_named, make_plan
-from an_cli.report.bits import read_bits
 from an_cli.report.build import build_table
 from an_cli.report.figures.bands import series
 from an_cli.report.machine import json_value
 from an_cli.report.page.columns import coded, curve, numbers, thin
+from an_cli.report.page.measured import declared, evaluations, primaries
+from an_cli.report.per_sample import read_samples
 from an_cli.report.spec import load_spec
 from an_cli.report.table import Table
 from an_cli.report.wording import LEFT, Printed, printed_rows
 from an_cli.store import (
-    Evaluation,
     Result,
     RunFolder,
     RunRecord,
@@ -40,7 +39,7 @@ from an_cli.store import (
 from an_cli.store.remarks import Remarks, run_remarks
 
 VERSION = 1
-METRICS = ("top1_error_pct", "eval_loss", "loss")
+LOSSES = ("eval_loss", "loss")  # curves besides those of the tasks' primary measures
 _BUDGET = 1_500_000  # curve points of a page: 4 MB
 _FEWEST, _MOST = 24, 400  # points of one curve
 _LONGEST_ERROR = 2000
@@ -113,6 +112,7 @@ def snapshot(reader: Reader, *, say: Callable[[str], None] = lambda text: None) 
         "version": VERSION,
         "store": store.root.resolve().name or str(store.root),
         "count": len(records),
+        "measures": declared(records),
         "runs": _runs(store, records),
         "config": _config(records),
         "curves": _curves(records),
@@ -129,7 +129,7 @@ def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
         "status": coded(record.state for record in records),
         "progress": numbers((_progress(store, record) for record in records), 3),
         "epochs": coded(len(record.epochs) for record in records),
-        **_evaluations(records),
+        **evaluations(records),
         "params": coded(result.params if result else None for result in results),
         "macs": coded(result.macs if result else None for result in results),
         "train_s": numbers((result.train_s if result else None for result in results), 5),
@@ -159,44 +159,6 @@ def _remarks(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
     return {name: coded(values) for name, values in columns.items() if any(values)}
 
 
-def _evaluations(records: Sequence[RunRecord]) -> dict[str, Any]:
-    """The last and the best epoch of each run, of one that still goes too: its curve is drawn from the same epochs."""
-    columns: dict[str, Any] = {}
-    for which in ("last", "best"):
-        evaluations = [_evaluation(record, which) for record in records]
-        for field in ("top1_error_pct", "top5_error_pct", "loss"):
-            columns[f"{which}_{field}"] = numbers(_number(one, field) if one else None for one in evaluations)
-        columns[f"{which}_epoch"] = coded(one.epoch + 1 if one else None for one in evaluations)
-    return columns
-
-
-def _evaluation(record: RunRecord, which: str) -> Evaluation | None:
-    if record.result is not None:
-        return record.result.last if which == "last" else record.result.best
-    if record.status in (Status.FINISHED, Status.UNREADABLE):
-        return None  # a damaged record vouches for no number
-    if record.imported is not None:
-        return record.imported.evaluation
-    epochs = [one for line in record.epochs if (one := _so_far(line)) is not None]
-    if not epochs:
-        return None
-    return epochs[-1] if which == "last" else min(epochs, key=lambda one: one["top1_error_pct"])
-
-
-def _number(evaluation: Evaluation, field: str) -> float | None:
-    return evaluation.loss if field == "loss" else evaluation.values.get(field)
-
-
-def _so_far(line: Mapping[str, Any]) -> Evaluation | None:
-    """An epoch of a run that still goes; None where its line does not say what was measured."""
-    values = [line.get(key) for key in ("eval_loss", "top1_error_pct", "top5_error_pct")]
-    loss, top1, top5 = (float(value) if isinstance(value, int | float) else math.nan for value in values)
-    epoch = line.get("epoch")
-    if not isinstance(epoch, int) or not math.isfinite(top1 + top5):
-        return None
-    return Evaluation(epoch=epoch, loss=loss, samples=0, values={"top1_error_pct": top1, "top5_error_pct": top5})
-
-
 def _progress(store: Store, record: RunRecord) -> float | None:
     """Share of a run's training that is done."""
     if record.status is Status.FINISHED:
@@ -224,8 +186,9 @@ def _config(records: Sequence[RunRecord]) -> dict[str, Any]:
 
 def _curves(records: Sequence[RunRecord]) -> dict[str, Any]:
     """All metrics of all runs at few epochs; runs with equal epochs share them."""
-    points = max(_FEWEST, min(_MOST, _BUDGET // (len(METRICS) * max(1, len(records)))))
-    every = [{metric: series(record, metric) for metric in METRICS} for record in records]
+    metrics = (*primaries(records), *LOSSES)
+    points = max(_FEWEST, min(_MOST, _BUDGET // (len(metrics) * max(1, len(records)))))
+    every = [{metric: series(record, metric) for metric in metrics} for record in records]
     grids = [tuple(thin(sorted({epoch for one in run.values() for epoch in one}), points)) for run in every]
     shared = {grid: index for index, grid in enumerate(dict.fromkeys(grids))}
     return {
@@ -234,7 +197,7 @@ def _curves(records: Sequence[RunRecord]) -> dict[str, Any]:
         "grids": [[epoch + 1 for epoch in grid] for grid in shared],
         "grid": [shared[grid] for grid in grids],
         "metrics": {
-            metric: [curve(run[metric], grid) for run, grid in zip(every, grids, strict=True)] for metric in METRICS
+            metric: [curve(run[metric], grid) for run, grid in zip(every, grids, strict=True)] for metric in metrics
         },
     }
 
@@ -279,7 +242,7 @@ def _from_plan(
         note = f"no table: these runs were made with other values than {plan.study}.yaml has now"
         return {"title": plan.title, "note": note}
     mine = [records[place[one]] for one in ids if one in place]
-    table = build_table(plan, mine, {}, load_spec(plan), bits=read_bits(store, mine))
+    table = build_table(plan, mine, {}, load_spec(plan), samples=read_samples(store, mine))
     states = {one: records[place[one]].state if one in place else Status.MISSING.value for one in ids}
     planned = len({*ids, *links.values()})
     return {"title": plan.title, "table": as_printed(table, states), "planned": planned}

@@ -1,6 +1,16 @@
 // The chosen runs beside each other: curves, numbers, and the config values in which they differ.
 const MOST = 60; // runs in one comparison
-const METRICS = [['top1_error_pct', 'top-1 error (%)', say.pct], ['eval_loss', 'evaluation loss', say.loss], ['loss', 'training loss', say.loss]];
+
+// What can be drawn by epoch: key, title, how a value is worded.
+function metricsOf(store) {
+  const primary = store.measures.filter((one) => one.primary).map((one) => [one.key, one.axis, (value) => decimal(value, one.decimals)]);
+  return [...primary, ['eval_loss', 'evaluation loss', say.loss], ['loss', 'training loss', say.loss]];
+}
+
+function metricOf(page) {
+  const metrics = metricsOf(page.store);
+  return metrics.find(([name]) => name === page.state.metric) || metrics[0];
+}
 
 function drawComparison(page) {
   const { state } = page;
@@ -39,7 +49,7 @@ function switches(page, chosen) {
   const toggle = (name, text, title) => el('button', { type: 'button', 'data-toggle': name, title, 'aria-pressed': String(state[name]), on: { click: () => page.set({ [name]: !state[name] }) } }, text);
   return el(
     'div', { class: 'switches' },
-    METRICS.map(([name, title]) => el('button', { type: 'button', 'data-metric': name, 'aria-pressed': String(state.metric === name), on: { click: () => page.set({ metric: name }) } }, title)),
+    metricsOf(page.store).map(([name, title]) => el('button', { type: 'button', 'data-metric': name, 'aria-pressed': String(metricOf(page)[0] === name), on: { click: () => page.set({ metric: name }) } }, title)),
     chosen.length > 1 && toggle('join', 'mean over seeds', 'Draw runs that differ in the seed alone as one line with a band of one standard deviation'),
     toggle('end', 'second half', 'Show the second half of the training only'),
     chosen.length > 0 && toggle('all', 'whole config', 'List all config values, not only those that differ'),
@@ -47,7 +57,7 @@ function switches(page, chosen) {
 }
 
 function curvesOf(page, groups) {
-  const [metric, title, word] = METRICS.find(([name]) => name === page.state.metric);
+  const [metric, title, word] = metricOf(page);
   const series = groups.map((group) => ({ ...group, ...average(group.runs.map((run) => page.store.curve(run, metric))) })).filter((one) => one.points.length);
   if (!series.length) return el('p', { class: 'empty' }, 'No epoch is finished yet.');
   const thinned = page.store.raw.curves.thinned ? ' Curves show at most ' + page.store.raw.curves.points + ' of their epochs.' : '';
@@ -77,7 +87,7 @@ function legend(page, groups) {
   return el('ul', { class: 'legend' }, groups.map((group) => el(
     'li', { class: 'c' + group.color },
     el('span', { class: 'key d' + group.dash }), el('span', { class: 'text', title: group.label }, group.label),
-    el('span', { class: 'value' }, measured(page.store, group.runs, 'last_top1_error_pct')),
+    el('span', { class: 'value' }, measured(page.store, group.runs, page.store.primary, 'last')),
     el('button', { type: 'button', title: 'Take out of the comparison', 'aria-label': 'Remove ' + group.label, on: { click: () => page.drop(group.runs) } }, '\u00d7'),
   )));
 }
@@ -92,11 +102,11 @@ function known(store, runs, name) {
   return (runs.length > 1 ? ended(store, runs) : runs).map((run) => store.get(name, run)).filter((value) => value != null);
 }
 
-function measured(store, runs, name) {
-  const values = known(store, runs, name);
+function measured(store, runs, measure, which) {
+  const values = known(store, runs, which + '_' + measure.key);
   if (!values.length) return DASH;
   const [mean, spread] = moments(values);
-  return say.pct(mean) + (spread == null ? '' : ' \u00b1 ' + spread.toFixed(2));
+  return decimal(mean, measure.decimals) + (spread == null ? '' : ' \u00b1 ' + spread.toFixed(measure.decimals));
 }
 
 function differences(page, groups) {
@@ -105,10 +115,12 @@ function differences(page, groups) {
   const text = (runs, name, word) => [...new Set(runs.map((run) => word(store.get(name, run))))].join(', ');
   const rows = [
     ['status', (runs) => text(runs, 'status', say.text)],
-    ['top-1 last (%)', (runs) => measured(store, runs, 'last_top1_error_pct'), true],
-    ['minus the first', (runs) => (runs === few[0].runs ? '' : gap(store, runs, few[0].runs)), true],
-    ['top-1 best (%)', (runs) => measured(store, runs, 'best_top1_error_pct'), true],
-    ['top-5 last (%)', (runs) => measured(store, runs, 'last_top5_error_pct'), true],
+    ...store.measures.filter((one) => one.primary).flatMap((one) => [
+      [withUnit(one, 'last'), (runs) => measured(store, runs, one, 'last'), true],
+      ['minus the first', (runs) => (runs === few[0].runs ? '' : gap(store, runs, few[0].runs, one)), true],
+      [withUnit(one, 'best'), (runs) => measured(store, runs, one, 'best'), true],
+    ]),
+    ...store.measures.filter((one) => !one.primary).map((one) => [withUnit(one, 'last'), (runs) => measured(store, runs, one, 'last'), true]),
     ['params', (runs) => text(runs, 'params', say.count), true],
     ['MACs', (runs) => text(runs, 'macs', say.count), true],
   ].map(([name, make, number]) => [name, few.map((group) => make(group.runs)), number, false]);
@@ -123,7 +135,11 @@ function differences(page, groups) {
   ];
 }
 
-function gap(store, runs, others) {
-  const [here, there] = [runs, others].map((some) => known(store, some, 'last_top1_error_pct'));
-  return here.length && there.length ? say.signed(moments(here)[0] - moments(there)[0]) : DASH;
+function gap(store, runs, others, measure) {
+  const [here, there] = [runs, others].map((some) => known(store, some, 'last_' + measure.key));
+  return here.length && there.length ? signed(moments(here)[0] - moments(there)[0], measure.decimals) : DASH;
+}
+
+function withUnit(measure, which) {
+  return measure.short + ' ' + which + (measure.unit ? ' (' + measure.unit + ')' : '');
 }

@@ -2,6 +2,8 @@
 class Store {
   constructor(raw) {
     this.raw = raw;
+    this.measures = raw.measures;
+    this.primary = raw.measures.find((one) => one.primary);
     this.count = raw.count;
     this.columns = new Map();
     for (const [name, column] of Object.entries(raw.runs)) this.columns.set(name, getter(column));
@@ -68,10 +70,20 @@ function getter(column) {
   return index ? (run) => values[index[run]] : () => values[0];
 }
 
+// Of the primary measures the last and the best epoch, of the others the last.
+function measureColumns(store) {
+  const column = (one, which, shown, more) => ({
+    name: which + '_' + one.key, title: one.short + ' ' + which, say: (value) => decimal(value, one.decimals), number: true, width: 106, shown,
+    hint: one.title + ' of the ' + which + ' epoch' + (one.unit === '%' ? ', in per cent' : one.unit ? ', in ' + one.unit : '') + more,
+  });
+  const going = '; of a run that still goes, of its newest epoch';
+  return [
+    store.measures.filter((one) => one.primary).flatMap((one) => [column(one, 'last', true, going), column(one, 'best', true, '')]),
+    store.measures.filter((one) => !one.primary).map((one) => column(one, 'last', false, '')),
+  ];
+}
+
 const FIXED = [
-  { name: 'last_top1_error_pct', title: 'top-1 last', say: say.pct, number: true, width: 106, shown: true, hint: 'top-1 error of the last epoch, in per cent; of a run that still goes, of its newest epoch' },
-  { name: 'best_top1_error_pct', title: 'top-1 best', say: say.pct, number: true, width: 106, shown: true, hint: 'top-1 error of the best epoch, in per cent' },
-  { name: 'last_top5_error_pct', title: 'top-5 last', say: say.pct, number: true, width: 106, hint: 'top-5 error of the last epoch, in per cent' },
   { name: 'last_loss', title: 'loss', say: say.loss, number: true, width: 80, hint: 'loss on the evaluation set after the last epoch' },
   { name: 'progress', title: 'done', say: say.share, number: true, width: 70, shown: true, hint: 'share of the training that is done' },
   { name: 'epochs', title: 'epochs', say: say.text, number: true, width: 76, hint: 'finished epochs' },
@@ -105,5 +117,6 @@ function gridColumns(store) {
     shown: index < 6,
   }));
   const seed = { name: 'seed', title: 'seed', say: say.text, number: true, width: 60, shown: true, hint: 'seed' };
-  return [...FIXED.slice(0, 2), seed, ...made, ...FIXED.slice(2)];
+  const [primary, others] = measureColumns(store);
+  return [...primary, seed, ...made, ...others, ...FIXED];
 }

@@ -8,8 +8,11 @@ function drawDetails(page, run) {
     ['status', statusWord(get('status'))],
     ['id', el('code', {}, id)],
     ['studies', (store.labels.get(run) || []).map((pair) => pair.join('/')).join(', ') || DASH],
-    ['top-1 error', `last ${say.pct(get('last_top1_error_pct'))} % (epoch ${say.text(get('last_epoch'))}), best ${say.pct(get('best_top1_error_pct'))} % (epoch ${say.text(get('best_epoch'))})`],
-    ['top-5 error', `last ${say.pct(get('last_top5_error_pct'))} %, best ${say.pct(get('best_top5_error_pct'))} %`],
+    ...store.measures.filter((one) => get('last_' + one.key) != null || one === store.primary).map((one) => {
+      const [last, best] = ['last', 'best'].map((which) => (decimal(get(which + '_' + one.key), one.decimals) + ' ' + one.unit).trimEnd());
+      const epoch = (which) => (one.primary ? ` (epoch ${say.text(get(which + '_epoch'))})` : '');
+      return [one.title, `last ${last}${epoch('last')}, best ${best}${epoch('best')}`];
+    }),
     ['size', `${say.count(get('params'))} parameters, ${say.count(get('macs'))} MACs`],
     ['training', `${say.share(get('progress'))} done, ${say.text(get('epochs'))} epochs, ${say.time(get('train_s'))}, ${say.text(get('attempts'))} attempt${get('attempts') === 1 ? '' : 's'}`],
     ['ran on', `${say.text(get('device'))}, ${say.text(get('host'))}, started ${say.text(get('started_at'))}`],
@@ -19,7 +22,7 @@ function drawDetails(page, run) {
     ['folder', folder(store, id)],
     ['to see more', el('code', {}, 'an-cli show ' + id)],
   ].filter(Boolean);
-  const [metric, title, word] = METRICS.find(([name]) => name === page.state.metric);
+  const [metric, title, word] = metricOf(page);
   const points = store.curve(run, metric);
   return [
     el('div', { class: 'bar' }, el('button', { type: 'button', class: 'plain', id: 'back', on: { click: () => page.open(null) } }, '\u2190 comparison')),

@@ -23,9 +23,10 @@ function fill(node, given, children) {
 const byId = (id) => document.getElementById(id);
 
 const DASH = '\u2013';
+const decimal = (value, decimals) => (value == null ? DASH : value.toFixed(decimals));
+const signed = (value, decimals) => (value > 0 ? '+' : value < 0 ? '\u2212' : '') + Math.abs(value).toFixed(decimals);
+
 const say = {
-  pct: (value) => (value == null ? DASH : value.toFixed(2)),
-  signed: (value) => (value == null ? DASH : (value > 0 ? '+' : value < 0 ? '\u2212' : '') + Math.abs(value).toFixed(2)),
   loss: (value) => (value == null ? DASH : value.toPrecision(4)),
   count: (value) => (value == null ? DASH : scaled(value)),
   share: (value) => (value == null ? DASH : Math.floor(value * 100) + ' %'),

@@ -23,7 +23,7 @@ function drawGrid(page) {
     el('div', { class: 'cell', role: 'columnheader', css: { 'align-self': 'center' } }, tick),
     heading(page, { name: 'status', title: 'status', hint: 'state of the run, read off the disk' }),
     heading(page, { name: 'label', title: 'run', hint: 'its name within its study' }),
-    heading(page, { name: 'curve', title: 'curve', hint: 'top-1 error by epoch' }, false),
+    heading(page, { name: 'curve', title: 'curve', hint: page.store.primary.title + ' by epoch' }, false),
     ...columns.map((column) => heading(page, column)),
   );
   byId('grid').setAttribute('aria-rowcount', String(page.shown.length + 1));
@@ -76,12 +76,18 @@ function gridRow(page, run, place) {
     el('div', { class: 'cell', role: 'gridcell' }, tick),
     el('div', { class: 'cell', role: 'gridcell' }, statusWord(status)),
     el('div', { class: 'cell', role: 'gridcell' }, el('button', { type: 'button', class: 'name', tabindex: -1, title: store.label(run, state.study), on: { click: () => page.open(run) } }, store.label(run, state.study))),
-    el('div', { class: 'cell', role: 'gridcell' }, spark(store.curve(run, 'top1_error_pct'))),
+    el('div', { class: 'cell', role: 'gridcell' }, spark(primaryCurve(store, run))),
     ...page.visible.map((column) => {
       const text = column.say(store.get(column.name, run));
       return el('div', { class: 'cell' + (column.number ? ' num' : ''), role: 'gridcell', title: column.number ? null : text, 'data-column': column.name }, text);
     }),
   );
+}
+
+// Of the measure that the run's task is judged by.
+function primaryCurve(store, run) {
+  const curves = store.measures.filter((one) => one.primary).map((one) => store.curve(run, one.key));
+  return curves.find((points) => points.length) || [];
 }
 
 function statusWord(status) {

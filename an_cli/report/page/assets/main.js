@@ -3,7 +3,7 @@ const EVERY_MS = 5000;
 
 const page = {
   store: new Store(JSON.parse(byId('data').textContent)),
-  state: { study: '', filter: '', sort: { key: '', descending: false }, chosen: new Set(), opened: null, metric: 'top1_error_pct', join: false, end: false, all: false, columns: new Set() },
+  state: { study: '', filter: '', sort: { key: '', descending: false }, chosen: new Set(), opened: null, metric: '', join: false, end: false, all: false, columns: new Set() },
 
   set(changes) {
     Object.assign(this.state, changes);
@@ -126,7 +126,7 @@ function readAddress(page) {
   const places = (found.get('runs') || '').split(',').map((id) => store.place.get(id)).filter((run) => run !== undefined);
   state.chosen = new Set(places.slice(0, MOST));
   state.opened = store.place.get(found.get('open')) ?? null;
-  if (METRICS.some(([name]) => name === found.get('metric'))) state.metric = found.get('metric');
+  if (metricsOf(store).some(([name]) => name === found.get('metric'))) state.metric = found.get('metric');
   for (const name of ['join', 'end', 'all']) state[name] = found.get(name) === '1';
   byId('filter').value = state.filter;
 }
@@ -136,7 +136,7 @@ function writeAddress(page) {
   const given = {
     study: state.study, filter: state.filter, sort: state.sort.key && (state.sort.descending ? '-' : '') + state.sort.key,
     runs: [...state.chosen].map((run) => store.raw.runs.id[run]).join(','), open: state.opened === null ? '' : store.raw.runs.id[state.opened],
-    metric: state.metric === 'top1_error_pct' ? '' : state.metric, join: state.join ? '1' : '', end: state.end ? '1' : '', all: state.all ? '1' : '',
+    metric: state.metric === metricsOf(store)[0][0] ? '' : state.metric, join: state.join ? '1' : '', end: state.end ? '1' : '', all: state.all ? '1' : '',
   };
   const text = new URLSearchParams(Object.entries(given).filter(([, value]) => value)).toString();
   page.written = text ? '#' + text : '';

@@ -1,5 +1,13 @@
 // Filters: words that must all hold. `seed=0`, `last<17`, `gate!=softmax`, or a free word found anywhere in the run.
-const SHORT = { last: 'last_top1_error_pct', best: 'best_top1_error_pct', top1: 'last_top1_error_pct', top5: 'last_top5_error_pct', loss: 'last_loss', time: 'train_s', done: 'progress' };
+const SHORT = { loss: 'last_loss', time: 'train_s', done: 'progress' };
+
+// `last` and `best` of the primary measure; a measure by its key, or by what its key begins with (`rmse`).
+function shortNamed(key, store) {
+  if (Object.hasOwn(SHORT, key)) return SHORT[key];
+  if (key === 'last' || key === 'best') return key + '_' + store.primary.key;
+  const measure = store.measures.find((one) => one.key === key || one.key.split('_')[0] === key);
+  return measure && 'last_' + measure.key;
+}
 
 function parseFilter(text, store) {
   const tests = [];
@@ -20,7 +28,8 @@ function parseFilter(text, store) {
 }
 
 function columnNamed(key, store) {
-  if (Object.hasOwn(SHORT, key)) return SHORT[key];
+  const short = shortNamed(key, store);
+  if (short) return short;
   const names = [...store.columns.keys()];
   return names.find((name) => name === key) || names.find((name) => name.endsWith('.' + key) && store.varying.includes(name)) || names.find((name) => name.endsWith('.' + key));
 }

@@ -50,14 +50,16 @@ function studyTable(page, study) {
   ];
 }
 
-// Without a study file: runs that differ in the seed alone make a row, the lowest error first.
+// Without a study file: runs that differ in the seed alone make a row, the best first.
 function designs(page, study) {
   const groups = new Map();
   for (const run of study.runs) {
     const key = page.store.recipe(run);
     groups.set(key, [...(groups.get(key) || []), run]);
   }
-  const mean = (runs) => { const values = known(page.store, ended(page.store, runs), 'last_top1_error_pct'); return values.length ? moments(values)[0] : Infinity; };
+  const { primary } = page.store;
+  // Minus the sign: smaller is better here, whatever the measure.
+  const mean = (runs) => { const values = known(page.store, ended(page.store, runs), 'last_' + primary.key); return values.length ? -primary.sign * moments(values)[0] : Infinity; };
   const order = [...groups.values()].sort((a, b) => mean(a) - mean(b) || 0);
   const ids = (runs) => runs.map((run) => page.store.raw.runs.id[run]);
   const rows = order.slice(0, 12).map((runs) => el(
@@ -65,12 +67,12 @@ function designs(page, study) {
     el('td', {}, groupLabel(page, runs)),
     el('td', { class: 'seeds' }, el('button', { type: 'button', class: 'plain', title: 'Add these runs to the comparison', on: { click: () => page.chooseMany(ids(runs)) } }, '+')),
     el('td', { class: 'num' }, ended(page.store, runs).length + ' of ' + runs.length),
-    el('td', { class: 'num' }, measured(page.store, ended(page.store, runs), 'last_top1_error_pct')),
+    el('td', { class: 'num' }, measured(page.store, ended(page.store, runs), primary, 'last')),
   ));
-  const titles = [['design'], [''], ['finished', 'num'], ['top-1 last (%)', 'num']];
+  const titles = [['design'], [''], ['finished', 'num'], [withUnit(primary, 'last'), 'num']];
   return [
     el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {}, titles.map(([title, kind]) => el('th', { class: kind }, title)))), el('tbody', {}, rows))),
-    order.length > rows.length && el('p', { class: 'note' }, 'The ' + rows.length + ' lowest of ' + order.length + ' designs, by their mean; means of few seeds need not differ.'),
+    order.length > rows.length && el('p', { class: 'note' }, 'The ' + rows.length + ' best of ' + order.length + ' designs, by their mean; means of few seeds need not differ.'),
   ];
 }
 
