@@ -83,7 +83,7 @@ def ablate(
     reruns = find_reruns(asked.plan, opened, rerun or [])
     tell_archived(asked.plan, opened)
     if dry_run:
-        print_dry_run(asked, opened, reruns, json=json)
+        print_dry_run(asked, opened, reruns, on_slurm=on is Place.SLURM, json=json)
         return
     command = ["an-cli", "ablate", *([name, *overrides] if name else words or []), *on.options]
     command += [*(["--until-resolved"] if until_resolved else []), *store_words(store)]

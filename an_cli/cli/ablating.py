@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
-from an_cli.cli.asked import Asked, print_json, say, statuses, tell_large_batches
+from an_cli.cli.asked import Asked, print_json, say, standings, tell_large_batches
 from an_cli.cli.earlier import tell_earlier
 from an_cli.console.columns import align, prose
 from an_cli.console.live import Watched, watching
@@ -31,20 +31,22 @@ from an_cli.launch import (
     share_machine,
 )
 from an_cli.launch.ending import run_on_end
+from an_cli.launch.standing import look
 from an_cli.plan import Cell, Plan
-from an_cli.store import Status, Store, measures_of
+from an_cli.store import Status, Store, measures_of, status_of
+from an_cli.store.labels import links
 from an_cli.store.variants import record_variant
 
 FAILED, PARTIAL, INTERRUPTED = 1, 3, 130
 
 
-def print_dry_run(asked: Asked, store: Store, reruns: Mapping[str, int], *, json: bool) -> None:
+def print_dry_run(asked: Asked, store: Store, reruns: Mapping[str, int], *, on_slurm: bool, json: bool) -> None:
     """Print what `ablate` would do about every cell."""
-    found = statuses(asked.plan, store)
-    wanted = reconcile(asked.plan.cells, found, reruns)
+    found = standings(asked.plan, store)
+    wanted = reconcile(asked.plan.cells, found, reruns, on_slurm=on_slurm)
     if json:
         cells = [
-            {"id": cell.id, "label": cell.label, "status": str(found[cell.id]), "action": str(action)}
+            {"id": cell.id, "label": cell.label, "status": str(found[cell.id].status), "action": str(action)}
             for cell, action in wanted.actions
         ]
         print_json({"study": asked.plan.study, "sentence": wanted.sentence, "cells": cells})
@@ -81,8 +83,10 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
     Returns:
         Exit status: 0, 1 when every cell failed, 3 when some did, 130 when told to stop.
     """
-    wanted = reconcile(asked.plan.cells, statuses(asked.plan, store), reruns)
+    wanted = reconcile(asked.plan.cells, standings(asked.plan, store), reruns)
     say(f"{asked.plan.study}: {wanted.sentence}")
+    _tell_queued(wanted, command)
+    tell_unwanted(asked.plan, store)
     _tell_other_code(wanted, store, command)
     followed = bool(wanted.to_follow)
     if followed:
@@ -132,6 +136,28 @@ def print_table(asked: Asked, store: Store, *, json: bool) -> int:
     print(render(table, "json" if json else "terminal", width=on.width, paint=on.paint), end="", flush=True)
     say(f"runs: {store.runs}; by name: {store.studies / asked.plan.folder}")
     return _exit_status(asked.plan, store)
+
+
+def _tell_queued(wanted: Reconciliation, command: Sequence[str]) -> None:
+    """Say which cells a scheduler has: started here too they would take each other's place."""
+    if cells := wanted.in_queue:
+        jobs = sorted({job.partition("_")[0] for cell in cells if (job := wanted.standings[cell.id].job)})
+        named = f" (job {', '.join(jobs)})" if jobs else ""
+        follow = shlex.join([*command, "--on", "slurm"])
+        take = f"an-cli cancel {command[2]}" if len(command) > 2 else "an-cli cancel"
+        say(f"left to SLURM{named}: {len(cells)}, which are not started here. Follow them with: {follow}; or {take}")
+
+
+def tell_unwanted(plan: Plan, store: Store) -> None:
+    """Say which runs a scheduler still has that the study once wanted and wants no more, and how to take them back."""
+    planned = {cell.id for cell in plan.cells}
+    linked = {run_id: label for label, run_id in links(store).items() if label.partition("/")[0] == plan.folder}
+    others = {store.run(run_id): label for run_id, label in linked.items() if run_id not in planned}
+    queued = {run: label for run, label in others.items() if run.submissions.is_dir()}
+    for run, standing in look(store, queued).items() if queued else ():
+        if standing.status.is_in_queue or (standing.status is Status.RUNNING and standing.job):
+            what = f"{queued[run]} is {standing.status} (job {standing.job})"
+            say(f"note: {what}, and {plan.study} wants it no more: an-cli cancel {run.id}")
 
 
 def _tell_other_code(wanted: Reconciliation, store: Store, command: Sequence[str]) -> None:
@@ -192,7 +218,7 @@ def _stopped(end: Snapshot, command: Sequence[str]) -> str:
 
 
 def _exit_status(plan: Plan, store: Store) -> int:
-    found = list(statuses(plan, store).values())
-    if all(status in (Status.FINISHED, Status.IMPORTED) for status in found):
+    found = [status_of(store.run(cell.id)) for cell in plan.cells]
+    if all(status.is_done for status in found):
         return 0
     return PARTIAL if Status.FINISHED in found else FAILED

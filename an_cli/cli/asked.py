@@ -14,8 +14,9 @@ import typer
 
 from an_cli.config import Composer, LaunchConfig, search_path
 from an_cli.errors import AnError
+from an_cli.launch.standing import RunStanding, look
 from an_cli.plan import Cell, Plan, Study, load_named, make_plan, override_base, plan_grid, write_grid
-from an_cli.store import Result, RunFolder, Status, Store, is_current, read_result, status_of
+from an_cli.store import Result, RunFolder, Status, Store, is_current, read_result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +112,9 @@ def tell_large_batches(cells: Sequence[Cell]) -> None:
         say(f"note: a step of {who} takes {step} images, of {images} that there are: an epoch is one step")
 
 
-def statuses(plan: Plan, store: Store) -> dict[str, Status]:
-    """Cell id -> state of its run."""
-    return {cell.id: status_of(store.run(cell.id)) for cell in plan.cells}
+def standings(plan: Plan, store: Store) -> dict[str, RunStanding]:
+    """Cell id -> where its run stands, by the disk and by the scheduler."""
+    return {run.id: standing for run, standing in look(store, map(store.run, [cell.id for cell in plan.cells])).items()}
 
 
 def code_of(run: RunFolder, status: Status) -> str | None:

@@ -13,7 +13,6 @@ from an_cli.store import RunFolder, Status, status_of
 
 LOOK_S = 0.5
 WATCH_S = 2.0
-_GOING = (Status.RUNNING, Status.UNKNOWN, Status.WAITING)
 
 
 def read_log(run: RunFolder, start: int = 0) -> tuple[str, int]:
@@ -32,7 +31,8 @@ def follow_log(run: RunFolder, start: int, write: Callable[[str], None]) -> None
     """Hand on what a log gains until its run neither goes nor waits."""
     going = True
     while going:
-        going = status_of(run) in _GOING  # before the last look, so that nothing written before the end is missed
+        status = status_of(run)  # before the last look, so that nothing written before the end is missed
+        going = status.is_going or status is Status.WAITING
         more, start = read_log(run, start)
         if more:
             write(more)
@@ -87,4 +87,4 @@ def _cropped(text: str, height: int) -> list[str]:
 
 
 def _any_goes(found: Iterable[Mapping[str, Any]]) -> bool:
-    return any(cell["status"] in (Status.RUNNING, Status.UNKNOWN) for cell in found)
+    return any(Status(cell["status"]).is_going for cell in found)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from an_cli.cli.asked import statuses
 from an_cli.cli.find_run import links
 from an_cli.config import Composer, search_path
 from an_cli.errors import AnError
 from an_cli.files import read_json, subfolders
-from an_cli.plan import Study, load_named, load_study, make_plan
+from an_cli.plan import Plan, Study, load_named, load_study, make_plan
 from an_cli.store import Status, Store, status_of
 from an_cli.store.variants import read_variant
-
-_DONE = (Status.FINISHED, Status.IMPORTED)
 
 
 def study_values(store: Store) -> list[dict[str, Any]]:
@@ -27,6 +24,11 @@ def study_values(store: Store) -> list[dict[str, Any]]:
     values += [_of_links(name, store) for name in subfolders(store.studies) if name not in named]
     order = {"yours": 0, "variant": 1, "no file": 2, "ships": 3}
     return sorted(values, key=lambda value: (order[value["origin"]], value["name"]))
+
+
+def _statuses(plan: Plan, store: Store) -> dict[str, Status]:
+    """Cell id -> state of its run on disk: how many are done takes no scheduler."""
+    return {cell.id: status_of(store.run(cell.id)) for cell in plan.cells}
 
 
 def _data_of(store: Store) -> set[str]:
@@ -61,8 +63,8 @@ def _of_file(name: str, store: Store, composer: Composer, data: set[str]) -> dic
         return value | {"error": str(error)}
     if plan is None:
         return value | {"planned": trained * len(study.seeds)}
-    found = statuses(plan, store)
-    return value | {"planned": len(found), "done": sum(status in _DONE for status in found.values())}
+    found = _statuses(plan, store)
+    return value | {"planned": len(found), "done": sum(status.is_done for status in found.values())}
 
 
 def _kind(study: Study) -> str:
@@ -72,18 +74,18 @@ def _kind(study: Study) -> str:
 def _of_links(name: str, store: Store) -> dict[str, Any]:
     """A study launched with overrides, or one whose file is not here: what its links say."""
     runs = {run_id for link, run_id in links(store).items() if link.startswith(f"{name}/")}
-    done = sum(status_of(store.run(run_id)) in _DONE for run_id in runs)
+    done = sum(status_of(store.run(run_id)).is_done for run_id in runs)
     base, plus, _ = name.partition("+")
     if (variant := read_variant(store, name)) is not None:
         value = _value(name, origin="variant") | {"kind": "variant", "extends": variant.study, "source": None}
         try:
             study = load_named(name, store)
-            found = statuses(make_plan(study), store)
+            found = _statuses(make_plan(study), store)
         except AnError as error:
             return value | {"error": str(error)}
         trained = sum(row.literature is None for row in study.rows)
         value |= {"title": f"{study.title}, {' '.join(variant.overrides)}", "rows": trained, "seeds": len(study.seeds)}
-        return value | {"planned": len(found), "done": sum(status in _DONE for status in found.values())}
+        return value | {"planned": len(found), "done": sum(status.is_done for status in found.values())}
     title = f"{base} with overrides" if plus else "its study file is not here"
     kind = "variant" if plus else "no file"
     return _value(name, origin=kind) | {"kind": kind, "title": title, "planned": len(runs), "done": done}

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from an_cli.cli.ablating import PARTIAL, print_end, record_overrides, tell_failures, watched_of
-from an_cli.cli.asked import Asked, say, tell_large_batches
+from an_cli.cli.ablating import PARTIAL, print_end, record_overrides, tell_failures, tell_unwanted, watched_of
+from an_cli.cli.asked import Asked, say, standings, tell_large_batches
 from an_cli.cli.earlier import tell_earlier
 from an_cli.console.live import watching
 from an_cli.errors import StoreError
-from an_cli.launch import Phase, Snapshot, check_data, check_ranks, find_costs, set_aside_all, settle
+from an_cli.launch import Action, Phase, Snapshot, check_data, check_ranks, find_costs, reconcile, set_aside_all, settle
 from an_cli.launch.prepare import prepare_folder
 from an_cli.launch.slurm.cluster import OnSlurm
-from an_cli.launch.slurm.judge import Standing
 from an_cli.launch.slurm.start import longest_first, make_cluster
 from an_cli.plan import Cell
-from an_cli.store import Status, Store, forget_stop, status_of
+from an_cli.store import Store, forget_stop
 
 
 def ablate_on_slurm(
@@ -54,23 +52,23 @@ def ablate_on_slurm(
     tell_large_batches(asked.plan.cells)
     cells = longest_first(asked.plan.cells, find_costs(asked.plan.cells, store))
     cluster = make_cluster(cells, launch, store, study=asked.plan.study, detach=detach, forgive=forgive, tell=say)
-    views = cluster.watcher.look([store.run(cell.id) for cell in cells])
-    standings = {cell.id: views[store.run(cell.id)].verdict.standing for cell in cells}
-    say(f"{asked.plan.study}: {sentence(list(standings.values()))}")
+    wanted = reconcile(cells, standings(asked.plan, store), on_slurm=not forgive)
+    say(f"{asked.plan.study}: {wanted.sentence}")
+    tell_unwanted(asked.plan, store)
     cluster.overruled |= {run for cell in cells if (run := store.run(cell.id)).stop.exists()}
-    followed = [cell for cell in cells if _prepare(asked, cell, standings[cell.id], store)]
+    followed = [cell for cell, action in wanted.actions if _prepare(asked, cell, action, store)]
     end = _follow(cluster, followed, store)
     return _tell(asked, store, cluster, end, command, json=json, detach=detach)
 
 
-def _prepare(asked: Asked, cell: Cell, standing: Standing, store: Store) -> bool:
+def _prepare(asked: Asked, cell: Cell, action: Action, store: Store) -> bool:
     """Make a cell ready to be submitted and link it; one whose folder cannot be used is left alone and named."""
     run = store.run(cell.id)
-    if status_of(run) is Status.IMPORTED:
+    if action is Action.LEAVE:
         say(f"left alone: {cell.label}: its weights were imported, and are not trained again")
         return False
     try:
-        if standing in (Standing.NEW, Standing.ENDED):
+        if action not in (Action.KEEP, Action.WAIT, Action.AWAIT_JOB):
             prepare_folder(cell.config, cell.choices, store)
         else:
             forget_stop(run)  # cancelled since it was submitted, and wanted again whatever its job is at
@@ -117,22 +115,3 @@ def _tell(
         return 1
     status = print_end(asked, store, json=json, followed=bool(end.runs) and not detach)
     return status or (PARTIAL if unsubmitted else 0)
-
-
-_SAID = {
-    Standing.FINISHED: "finished",
-    Standing.RUNNING: "running",
-    Standing.QUEUED: "queued",
-    Standing.HELD: "held",
-    Standing.SUBMITTING: "being submitted",
-    Standing.UNKNOWN: "unknown",
-    Standing.ENDED: "ended without a result",
-    Standing.NEW: "to submit",
-}
-
-
-def sentence(standings: Sequence[Standing]) -> str:
-    """For example "20 cells: 3 finished, 2 running, 15 to submit"."""
-    counts = Counter(standings)
-    parts = [f"{counts[standing]} {words}" for standing, words in _SAID.items() if counts[standing]]
-    return f"{len(standings)} {'cell' if len(standings) == 1 else 'cells'}: {', '.join(parts)}"

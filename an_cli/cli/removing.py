@@ -25,7 +25,6 @@ from an_cli.store.removing import (
     remove,
 )
 
-_AT_REST = (*(Status.FINISHED, Status.FAILED, Status.INTERRUPTED, Status.IMPORTED, Status.UNREADABLE, Status.WAITING),)
 Value = dict[str, Any]
 
 
@@ -68,7 +67,7 @@ def _each(
 
 def _left(status: str, cited: Cited, word: str | None) -> str:
     """Why a run stays where it is: it goes, or another study than the one that was named has it as well."""
-    if status not in _AT_REST:
+    if Status(status).is_going or Status(status).is_in_queue:
         return f"{status}: an-cli cancel stops it"
     studies = {label.partition("/")[0].partition("+")[0] for label in cited.labels}
     base = (word or "").partition("+")[0]

@@ -11,6 +11,7 @@ from an_cli.config import cell_id, compose
 from an_cli.config.from_file import compose_file
 from an_cli.errors import LaunchError
 from an_cli.launch import Door, check_data, check_ranks, own_gpus, prepare_run, run_foreground, settle, share_machine
+from an_cli.launch.standing import look
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Status, Store, status_of
 
@@ -46,6 +47,14 @@ def run_cell(
     if status_of(run) is Status.IMPORTED:
         raise LaunchError(
             "the weights of this cell were imported", where=run.id, now="to train it, name another store with --store"
+        )
+    standing = look(store, [run])[run]
+    if standing.has_job:
+        job = f"SLURM job {standing.job}" if standing.job else "a SLURM job"
+        raise LaunchError(
+            f"{job} of this cell is {standing.status}{f': {standing.reason}' if standing.reason else ''}",
+            where=run.id,
+            now=f"wait for it, or take it back first: an-cli cancel {run.id}",
         )
     launch = settle(composed.launch)
     cells = [Cell(config=composed.cell, id=run.id, label=run.id, choices=composed.choices)]

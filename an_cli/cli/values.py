@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from an_cli.cli.asked import Asked, code_of, code_word, statuses
+from an_cli.cli.asked import Asked, code_of, code_word, standings
 from an_cli.config import leaves, plain
 from an_cli.config.task import Measure
 from an_cli.console.words import remaining_s
@@ -40,8 +40,9 @@ def plan_value(asked: Asked, store: Store, *, with_costs: bool) -> dict[str, Any
         store: where its runs are.
         with_costs: whether to find out parameters and MACs, which may start the heavy door.
     """
-    made, found = asked.plan, statuses(asked.plan, store)
+    made, found = asked.plan, standings(asked.plan, store)
     costs = find_costs(made.cells, store) if with_costs else {}
+    unfinished = [cell for cell in made.cells if found[cell.id].status is not Status.FINISHED]
     return {
         "study": made.study,
         "title": made.title,
@@ -53,13 +54,13 @@ def plan_value(asked: Asked, store: Store, *, with_costs: bool) -> dict[str, Any
             {
                 "id": cell.id,
                 "label": cell.label,
-                "status": str(found[cell.id]),
-                "code": code_of(store.run(cell.id), found[cell.id]),
+                "status": str(found[cell.id].status),
+                "code": code_of(store.run(cell.id), found[cell.id].status),
                 "depends_on": list(cell.depends_on),
             }
             for cell in made.cells
         ],
-        "spending": _spending([cell for cell in made.cells if found[cell.id] is not Status.FINISHED], costs, store),
+        "spending": _spending(unfinished, costs, store),
     }
 
 

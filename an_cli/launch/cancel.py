@@ -30,9 +30,7 @@ from an_cli.store import (
     status_of,
 )
 
-_GOING = (Status.RUNNING, Status.UNKNOWN)
 _AT_ONCE = 500  # jobs in one call of scancel
-_QUEUED = (Status.WAITING, Status.INTERRUPTED)  # perhaps by a command that lives: it will not start them
 
 
 class Told(StrEnum):
@@ -67,11 +65,16 @@ def cancel(runs: Sequence[RunFolder], scheduler: Scheduler | None = None) -> dic
         scheduler = Commands()
     unfinished = [run for run in runs if not is_finished(run)]
     jobs = _jobs(unfinished, scheduler) if scheduler is not None else {}
-    going = {run for run in unfinished if run in jobs or status_of(run) in (*_GOING, *_QUEUED)}
+    going = {run for run in unfinished if run in jobs or _may_start(status_of(run))}
     for run in going:
         ask_to_stop(run)
     ended = _end(set(jobs.values()), scheduler) if scheduler is not None else set()
     return {run: _tell(run, jobs.get(run), ended) if run in going else Told.NOTHING for run in runs}
+
+
+def _may_start(status: Status) -> bool:
+    """Whether a run goes, or a command that lives may have it in its queue and start it."""
+    return status.is_going or status in (Status.WAITING, Status.INTERRUPTED)
 
 
 def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> dict[RunFolder, _Job]:
@@ -89,7 +92,7 @@ def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> dict[RunFolder, _J
             row = queue.get((token, task))
             name = row.job if row is not None and meaning(row.state).stage in (Stage.WAITING, Stage.ACTIVE) else None
         else:
-            array = known[run].job if status_of(run) in (*_GOING, *_QUEUED) else None
+            array = known[run].job if _may_start(status_of(run)) else None
             name = (array if task == PLAIN else f"{array}_{task}") if array else None
         if name:
             jobs[run] = _Job(name, tuple(Intent(store.jobs / token).runs_of(max(task, 0))))
@@ -117,7 +120,7 @@ def _tell(run: RunFolder, job: _Job | None, ended: Collection[_Job]) -> Told:
     """Reach a run, whose word to stop is written, in the quickest way there is."""
     if job in ended:
         return Told.JOB
-    if status_of(run) not in _GOING:
+    if not status_of(run).is_going:
         return Told.HELD_BACK
     holder = read_holder(run)
     if holder is not None and is_here(holder):

@@ -22,7 +22,6 @@ from an_cli.store import Status, Store, status_of
 BELL = "bell"
 LIMIT_S = 60.0
 _LOOK_S = 0.05
-_DONE = (Status.FINISHED, Status.IMPORTED)
 
 
 def run_on_end(command: str, plan: Plan, store: Store, *, limit_s: float = LIMIT_S) -> str:
@@ -67,7 +66,7 @@ def run_on_end(command: str, plan: Plan, store: Store, *, limit_s: float = LIMIT
 def _facts(plan: Plan, store: Store) -> Mapping[str, str]:
     """What the command may want to say in a message."""
     counts = Counter(status_of(store.run(cell.id)) for cell in plan.cells)
-    finished, total = sum(counts[status] for status in _DONE), len(plan.cells)
+    finished, total = sum(count for status, count in counts.items() if status.is_done), len(plan.cells)
     state = "finished" if finished == total else "partial" if finished else "failed"
     return {
         "AN_CLI_STUDY": plan.folder,

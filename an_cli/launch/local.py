@@ -162,7 +162,7 @@ class _Crew:
                 self._set(run, Phase.FINISHED)
             case Status.FAILED | Status.UNREADABLE:
                 self._set(run, Phase.FAILED, _cause(run))
-            case Status.MISSING | Status.WAITING | Status.INTERRUPTED:
+            case _:  # it can be started
                 self._set(run, Phase.QUEUED)
                 self._queue.append(run)
         self._elsewhere.discard(run)
@@ -174,7 +174,7 @@ class _Crew:
                 self._set(run, Phase.INTERRUPTED, CANCELLED)
                 continue
             status = status_of(run)
-            if status in (Status.FINISHED, Status.IMPORTED, Status.RUNNING, Status.UNKNOWN):
+            if status.is_done or status.is_going:
                 self._settle(run, status)
                 continue
             self._worker = self._worker or WarmWorker(self._door)
@@ -239,8 +239,7 @@ class _Crew:
 
     def _again(self, run: RunFolder, cause: Cause, text: str) -> None:
         if self._stopping:
-            untouched = status_of(run) in (Status.MISSING, Status.WAITING)
-            self._set(run, Phase.QUEUED if untouched else Phase.INTERRUPTED)
+            self._set(run, Phase.QUEUED if status_of(run).is_untouched else Phase.INTERRUPTED)
             return
         self._continued[run, cause] += 1
         if self._continued[run, cause] > BUDGETS[cause]:
@@ -262,7 +261,7 @@ class _Crew:
         lost, self._running = list(self._running), {}
         for run in lost:
             found = status_of(run)
-            if found in (Status.FINISHED, Status.RUNNING, Status.UNKNOWN) and not self._stopping:
+            if (found is Status.FINISHED or found.is_going) and not self._stopping:
                 self._settle(run, found)
             elif found is Status.FINISHED:
                 self._set(run, Phase.FINISHED)

@@ -16,7 +16,7 @@ from an_cli.files import write_json
 from an_cli.launch.reconcile import Action, Reconciliation
 from an_cli.plan import Cell
 from an_cli.redact import holds_secret
-from an_cli.store import RunFolder, Status, Store, forget_stop, status_of
+from an_cli.store import RunFolder, Store, forget_stop, status_of
 
 
 def settle(launch: LaunchConfig) -> LaunchConfig:
@@ -116,7 +116,7 @@ def prepare_study(study: str, wanted: Reconciliation, launch: LaunchConfig, stor
 def link_study(study: str, wanted: Reconciliation, store: Store) -> None:
     """Link the runs of a study that are there already, made by whatever study needed them first."""
     for cell, action in wanted.actions:
-        if action in (Action.KEEP, Action.LEAVE, Action.WAIT):
+        if action in (Action.KEEP, Action.LEAVE, Action.WAIT, Action.AWAIT_JOB):
             with contextlib.suppress(StoreError):  # reading a finished study needs no permission to write
                 store.link(study, cell.label, store.run(cell.id))
 
@@ -128,7 +128,7 @@ def prepare_run(config: CellConfig, choices: Mapping[str, str], launch: LaunchCo
         StoreError: the store cannot be written.
     """
     run = prepare_folder(config, choices, store)
-    if status_of(run) not in (Status.RUNNING, Status.UNKNOWN):  # else it says how somebody else has started it
+    if not status_of(run).is_going:  # else it says how somebody else has started it
         write_job(run, launch, on="local")
     return run
 

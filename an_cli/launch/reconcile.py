@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from an_cli.launch.standing import RunStanding
 from an_cli.plan import Cell
 from an_cli.store import Status
 
@@ -19,8 +20,10 @@ class Action(StrEnum):
     RETRY = "retry"  # it failed before
     RERUN = "rerun"  # what it came to is set aside first
     WAIT = "wait"  # another process runs it
+    AWAIT_JOB = "await job"  # a scheduler's job is going to start it
     KEEP = "keep"  # it is finished
     LEAVE = "leave"  # its weights were imported; training it takes --rerun
+    GIVEN_UP = "given up"  # it failed too often on the cluster; submitting it takes retry
 
 
 _ACTIONS = {
@@ -33,24 +36,36 @@ _ACTIONS = {
     Status.UNKNOWN: Action.WAIT,  # its holder cannot be seen from here, which is no reason to call it dead
     Status.FINISHED: Action.KEEP,
     Status.IMPORTED: Action.LEAVE,
+    Status.SUBMITTING: Action.AWAIT_JOB,
+    Status.QUEUED: Action.AWAIT_JOB,
+    Status.HELD: Action.AWAIT_JOB,
 }
 _WORDS = {
     Action.KEEP: "finished",
     Action.LEAVE: "imported (not trained)",
     Action.WAIT: "running elsewhere",
+    Action.GIVEN_UP: "failed too often (an-cli retry)",
     Action.CONTINUE: "to continue",
     Action.RETRY: "to retry",
     Action.RERUN: "to run again",
     Action.START: "to start",
+}
+_QUEUE_WORDS = {
+    Status.QUEUED: "queued",
+    Status.HELD: "held",
+    Status.SUBMITTING: "being submitted",
+    Status.RUNNING: "starting as a job",
+    Status.UNKNOWN: "unknown to this machine, and submitted",
 }
 _LAUNCHED = (Action.START, Action.CONTINUE, Action.RETRY, Action.RERUN)
 
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """An action for every cell, in the plan's order."""
+    """An action for every cell, in the plan's order, and how each stands."""
 
     actions: tuple[tuple[Cell, Action], ...]
+    standings: Mapping[str, RunStanding]
 
     @property
     def to_launch(self) -> tuple[Cell, ...]:
@@ -59,29 +74,48 @@ class Reconciliation:
 
     @property
     def to_follow(self) -> tuple[Cell, ...]:
-        """Cells that need a process, ours or another's."""
-        return tuple(cell for cell, action in self.actions if action not in (Action.KEEP, Action.LEAVE))
+        """Cells that need a process, ours or another's, and whose end the disk will tell."""
+        return tuple(cell for cell, action in self.actions if action in (*_LAUNCHED, Action.WAIT))
+
+    @property
+    def in_queue(self) -> tuple[Cell, ...]:
+        """Cells that a scheduler's job is going to start."""
+        return tuple(cell for cell, action in self.actions if action is Action.AWAIT_JOB)
 
     @property
     def sentence(self) -> str:
         """For example "24 cells: 20 finished, 1 to continue, 3 to start"."""
-        counts = Counter(action for _, action in self.actions)
-        parts = [f"{counts[action]} {words}" for action, words in _WORDS.items() if counts[action]]
+        counts = Counter(self._words(cell, action) for cell, action in self.actions)
+        order = [*_WORDS.values(), *_QUEUE_WORDS.values()]
+        parts = [f"{counts[words]} {words}" for words in sorted(counts, key=order.index)]
         noun = "cell" if len(self.actions) == 1 else "cells"
         return f"{len(self.actions)} {noun}: {', '.join(parts) or 'nothing to run'}"
 
+    def _words(self, cell: Cell, action: Action) -> str:
+        return _QUEUE_WORDS[self.standings[cell.id].status] if action is Action.AWAIT_JOB else _WORDS[action]
 
-def reconcile(cells: Iterable[Cell], statuses: Mapping[str, Status], reruns: Container[str] = ()) -> Reconciliation:
+
+def reconcile(
+    cells: Iterable[Cell],
+    standings: Mapping[str, RunStanding],
+    reruns: Container[str] = (),
+    *,
+    on_slurm: bool = False,
+) -> Reconciliation:
     """Decide what to do about every cell.
 
     Args:
         cells: of a plan.
-        statuses: cell id -> state of its run.
-        reruns: ids of cells that are to be run again; one that runs is awaited all the same.
+        standings: cell id -> where its run stands.
+        reruns: ids of cells that are to be run again; one that runs or is in a queue is awaited all the same.
+        on_slurm: for a cluster, which does not submit again what has failed too often there.
     """
 
     def action(cell: Cell) -> Action:
-        found = _ACTIONS[statuses[cell.id]]
-        return Action.RERUN if cell.id in reruns and found is not Action.WAIT else found
+        standing = standings[cell.id]
+        wanted = Action.AWAIT_JOB if standing.has_job else _ACTIONS[standing.status]
+        if cell.id in reruns and wanted not in (Action.WAIT, Action.AWAIT_JOB):
+            return Action.RERUN
+        return Action.GIVEN_UP if on_slurm and standing.left_alone else wanted
 
-    return Reconciliation(tuple((cell, action(cell)) for cell in cells))
+    return Reconciliation(tuple((cell, action(cell)) for cell in cells), standings)

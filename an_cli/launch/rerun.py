@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from an_cli.errors import AnError, StudyError, nearest
 from an_cli.plan import Cell, Plan
-from an_cli.store import RunFolder, Status, Store, is_current, newest_claim, read_result, set_aside, status_of
+from an_cli.store import RunFolder, Store, is_current, newest_claim, read_result, set_aside, status_of
 
 CHANGED = "changed"
-_DONE = (Status.FINISHED, Status.IMPORTED, Status.FAILED, Status.INTERRUPTED, Status.UNREADABLE)
 
 
 def find_reruns(plan: Plan, store: Store, words: Sequence[str]) -> dict[str, int]:
@@ -48,7 +47,8 @@ def _newest(run: RunFolder) -> int:
 
 def _again(run: RunFolder, *, in_row: bool, changed: bool) -> bool:
     if in_row:
-        return status_of(run) in _DONE
+        status = status_of(run)
+        return not (status.is_untouched or status.is_going)
     return changed and made_by_other_code(run)
 
 

@@ -14,7 +14,6 @@ from an_cli.report.table import Mark, RowStatus
 from an_cli.store import Evaluation, Imported, Measures, PerSample, Result, RunRecord, Status, measures_of
 
 _LONGEST_CAUSE = 160
-_BROKEN = (Status.FAILED, Status.UNREADABLE)
 _EXPLAINED = {Status.UNKNOWN: "unknown: its machine cannot be seen from here"}
 
 
@@ -157,8 +156,8 @@ def _unusable(record: RunRecord | None, cell: Cell) -> tuple[str, bool] | None:
     if record.imported is not None:
         return _imported(record.imported, measures_of(cell.config)), False
     said = record.scheduled or _EXPLAINED.get(record.status, record.state)
-    cause = _cause(record.error or "") if record.status in _BROKEN else ""
-    return (f"{said}: {cause}" if cause else said), record.status in _BROKEN
+    cause = _cause(record.error or "") if record.status.is_broken else ""
+    return (f"{said}: {cause}" if cause else said), record.status.is_broken
 
 
 def _imported(found: Imported, measures: Measures) -> str:

@@ -11,10 +11,13 @@ from an_cli.config import CellConfig
 
 
 class Status(StrEnum):
-    """State of a run, read off the disk and the holder of its claim; never stored."""
+    """State of a run, read off the disk, the holder of its claim and the scheduler; never stored."""
 
     MISSING = "missing"  # no folder
     WAITING = "waiting"  # a folder, no attempt yet
+    SUBMITTING = "submitting"  # its sbatch is under way
+    QUEUED = "queued"  # its job waits
+    HELD = "held"  # its job waits for somebody to release it
     RUNNING = "running"
     INTERRUPTED = "interrupted"  # the attempt is gone; the same command continues it
     FAILED = "failed"
@@ -22,6 +25,36 @@ class Status(StrEnum):
     IMPORTED = "imported"  # weights that were trained elsewhere; no attempt was made here
     UNKNOWN = "unknown"  # its holder cannot be seen from here
     UNREADABLE = "unreadable"  # a damaged record; the message says which
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has what it was made for."""
+        return self in (Status.FINISHED, Status.IMPORTED)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it ended without, or its records are damaged: its owner should look."""
+        return self in (Status.FAILED, Status.UNREADABLE)
+
+    @property
+    def is_in_queue(self) -> bool:
+        """Whether a job of a scheduler is going to start it."""
+        return self in (Status.SUBMITTING, Status.QUEUED, Status.HELD)
+
+    @property
+    def is_going(self) -> bool:
+        """Whether somebody runs it, or may: absence from here is no proof."""
+        return self in (Status.RUNNING, Status.UNKNOWN)
+
+    @property
+    def can_start(self) -> bool:
+        """Whether an attempt may be made at it now."""
+        return not (self.is_done or self.is_going or self.is_in_queue)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether no attempt has left anything."""
+        return self in (Status.MISSING, Status.WAITING)
 
 
 @dataclass(frozen=True, kw_only=True)

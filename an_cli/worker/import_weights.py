@@ -32,8 +32,6 @@ from an_cli.train import checkpoint, make_task
 from an_cli.worker.answering import Request
 from an_cli.worker.weights import digest
 
-_FREE = (Status.MISSING, Status.WAITING, Status.UNREADABLE)
-
 
 def import_weights(request: Request) -> Mapping[str, object]:
     """Answer `{"file", "config", "choices", "ema", "out", "store"}`; `out`, `store` are null where nothing is written.
@@ -79,7 +77,8 @@ def _as_run(path: Path, state: Mapping[str, Tensor], counts: Counts, config: Cel
     if (status := status_of(run)) is Status.IMPORTED and read_imported(run).sha256 == sha256 and _holds(run, state):
         return run
     torn = status is Status.INTERRUPTED and not run.attempts.exists()  # an import that was broken off
-    if (status not in _FREE and not torn) or run.result.exists():  # one that does not read may still be mended
+    free = status.is_untouched or status is Status.UNREADABLE or torn
+    if not free or run.result.exists():  # one that does not read may still be mended
         raise StoreError(
             f"the run is {status}", where=run.id, now="imported weights never replace a run: name another --store"
         )

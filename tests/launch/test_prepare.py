@@ -11,9 +11,14 @@ from an_cli.config.schema import Device
 from an_cli.errors import DataError, LaunchError
 from an_cli.files import read_json
 from an_cli.launch import Share, check_data, prepare_study, reconcile, settle, share_machine, visible_gpus
+from an_cli.launch.standing import RunStanding
 from an_cli.plan import Cell
 from an_cli.store import Status, Store
 from tests.tiny import TINY
+
+
+def on_disk(status: Status) -> RunStanding:
+    return RunStanding(status=status, on_disk=status)
 
 
 @pytest.fixture
@@ -123,7 +128,7 @@ def test_one_cell_without_data_does_not_hold_up_the_others(imagenet: Composed, t
 
 def test_a_prepared_cell_has_all_a_process_needs(tiny: Composed, store: Store) -> None:
     cell = a_cell(tiny)
-    prepare_study("s", reconcile([cell], {cell.id: Status.MISSING}), tiny.launch, store)
+    prepare_study("s", reconcile([cell], {cell.id: on_disk(Status.MISSING)}), tiny.launch, store)
     run = store.run(cell.id)
     assert read_json(run.job)["on"] == "local"
     assert read_json(run.job)["launch"]["device"] == "cpu"
@@ -133,6 +138,6 @@ def test_a_prepared_cell_has_all_a_process_needs(tiny: Composed, store: Store) -
 def test_a_finished_cell_is_linked_and_not_touched(tiny: Composed, store: Store) -> None:
     cell = a_cell(tiny)
     store.run(cell.id).path.mkdir(parents=True)
-    prepare_study("other", reconcile([cell], {cell.id: Status.FINISHED}), tiny.launch, store)
+    prepare_study("other", reconcile([cell], {cell.id: on_disk(Status.FINISHED)}), tiny.launch, store)
     assert (store.studies / "other" / "x=1").resolve() == store.run(cell.id).path
     assert list(store.run(cell.id).path.iterdir()) == []

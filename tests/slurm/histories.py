@@ -17,8 +17,8 @@ from an_cli.launch.slurm import intent
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.judge import Standing
 from an_cli.launch.slurm.observe import Observer
+from an_cli.launch.slurm.request import JobSettings
 from an_cli.launch.slurm.scheduler import Said
-from an_cli.launch.slurm.submit import Terms
 from an_cli.launch.slurm.watcher import Watcher
 from an_cli.store import RunFolder, Store, newest_submission
 from tests.slurm.imagined import Imagined
@@ -123,7 +123,7 @@ class History:
         watcher.observer.scheduler = scheduler
         launcher = OnSlurm(
             watcher=watcher,
-            terms=Terms(
+            terms=JobSettings(
                 store=self.store,
                 study="imagined",
                 launch=self.launch,

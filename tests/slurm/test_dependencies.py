@@ -10,7 +10,7 @@ from an_cli.files import write_json
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.intent import Intent
 from an_cli.launch.slurm.observe import Observer
-from an_cli.launch.slurm.submit import Terms
+from an_cli.launch.slurm.request import JobSettings
 from an_cli.launch.slurm.watcher import Watcher
 from an_cli.store import Store
 from tests.slurm.imagined import Imagined
@@ -29,7 +29,7 @@ def test_a_two_step_study_is_submitted_at_once_and_runs_in_order(tmp_path: Path,
 
     launcher = OnSlurm(
         watcher=Watcher(store, Observer(cluster, cache=None, clock=lambda: cluster.now), accounting=True),
-        terms=Terms(store=store, study="two", launch=launch, code=tmp_path, threads=1, max_array=10),
+        terms=JobSettings(store=store, study="two", launch=launch, code=tmp_path, threads=1, max_array=10),
         scheduler=cluster,
         detach=True,
         needs={detector: [backbone]},

@@ -15,14 +15,16 @@ import pytest
 from an_cli.cli.on_slurm import _prepare as prepare
 from an_cli.config import Composer, LaunchConfig
 from an_cli.files import write_json
+from an_cli.launch import Action
 from an_cli.launch.cancel import Told, cancel
 from an_cli.launch.slurm import intent
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.launch.slurm.judge import Standing
 from an_cli.launch.slurm.observe import Observer, submitted_since
+from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import Said
-from an_cli.launch.slurm.submit import Terms, Wish, submit
+from an_cli.launch.slurm.submit import submit
 from an_cli.launch.slurm.watcher import Watcher
 from an_cli.store import RunFolder, Store, newest_submission
 from tests.launch.fake_door import finish
@@ -48,12 +50,12 @@ def make_runs(tmp_path: Path) -> Make:
     return make
 
 
-def terms(tmp_path: Path, launch: LaunchConfig) -> Terms:
-    return Terms(store=Store(tmp_path), study="s", launch=launch, code=tmp_path, threads=1, max_array=1001)
+def terms(tmp_path: Path, launch: LaunchConfig) -> JobSettings:
+    return JobSettings(store=Store(tmp_path), study="s", launch=launch, code=tmp_path, threads=1, max_array=1001)
 
 
-def wishes(runs: Sequence[RunFolder]) -> list[Wish]:
-    return [Wish(run=run, number=1, after=()) for run in runs]
+def requests(runs: Sequence[RunFolder]) -> list[SubmissionRequest]:
+    return [SubmissionRequest(run=run, number=1, after=()) for run in runs]
 
 
 class Stopped(BaseException):
@@ -101,9 +103,9 @@ def test_a_full_queue_is_asked_again_only_when_it_has_room(
 
 def test_a_limit_takes_no_run_from_another_submitter(tmp_path: Path, launch: LaunchConfig, make_runs: Make) -> None:
     cluster, runs = Imagined(random.Random(0), faults=0.0, max_submit=30), make_runs(40)
-    submit(wishes(runs[:20]), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
+    submit(requests(runs[:20]), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     theirs = {run: newest_submission(run) for run in runs[:20]}
-    ours = submit(wishes(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
+    ours = submit(requests(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     assert {run: newest_submission(run) for run in runs[:20]} == theirs
     assert set(ours.submitted) | set(ours.refused) == set(runs[20:])
     assert len(ours.submitted) == 10
@@ -113,7 +115,7 @@ def test_a_limit_takes_no_run_from_another_submitter(tmp_path: Path, launch: Lau
 def test_the_halves_of_an_array_share_its_parallelism(tmp_path: Path, composer: Composer, make_runs: Make) -> None:
     launch = composer.compose(["launch=slurm", "launch.array_parallelism=8"]).launch
     cluster = Imagined(random.Random(0), faults=0.0, max_submit=20)
-    submit(wishes(make_runs(32)), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
+    submit(requests(make_runs(32)), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     scripts = [Intent(folder).script.read_text() for folder in Store(tmp_path).jobs.iterdir()]
     assert any("--array=0-15%4\n" in text for text in scripts)
 
@@ -122,7 +124,7 @@ def test_an_sbatch_without_an_answer_is_given_up_though_its_submitter_lives(
     tmp_path: Path, launch: LaunchConfig, make_runs: Make
 ) -> None:
     (run,) = make_runs(1)
-    silent = submit(wishes([run]), terms(tmp_path, launch), lambda *words: Said(124, ""), pause=lambda seconds: None)
+    silent = submit(requests([run]), terms(tmp_path, launch), lambda *words: Said(124, ""), pause=lambda seconds: None)
     assert silent.doubtful == [run]
     submission = newest_submission(run)
     assert submission is not None
@@ -147,7 +149,7 @@ def test_accounts_are_asked_from_the_submission_on_whatever_jobs_have_written_si
     tmp_path: Path, launch: LaunchConfig, make_runs: Make
 ) -> None:
     runs = make_runs(1)
-    submit(wishes(runs), terms(tmp_path, launch), Imagined(random.Random(0), faults=0.0), pause=lambda seconds: None)
+    submit(requests(runs), terms(tmp_path, launch), Imagined(random.Random(0), faults=0.0), pause=lambda seconds: None)
     (folder,) = Store(tmp_path).jobs.iterdir()
     os.utime(folder / "intent.json", (1.8e9, 1.8e9))
     (folder / "100_0.out").write_text("a later element starts")
@@ -159,7 +161,7 @@ def test_packed_cells_are_cancelled_with_their_job_once_all_of_them_are(
 ) -> None:
     launch = composer.compose(["launch=slurm", "launch.pack=2"]).launch
     cluster, runs = Imagined(random.Random(0), faults=0.0), make_runs(3)
-    submit(wishes(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
+    submit(requests(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     assert cancel(runs[:1], cluster) == {runs[0]: Told.HELD_BACK}
     assert [one.live for one in cluster.elements] == [True, True], "the other cell of the job goes on"
     before = cluster.calls.count("scancel")
@@ -172,7 +174,7 @@ def test_a_failed_cell_whose_next_job_waits_can_be_cancelled(
     tmp_path: Path, launch: LaunchConfig, make_runs: Make
 ) -> None:
     cluster, (run, failed) = Imagined(random.Random(0), faults=0.0), make_runs(2)
-    submit(wishes([run]), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
+    submit(requests([run]), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     for one in (run, failed):
         one.error.write_text("out of memory\n")
         one.claims.mkdir()
@@ -200,12 +202,12 @@ def test_a_job_that_ended_because_its_run_was_cancelled_is_not_submitted_again_b
     assert views[run].verdict.cause == "cancelled"
 
 
-@pytest.mark.parametrize("standing", [Standing.QUEUED, Standing.HELD, Standing.RUNNING, Standing.UNKNOWN])
-def test_a_cancelled_run_is_wanted_again_once_its_study_is(tmp_path: Path, make_runs: Make, standing: Standing) -> None:
+@pytest.mark.parametrize("action", [Action.AWAIT_JOB, Action.WAIT])
+def test_a_cancelled_run_is_wanted_again_once_its_study_is(tmp_path: Path, make_runs: Make, action: Action) -> None:
     (run,) = make_runs(1)
     run.claims.mkdir()
     run.stop.touch()
     asked = cast("Any", SimpleNamespace(plan=SimpleNamespace(folder="s")))
     cell = cast("Any", SimpleNamespace(id=run.id, label="a"))
-    assert prepare(asked, cell, standing, Store(tmp_path))
+    assert prepare(asked, cell, action, Store(tmp_path))
     assert not run.stop.exists()

@@ -29,7 +29,7 @@ from an_cli.store import End, RunFolder, Store, Submission, ask_to_stop, newest_
 from an_cli.store.claims import this_process
 from tests.launch.fake_door import finish
 from tests.slurm.imagined import Element, Imagined
-from tests.slurm.test_limits_and_doubt import Make, Stopped, command, launch, make_runs, terms, wishes
+from tests.slurm.test_limits_and_doubt import Make, Stopped, command, launch, make_runs, requests, terms
 
 __all__ = ["launch", "make_runs"]  # fixtures
 
@@ -149,7 +149,7 @@ def test_blame_needs_two_nodes_or_none_that_is_named() -> None:
 
 def test_the_reason_is_what_the_job_itself_printed(tmp_path: Path, launch: LaunchConfig, make_runs: Make) -> None:
     cluster, runs = Imagined(random.Random(0), faults=0.0), make_runs(1)
-    submit(wishes(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
+    submit(requests(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     (one,) = cluster.elements
     one.state = "FAILED"
     folder = Intent(Store(tmp_path).jobs / one.name.rpartition(".")[2])
@@ -179,7 +179,7 @@ def test_a_second_user_sees_whose_job_it_is(
     tmp_path: Path, launch: LaunchConfig, make_runs: Make, other_user: Callable[[], None]
 ) -> None:
     cluster, runs = Imagined(random.Random(0), faults=0.0), make_runs(2)
-    submit(wishes(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
+    submit(requests(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     other_user()
     asked = len(cluster.calls)
     verdicts = [view.verdict for view in command(tmp_path, launch, cluster).watcher.look(runs).values()]
@@ -192,7 +192,7 @@ def test_hidden_jobs_of_another_user_are_unknown_and_nobody_takes_their_place(
     tmp_path: Path, launch: LaunchConfig, make_runs: Make, other_user: Callable[[], None]
 ) -> None:
     cluster, runs = Private(random.Random(0), faults=0.0, accounting=False), make_runs(2)
-    submit(wishes(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
+    submit(requests(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     before = [newest_submission(run) for run in runs]
     for path in (tmp_path / ".an-cli" / "jobs").rglob("*"):
         os.utime(path, (1, 1))
@@ -217,7 +217,7 @@ def test_a_submission_whose_folder_was_removed_is_made_again(
     import shutil
 
     cluster, runs = Imagined(random.Random(0), faults=0.0), make_runs(2)
-    submit(wishes(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
+    submit(requests(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     first = list(cluster.elements)
     shutil.rmtree(tmp_path / ".an-cli")
     outcome = command(tmp_path, launch, cluster, detach=True)
@@ -245,7 +245,7 @@ def test_a_cluster_without_arrays_is_given_plain_jobs(tmp_path: Path, launch: La
 
     cluster, runs = Plain(random.Random(0), faults=0.0), make_runs(3)
     off = replace(terms(tmp_path, launch), max_array=0)
-    done = submit(wishes(runs), off, cluster, pause=lambda seconds: None)
+    done = submit(requests(runs), off, cluster, pause=lambda seconds: None)
     assert set(done.submitted) == set(runs)
     views = command(tmp_path, launch, cluster).watcher.look(runs)
     assert [view.verdict.standing for view in views.values()] == [Standing.QUEUED] * 3
@@ -264,7 +264,7 @@ def test_more_arrays_than_may_run_at_once_wait_for_each_other(
 
     cluster, runs = Noting(random.Random(0), faults=0.0), make_runs(4)
     two = replace(terms(tmp_path, replace(launch, array_parallelism=2)), max_array=1)
-    submit(wishes(runs), two, cluster, pause=lambda seconds: None)
+    submit(requests(runs), two, cluster, pause=lambda seconds: None)
     arrays = [one.array for one in cluster.elements]
     waits = [next((line for line in text.splitlines() if "--dependency" in line), "") for text in scripts]
     assert waits[:2] == ["", ""]
@@ -280,7 +280,9 @@ def test_an_sbatch_that_gives_no_job_is_a_failed_submission(
             return Said(0, "", "sbatch: Job 1 to start at 2027-01-01 using 1 processors on nodes n0")
 
     runs = make_runs(2)
-    done = submit(wishes(runs), terms(tmp_path, launch), Dry(random.Random(0), faults=0.0), pause=lambda seconds: None)
+    done = submit(
+        requests(runs), terms(tmp_path, launch), Dry(random.Random(0), faults=0.0), pause=lambda seconds: None
+    )
     assert set(done.refused) == set(runs)
     assert "sbatch gave no job id: sbatch: Job 1 to start" in done.refused[runs[0]]
     with pytest.raises(LaunchError, match="SLURM takes no job"):
@@ -367,7 +369,7 @@ def test_a_run_that_was_told_to_stop_is_submitted_again_by_the_command_that_want
     tmp_path: Path, launch: LaunchConfig, make_runs: Make
 ) -> None:
     cluster, (run,) = Imagined(random.Random(0), faults=0.0), make_runs(1)
-    submit(wishes([run]), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
+    submit(requests([run]), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     cluster.elements[0].state = "RUNNING"
     run.claims.mkdir(exist_ok=True)
     ask_to_stop(run)

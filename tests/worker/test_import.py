@@ -15,6 +15,7 @@ from torch import Tensor
 from an_cli.config import CellConfig, Composer, cell_id, plain
 from an_cli.errors import DataError, StoreError
 from an_cli.launch import Action, reconcile
+from an_cli.launch.standing import RunStanding
 from an_cli.models import load, published_names
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Status, Store, read_imported, read_run, set_aside, status_of, take
@@ -124,7 +125,7 @@ def test_an_imported_run_says_where_its_weights_come_from(
 
 def test_an_imported_run_is_not_trained_by_accident(imported: RunFolder, cell: CellConfig, warm: Warm) -> None:
     planned = Cell(config=cell, id=imported.id, label="tiny", choices={})
-    wanted = reconcile([planned], {imported.id: status_of(imported)})
+    wanted = reconcile([planned], {imported.id: RunStanding(status=status_of(imported), on_disk=status_of(imported))})
     assert [action for _, action in wanted.actions] == [Action.LEAVE]
     assert (wanted.to_launch, wanted.to_follow) == ((), ())
     assert wanted.sentence == "1 cell: 1 imported (not trained)"

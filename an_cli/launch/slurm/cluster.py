@@ -17,9 +17,10 @@ from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.launch.slurm.judge import ABSENT_S, Standing
 from an_cli.launch.slurm.observe import FRESH_S
 from an_cli.launch.slurm.owed import owed
+from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import Scheduler
 from an_cli.launch.slurm.states import Cause
-from an_cli.launch.slurm.submit import Outcome, Terms, Wish, check_taken, submit
+from an_cli.launch.slurm.submit import Outcome, check_taken, submit
 from an_cli.launch.slurm.watcher import View, Watcher
 from an_cli.launch.stopping import Stops, listening
 from an_cli.store import RunFolder, is_finished, read_doing, read_progress
@@ -71,7 +72,7 @@ class OnSlurm:
     """
 
     watcher: Watcher
-    terms: Terms
+    terms: JobSettings
     scheduler: Scheduler
     detach: bool = False
     forgive: bool = False
@@ -191,24 +192,26 @@ class OnSlurm:
         if self._refused_at is not None and live >= self._refused_at and not self._may_have_grown(live):
             return False
         found = {run: self._owed(run, view) for run, view in views.items()}
-        wishes = [wish for wish in found.values() if wish is not None]
+        requests = [request for request in found.values() if request is not None]
         self._first = False
-        if not wishes:
+        if not requests:
             return False
-        for wish in wishes:
-            view = views[wish.run]
+        for request in requests:
+            view = views[request.run]
             if view.verdict.job and view.verdict.cause is Cause.REFUSED:  # it stands in the queue and can read nothing
                 self.scheduler("scancel", view.verdict.job)
-        later = {wish.run: self.outcome.refused.get(wish.run, "") for wish in wishes}
+        later = {request.run: self.outcome.refused.get(request.run, "") for request in requests}
         self.outcome.refused = {}
         if (
             self._room is not None
         ):  # a limit is learnt, not met again at every look; now and then a little more is tried
             room = max(self._probe if self._may_have_grown(live) else 0, self._room[0] - live) * self.terms.launch.pack
-            self.outcome.refused = {wish.run: later[wish.run] or "the queue is full" for wish in wishes[room:]}
-            wishes = wishes[:room]
+            self.outcome.refused = {
+                request.run: later[request.run] or "the queue is full" for request in requests[room:]
+            }
+            requests = requests[:room]
         full = False
-        for dependency, group in self._by_dependency(wishes, views).items():
+        for dependency, group in self._by_dependency(requests, views).items():
             outcome = submit(group, self.terms, self.scheduler, dependency=dependency or None, pause=self.pause)
             live += len(outcome.submitted)
             self.outcome.submitted += outcome.submitted
@@ -217,7 +220,7 @@ class OnSlurm:
             self.outcome.refused.update(outcome.refused)
             self.overruled -= set(outcome.submitted)
             full = full or outcome.full
-            views = {**views, **self.watcher.look([wish.run for wish in group], fresh_s=0.0)}
+            views = {**views, **self.watcher.look([request.run for request in group], fresh_s=0.0)}
         self._refused_at = live if self.outcome.refused else None
         if full:
             self._room, self._probe = (live, self.clock()), 1
@@ -235,21 +238,23 @@ class OnSlurm:
         """Whether a full queue is worth another try: soon where nothing of this study is in it."""
         return self._room is not None and self.clock() - self._room[1] > (AGAIN_S if live else AGAIN_EMPTY_S)
 
-    def _owed(self, run: RunFolder, view: View) -> Wish | None:
+    def _owed(self, run: RunFolder, view: View) -> SubmissionRequest | None:
         if self._blame.everywhere and not self._first:
             return None
         forgive = self.forgive and self._first
         resubmit = self._first or run in self.overruled
-        return owed(run, view, forgive=forgive, resubmit_cancelled=resubmit, forget_set_up=self._first).wish
+        return owed(run, view, forgive=forgive, resubmit_cancelled=resubmit, forget_set_up=self._first).request
 
-    def _by_dependency(self, wishes: Sequence[Wish], views: Mapping[RunFolder, View]) -> dict[str, list[Wish]]:
+    def _by_dependency(
+        self, requests: Sequence[SubmissionRequest], views: Mapping[RunFolder, View]
+    ) -> dict[str, list[SubmissionRequest]]:
         """Wishes by what sbatch is told to wait for; one whose need has no job yet waits for a later look."""
-        groups: dict[str, list[Wish]] = {}
-        for wish in wishes:
-            open_needs = [need for need in self.needs.get(wish.run, ()) if not is_finished(need)]
+        groups: dict[str, list[SubmissionRequest]] = {}
+        for request in requests:
+            open_needs = [need for need in self.needs.get(request.run, ()) if not is_finished(need)]
             jobs = [views[need].verdict.job for need in open_needs if need in views]
             if all(jobs) and len(jobs) == len(open_needs):
-                groups.setdefault(f"afterok:{':'.join(jobs)}" if jobs else "", []).append(wish)
+                groups.setdefault(f"afterok:{':'.join(jobs)}" if jobs else "", []).append(request)
         return groups
 
     def _all_over(self, views: Mapping[RunFolder, View]) -> bool:
@@ -275,7 +280,7 @@ class OnSlurm:
         phase, cause = _PHASES[verdict.standing], verdict.detail
         if verdict.standing is Standing.ENDED:
             found = owed(run, view, resubmit_cancelled=run in self.overruled)
-            phase = Phase.QUEUED if found.wish else phase
+            phase = Phase.QUEUED if found.request else phase
             phase = Phase.INTERRUPTED if verdict.cause is Cause.CANCELLED else phase
             cause = found.left_alone or cause
             if self._blame.everywhere:

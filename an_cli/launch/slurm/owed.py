@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from an_cli.launch.slurm.budget import spent
 from an_cli.launch.slurm.judge import Standing
+from an_cli.launch.slurm.request import SubmissionRequest
 from an_cli.launch.slurm.states import Cause
-from an_cli.launch.slurm.submit import Wish
 from an_cli.launch.slurm.watcher import View
 from an_cli.store import End, RunFolder, read_progress
 
 
 @dataclass(frozen=True)
 class Owed:
-    """What is owed to a run: a wish to submit it, or why it is left alone."""
+    """What is owed to a run: a request to submit it, or why it is left alone."""
 
-    wish: Wish | None = None
+    request: SubmissionRequest | None = None
     left_alone: str = ""
 
 
@@ -39,7 +39,7 @@ def owed(
     """
     verdict, submission = view.verdict, view.submission
     if verdict.standing is Standing.NEW:
-        return Owed(Wish(run=run, number=submission.number + 1 if submission else 1, after=()))
+        return Owed(SubmissionRequest(run=run, number=submission.number + 1 if submission else 1, after=()))
     if verdict.standing is not Standing.ENDED or submission is None:
         return Owed()
     assert verdict.cause is not None
@@ -60,4 +60,4 @@ def owed(
     reason = spent(after)
     if reason and not forgive:
         return Owed(left_alone=reason)
-    return Owed(Wish(run=run, number=submission.number + 1, after=() if reason else after))
+    return Owed(SubmissionRequest(run=run, number=submission.number + 1, after=() if reason else after))

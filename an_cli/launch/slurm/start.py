@@ -11,9 +11,9 @@ from an_cli.launch.frozen import freeze
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.limits import ask_cluster
 from an_cli.launch.slurm.observe import Observer
+from an_cli.launch.slurm.request import JobSettings
 from an_cli.launch.slurm.scheduler import Commands, Scheduler, check_commands
 from an_cli.launch.slurm.script import check_path
-from an_cli.launch.slurm.submit import Terms
 from an_cli.launch.slurm.watcher import Watcher
 from an_cli.plan import Cell
 from an_cli.store import Store
@@ -54,7 +54,7 @@ def make_cluster(
     cluster = ask_cluster(scheduler)
     asked = max((cell.config.recipe.cpu_threads or 0 for cell in cells), default=0)
     plugins = {plugin.entry: plugin for cell in cells for plugin in plugins_of(cell.config)}
-    terms = Terms(
+    terms = JobSettings(
         store=store,
         study=study,
         launch=launch,

@@ -10,37 +10,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from an_cli.config import LaunchConfig, plain
+from an_cli.config import plain
 from an_cli.errors import LaunchError
 from an_cli.launch.prepare import write_job
 from an_cli.launch.slurm.budget import bad_nodes
 from an_cli.launch.slurm.intent import job_name, new_intent, token_of
+from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import TIMED_OUT, Said, Scheduler
 from an_cli.launch.slurm.script import make_script
-from an_cli.store import End, RunFolder, Store, Submission, commit, forget_stop, take_submission
+from an_cli.store import RunFolder, Submission, commit, forget_stop, take_submission
 
 LOOKS_S = (0.5, 2.0, 5.0)  # pauses before each look for a job that sbatch may have made without saying so
 _LIMITS = ("submit limit", "MaxSubmit", "MaxJobCount", "job limit", "AssocGrp", "QOSMax", "temporarily unable")
 _UNCLEAR = ("unable to contact", "timed out", "no answer in time", "connection", "communication", "zero bytes")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """A run to be submitted.
-
-    Attributes:
-        number: of the submission that it would be.
-        after: how its earlier submissions ended.
-    """
-
-    run: RunFolder
-    number: int
-    after: tuple[End, ...]
-
-
-Task = Sequence[Wish]  # the runs of one element of an array
+Task = Sequence[SubmissionRequest]  # the runs of one element of an array
 
 
 @dataclass(frozen=True)
@@ -54,20 +40,6 @@ class Refusal:
 
     said: str
     tasks: Sequence[Task]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What all jobs of one command have in common."""
-
-    store: Store
-    study: str
-    launch: LaunchConfig
-    code: Path
-    threads: int
-    max_array: int  # 0: a job for each task, none of them an array
-    data: tuple[str, ...] = ()
-    avoid: tuple[str, ...] = ()  # nodes
 
 
 @dataclass
@@ -90,8 +62,8 @@ class Outcome:
 
 
 def submit(
-    wishes: Sequence[Wish],
-    terms: Terms,
+    requests: Sequence[SubmissionRequest],
+    terms: JobSettings,
     scheduler: Scheduler,
     *,
     dependency: str | None = None,
@@ -100,7 +72,7 @@ def submit(
     """Submit runs in arrays, in the order given; those that another submitter takes meanwhile are left to it.
 
     Args:
-        wishes: what to submit.
+        requests: what to submit.
         terms: how.
         scheduler: how SLURM is spoken to.
         dependency: as sbatch takes it.
@@ -110,7 +82,7 @@ def submit(
         StoreError: the store cannot be written; nothing is submitted then that the store does not know.
         LaunchError: a setting that sbatch cannot take.
     """
-    tasks = [list(wishes[start : start + terms.launch.pack]) for start in range(0, len(wishes), terms.launch.pack)]
+    tasks = [list(requests[start : start + terms.launch.pack]) for start in range(0, len(requests), terms.launch.pack)]
     size, most = max(1, terms.max_array), terms.launch.array_parallelism
     chunks = [tasks[start : start + size] for start in range(0, len(tasks), size)]
     share = max(1, most // max(1, len(chunks)))
@@ -127,22 +99,22 @@ def submit(
         outcome.full = outcome.full or _has(refusal.said, _LIMITS)
         half = len(refusal.tasks) // 2
         if half and _has(refusal.said, _LIMITS):  # a smaller array may still fit under the limit
-            again = [[_next(wish) for wish in task] for task in refusal.tasks]
+            again = [[_next(request) for request in task] for task in refusal.tasks]
             queue[:0] = [(part, max(1, at_once // 2)) for part in (again[:half], again[half:])]
             continue
         rest = [task for tasks in (refusal.tasks, *(later for later, _ in queue)) for task in tasks]
-        outcome.refused.update({wish.run: refusal.said for task in rest for wish in task})
+        outcome.refused.update({request.run: refusal.said for task in rest for request in task})
         break  # what is refused once is refused again; the same command continues with the rest
     return outcome
 
 
-def _next(wish: Wish) -> Wish:
-    return Wish(run=wish.run, number=wish.number + 1, after=wish.after)
+def _next(request: SubmissionRequest) -> SubmissionRequest:
+    return SubmissionRequest(run=request.run, number=request.number + 1, after=request.after)
 
 
 def _submit_array(
     chunk: Sequence[Task],
-    terms: Terms,
+    terms: JobSettings,
     scheduler: Scheduler,
     outcome: Outcome,
     at_once: int,
@@ -158,9 +130,9 @@ def _submit_array(
     if not won:
         intent.refuse("every run was taken by another submitter")
         return None
-    runs = [wish.run for task in won for wish in task]
+    runs = [request.run for task in won for request in task]
     for run in runs:
-        forget_stop(run)  # a launch overrules it, whatever the run stood like when the wish to stop was written
+        forget_stop(run)  # a launch overrules it, whatever the run stood like when the request to stop was written
         write_job(run, terms.launch, on="slurm")
     name = job_name(terms.study, intent.token)
     script = make_script(
@@ -174,9 +146,9 @@ def _submit_array(
         commit=commit(),
         dependency=dependency,
         data=terms.data,
-        exclude=sorted({*terms.avoid, *bad_nodes([end for task in won for wish in task for end in wish.after])}),
+        exclude=sorted({*terms.avoid, *bad_nodes([end for task in won for request in task for end in request.after])}),
     )
-    intent.prepare(script, [[wish.run for wish in task] for task in won])
+    intent.prepare(script, [[request.run for request in task] for task in won])
     intent.call()
     outcome.calls += 1
     said = scheduler("sbatch", "--parsable", str(intent.script))
@@ -200,14 +172,15 @@ def _take(chunk: Sequence[Task], token: str) -> list[Task]:
     """Take the submissions of a chunk: the runs of each element that are ours, without elements that have none."""
     won: list[Task] = []
     for task in chunk:
-        mine = [
-            wish
-            for wish in task
-            if take_submission(wish.run, Submission(number=wish.number, token=token, task=len(won), after=wish.after))
-        ]
+        mine = [request for request in task if _taken(request, token, len(won))]
         if mine:
             won.append(mine)
     return won
+
+
+def _taken(request: SubmissionRequest, token: str, task: int) -> bool:
+    """Whether the run's next submission is this one, and no other submitter's."""
+    return take_submission(request.run, Submission(number=request.number, token=token, task=task, after=request.after))
 
 
 def read_job(said: Said) -> str | None:
