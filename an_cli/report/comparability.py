@@ -16,6 +16,7 @@ from an_cli.plan import Cell
 from an_cli.report.leaves import config_leaves, part_leaves
 from an_cli.report.outcome import Outcome
 from an_cli.store import contributing
+from an_cli.store.code_tree import comparable_tree
 
 FACTS = ("data", "training data", "code", "device")  # that rows are compared by, beside the keys of their configs
 _SHOWN = 4  # values of one fact in a footnote
@@ -150,14 +151,33 @@ def _text(value: object) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+_DATA = ("data", "training data")
+
+
 def run_facts(row: Outcome, reference: Outcome) -> list[Discord]:
     """Facts of the finished runs that are not one and the same in both rows."""
     here, there = _facts(row), _facts(reference)
+    named = _data_names(row), _data_names(reference)
     return [
-        Discord(key=name, here=_list(here[name]), there=_list(there[name]))
+        Discord(key=name, here=_shown(name, here[name], named[0]), there=_shown(name, there[name], named[1]))
         for name in here
         if here[name] and there.get(name) and len(here[name] | there[name]) > 1
     ]
+
+
+def _data_names(outcome: Outcome) -> set[str]:
+    """The data sets by the names that they were chosen by."""
+    records = [run.record for run in outcome.finished.values()]
+    names = (
+        record.choices.get("data") or (str(record.config.data.source) if record.config else "") for record in records
+    )
+    return {name for name in names if name}
+
+
+def _shown(fact: str, values: set[str], names: set[str]) -> str:
+    """A fact's values; of data their names too, since a fingerprint alone tells a reader nothing."""
+    text = _list(values)
+    return f"{', '.join(sorted(names))} ({text})" if fact in _DATA and names else text
 
 
 def _facts(outcome: Outcome) -> dict[str, set[str]]:
@@ -171,7 +191,10 @@ def _facts(outcome: Outcome) -> dict[str, set[str]]:
     return {
         "data": {run.result.data_fingerprint for run in runs},
         "training data": {attempt.train_fingerprint for attempt in attempts},
-        "code": {tree for run in runs for tree in run.result.code_trees} | {attempt.code_tree for attempt in attempts},
+        "code": {
+            *(comparable_tree(tree) for run in runs for tree in run.result.code_trees),
+            *(comparable_tree(attempt.code_tree) for attempt in attempts),
+        },
         "device": {run.result.device for run in runs} | {attempt.device for attempt in attempts},
         **own,
     }

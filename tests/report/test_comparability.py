@@ -51,7 +51,7 @@ def test_unequal_evaluation_data_are_never_subtracted() -> None:
     assert gain.marks == (Mark.NOT_COMPARABLE,)
     assert gain.notes == ("no difference: not evaluated on the same data as 'base'",)
     assert found.cells["top1_error_pct"].value == 11.0
-    assert "data (other against da7a)" in found.notes[0]
+    assert "data (fashion_mnist_small (other) against fashion_mnist_small (da7a))" in found.notes[0]
 
 
 def test_seeds_on_different_data_have_no_mean() -> None:
