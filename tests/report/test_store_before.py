@@ -12,7 +12,7 @@ from an_cli.report import make_table, render
 from an_cli.store import Store, is_current, read_run
 
 BEFORE = Path(__file__).parents[1] / "golden" / "store_before"
-FORMATS = ("json", "csv", "md", "tex", "html")
+FORMATS = {"json": "json", "csv": "csv", "markdown": "md", "latex": "tex", "html": "html"}
 
 
 @pytest.fixture
@@ -40,5 +40,5 @@ def test_its_runs_count_as_made_by_the_present_code_while_that_gives_the_same_nu
 @pytest.mark.parametrize("form", FORMATS)
 def test_its_table_is_what_it_was_to_the_byte(store: Store, form: str) -> None:
     plan = make_plan(load_study("before"))
-    written = (BEFORE / "reports" / "build" / f"before.{form}").read_text(encoding="utf-8")
+    written = (BEFORE / "reports" / "build" / f"before.{FORMATS[form]}").read_text(encoding="utf-8")
     assert render(make_table(plan, store, {}), form) == written
