@@ -69,7 +69,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _door_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What needs no process of its own is answered here, and the rest by one that need not import torch anew."""
     real = Door.ask
-    monkeypatch.setattr("an_cli.launch.door.WORKER", warm_door())
+    monkeypatch.setattr("an_cli.launch.ask.door.WORKER", warm_door())
 
     def ask(door: Door, verb: str, requests: Sequence[Any]) -> list[dict[str, Any]]:
         here = {"data": data, "import": import_weights}
@@ -109,7 +109,7 @@ def test_every_command_runs_in_the_order_of_the_page(
     assert "every image was decoded" in verified[0]
     assert "train: 16 images in 1 shards" in next(iter(said.values()))
     evaluated = next(out for line, out in said.items() if " evaluate " in line)
-    assert re.search(r"4 images\n  top-1 error \d+\.\d\d %, top-5 error 0\.00 %", evaluated)
+    assert re.search(r"4 samples\n  top-1 error \d+\.\d\d %, top-5 error 0\.00 %", evaluated)
     assert "2 processes" in evaluated
     run_id = re.search(r"run (\w{16}): imported, not trained", said[COMMANDS[-1]])
     assert run_id is not None

@@ -122,7 +122,7 @@ def test_a_study_obeys_every_stop_and_leaves_nobody_behind(number: signal.Signal
 def test_a_hang_up_that_nohup_ignores_stays_ignored() -> None:
     code = (
         "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "from an_cli.launch.stopping import listening\n"
+        "from an_cli.launch.here.stops import listening\n"
         "with listening() as stops:\n    os.kill(os.getpid(), signal.SIGHUP)\n    print(stops.count)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli import (
+from an_cli.cli.help import Grouped, add_examples
+from an_cli.cli.verbs import (
     ablate,
     archive,
     cancel,
@@ -31,7 +32,6 @@ from an_cli.cli import (
     tag,
     verify,
 )
-from an_cli.cli.help import Grouped, add_examples
 
 app = typer.Typer(
     name="an-cli",

@@ -1,63 +1,66 @@
-"""`an-cli data`: data sets of image files made fit for a network file system, and checked."""
+"""What `data` does: ask the heavy door, and hold what is there against what a config expects."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-import typer
-
-from an_cli.cli.options import AsJson
-
-data = typer.Typer(name="data", help="Data sets of image files: shards, and checks.", no_args_is_help=True)
+from an_cli.config import compose
+from an_cli.config.schema import DataConfig
+from an_cli.launch import Door, refusal
 
 
-@data.command()
-def prepare(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG.")],
-    target: Annotated[Path, typer.Argument(metavar="DST", help="Folder for the shards; made where it is missing.")],
-    shards: Annotated[
-        int | None,
-        typer.Option("--shards", metavar="N", help="Files of the training split, 1 to 256. [default: 1 GiB each]"),
-    ] = None,
-    json: AsJson = False,
-) -> None:
-    """Write an image folder as a few large tar files (WebDataset shards) and an index.
+def ask_prepare(source: Path, target: Path, shards: int | None) -> dict[str, Any]:
+    """Build shards; progress goes to stderr.
 
-    Training and evaluation give the same bits from either form. The same command continues what was broken off.
+    Raises:
+        AnError: what the heavy door found.
     """
-    from an_cli.cli.asked import print_json
-    from an_cli.cli.images import ask_prepare
-    from an_cli.console.images import prepared_text
-
-    found = ask_prepare(source, target, shards)
-    if json:
-        print_json(found)
-    else:
-        print(prepared_text(found), end="")
+    wanted = {"do": "prepare", "source": _full(source), "target": _full(target), "shards": shards}
+    return {**_ask(wanted), "source": wanted["source"], "target": wanted["target"]}
 
 
-@data.command()
-def verify(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder with train/ and val/, or with shards.")],
-    against: Annotated[
-        str | None, typer.Option("--data", metavar="NAME", help="A file in conf/data whose counts it must have.")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Look at names and sizes only; decode nothing.")] = False,
-    json: AsJson = False,
-) -> None:
-    """Count images and classes, decode every image, and print the fingerprints that attempts record.
+def ask_verify(path: Path, against: str | None, *, quick: bool) -> dict[str, Any]:
+    """Look at a data set of files.
 
-    Exits 1 when an image cannot be read or a count is not the expected one.
+    Args:
+        path: its folder.
+        against: a name in conf/data, whose counts are expected.
+        quick: decode nothing.
+
+    Returns:
+        What is there, and `problems`, one sentence each.
+
+    Raises:
+        AnError: no such config, or what keeps the folder from being a data set.
     """
-    from an_cli.cli.asked import print_json
-    from an_cli.cli.images import ask_verify
-    from an_cli.console.images import verified_text
+    expected = compose([f"data={against}", "recipe.augment=none"]).cell.data if against else None
+    found = _ask({"do": "verify", "path": _full(path), "decode": not quick})
+    return {"path": _full(path), "decoded": not quick, **found, "problems": list(_problems(found, expected))}
 
-    found = ask_verify(path, against, quick=quick)
-    if json:
-        print_json(found)
-    else:
-        print(verified_text(found), end="")
-    if found["problems"]:
-        raise typer.Exit(1)
+
+def _full(path: Path) -> str:
+    return str(path.expanduser().resolve())
+
+
+def _ask(request: Mapping[str, object]) -> dict[str, Any]:
+    answer = Door().ask("data", [request])[0]
+    error = refusal(answer)
+    if error is not None:
+        raise error
+    return answer
+
+
+def _problems(found: Mapping[str, Any], expected: DataConfig | None) -> Iterator[str]:
+    for split in ("train", "eval"):
+        yield from (f"cannot be decoded: {text}" for text in found[split]["unreadable"])
+    if expected is None:
+        return
+    for what, there, wanted in (
+        ("classes", found["classes"], expected.classes),
+        ("images of train", found["train"]["samples"], expected.train_samples),
+        ("images of val", found["eval"]["samples"], expected.eval_samples),
+    ):
+        if wanted is not None and there != wanted:
+            yield f"{there:,} {what}, expected {wanted:,}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from an_cli.cli.asked import say
+from an_cli.cli.study import say
 from an_cli.config import leaves, plain
 from an_cli.errors import AnError
 from an_cli.files import read_json

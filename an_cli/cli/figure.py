@@ -1,78 +1,102 @@
-"""`an-cli figure`: Figure 1, Figure 4 and training curves from what is on disk."""
+"""What `figure` does: find the study or run, extract, draw, write."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+import re
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from an_cli.cli.options import HERE, StorePath, Words
-
-
-class Kind(StrEnum):
-    """What is drawn."""
-
-    FIG1 = "fig1"
-    MIXTURE = "mixture"
-    CURVES = "curves"
-
-
-class Ending(StrEnum):
-    """What a figure is saved as."""
-
-    PDF = "pdf"
-    SVG = "svg"
-    PNG = "png"
+from an_cli.cli.find_run import find_run, labels_of
+from an_cli.cli.report import study_table
+from an_cli.cli.study import ask_study, open_store, say
+from an_cli.config import search_path
+from an_cli.errors import StoreError
+from an_cli.files import cannot_write, write_atomic
+from an_cli.report.figures.bands import Curves, curves_of, study_curves
+from an_cli.report.figures.draw_curves import draw_curves
+from an_cli.report.figures.draw_mixture import draw_mixture
+from an_cli.report.figures.draw_tradeoff import draw_tradeoff
+from an_cli.report.figures.learned import learned
+from an_cli.report.figures.style import Format, draw_bytes
+from an_cli.report.figures.tradeoff import Axis, tradeoff
+from an_cli.store import RunFolder, Store, measures_of_all, read_run, read_runs
 
 
-class Size(StrEnum):
-    """What Figure 1 sets error against."""
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Which figure of what."""
 
-    PARAMS = "params"
-    MACS = "macs"
-
-
-def figure(
-    kind: Annotated[
-        Kind,
-        typer.Argument(
-            help="fig1: error against size (the paper's Figure 1). mixture: what the attention learned (Figure 4). "
-            "curves: training curves, bands over seeds."
-        ),
-    ],
-    target: Annotated[
-        str,
-        typer.Argument(metavar="STUDY|RUN", help="fig1: a study. mixture: a run. curves: a study, else a run."),
-    ],
-    words: Words = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Default: reports/build/ of the store.")
-    ] = None,
-    format: Annotated[
-        Ending | None, typer.Option("--format", "-f", help="Default: the ending of --out, else pdf.")
-    ] = None,
-    against: Annotated[Size, typer.Option("--against", help="fig1: the horizontal axis.")] = Size.PARAMS,
-    published: Annotated[bool, typer.Option("--published", help="fig1: add what the paper printed.")] = False,
-    store: StorePath = HERE,
-) -> None:
-    """Draw a figure as PDF, SVG or PNG and print where it is. Equal records give equal bytes."""
-    from an_cli.cli.drawing import Request, draw
-
-    ending = _ending(out, format)
-    wanted = Request(kind=kind, target=target, words=tuple(words or ()), against=against, published=published)
-    print(draw(wanted, store, ending, out))
+    kind: str
+    target: str
+    words: tuple[str, ...]
+    against: str
+    published: bool
 
 
-def _ending(out: Path | None, format: Ending | None) -> Ending:
-    """What to save as: --format, the ending of the file, else PDF. A file must not pretend to be of another format."""
-    legal = ", ".join(Ending)
-    named = out.suffix.lower().removeprefix(".") if out else ""
-    if named and named not in list(Ending):
-        raise typer.BadParameter(
-            f"a figure cannot be saved as {named}; name a file that ends in {legal}", param_hint="--out"
-        )
-    if named and format and named != format:
-        raise typer.BadParameter(f"the file ends in {named}, --format says {format}", param_hint="--out")
-    return format or (Ending(named) if named else Ending.PDF)
+def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
+    """Draw a figure and write it whole.
+
+    Returns:
+        The file.
+    """
+    store = open_store(path)
+    makers = {"fig1": _figure_1, "mixture": _mixture, "curves": _curves}
+    raw = makers[wanted.kind](wanted, store, Format(ending))
+    name = re.sub(r"[^\w.=,+-]+", "_", _name(wanted, store))
+    place = out.expanduser() if out else store.reports / f"{name}-{wanted.kind}.{ending}"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(place, error) from error
+    write_atomic(place, raw)
+    return place
+
+
+def _name(wanted: Request, store: Store) -> str:
+    """What the file is called after: a study with overrides has a tag, so that it does not take the study's place."""
+    return ask_study(wanted.target, wanted.words, store).plan.folder if wanted.words else wanted.target
+
+
+def _figure_1(wanted: Request, store: Store, format: Format) -> bytes:
+    plan = ask_study(wanted.target, wanted.words, store).plan
+    table = study_table(plan, store)
+    found = tradeoff(plan, table, Axis(wanted.against), published=wanted.published)
+    for text in found.missing:
+        say(f"not drawn: {text}")
+    return draw_bytes(partial(draw_tradeoff, found), format, say)
+
+
+def _mixture(wanted: Request, store: Store, format: Format) -> bytes:
+    run = find_run(store, wanted.target)
+    return draw_bytes(partial(draw_mixture, learned(run, _title(store, run))), format, say)
+
+
+def _curves(wanted: Request, store: Store, format: Format) -> bytes:
+    found = _study_or_run(wanted, store)
+    for label in found.missing:
+        say(f"not drawn: {label}: no epoch yet")
+    return draw_bytes(partial(draw_curves, found), format, say)
+
+
+def _study_or_run(wanted: Request, store: Store) -> Curves:
+    """Curves of a study of that name, else of a run."""
+    if wanted.words or "+" in wanted.target or wanted.target in search_path.names("sweeps"):
+        plan = ask_study(wanted.target, wanted.words, store).plan
+        return study_curves(plan, read_runs(store, [cell.id for cell in plan.cells]))
+    try:
+        run = find_run(store, wanted.target)
+    except StoreError as error:
+        studies = ", ".join(search_path.names("sweeps"))
+        raise StoreError(
+            f"neither a study nor a run: {wanted.target!r}", where=error.where, now=f"studies: {studies}; {error.now}"
+        ) from error
+    title = _title(store, run)
+    record = read_run(run)
+    primary = measures_of_all([record.config] if record.config else []).primary
+    return curves_of({title: [record]}, primary, title="", where=run.id)
+
+
+def _title(store: Store, run: RunFolder) -> str:
+    """A run's names within its studies, and its id."""
+    return "; ".join([*sorted(labels_of(store).get(run.id, [])), run.id])

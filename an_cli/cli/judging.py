@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from an_cli.cli.asked import print_json, say
+from an_cli.cli.study import print_json, say
 from an_cli.console.columns import align
 from an_cli.console.medium import medium
 from an_cli.errors import ReportError
 from an_cli.report import Mark, Quantity, Table
-from an_cli.report.power import POWER, power
-from an_cli.report.verify import differences
+from an_cli.report.compare.power import POWER, power
+from an_cli.report.formats.verify import differences
 from an_cli.store import Store
 
 PARTIAL = 3  # some of what was asked cannot be answered

@@ -1,87 +1,87 @@
-"""`an-cli report`: a study's runs as a table."""
+"""A study's table from what is on disk, and where its files went."""
 
 from __future__ import annotations
 
-import sys
-from enum import StrEnum
-from typing import Annotated
+import dataclasses
+from collections.abc import Sequence
 
-import typer
-
-from an_cli.cli.options import HERE, AsJson, StorePath, StudyName, Words
-
-
-class Format(StrEnum):
-    """How a table is printed."""
-
-    MARKDOWN = "markdown"
-    LATEX = "latex"
-    HTML = "html"
-    TERMINAL = "terminal"
-    CSV = "csv"
-    JSON = "json"
-    MD = "md"
-    TEX = "tex"
-
-
-SHORT = {Format.MD: Format.MARKDOWN, Format.TEX: Format.LATEX}
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="What to print; md and tex for short.")]
-_Printed = Annotated[
-    Format | None,
-    typer.Option(
-        "--format", "-f", help="What to print; md and tex for short. [default: terminal on one, else markdown]"
-    ),
-]
+from an_cli.cli.rounds import round_of, rule_of
+from an_cli.cli.study import Asked, say
+from an_cli.errors import StoreError
+from an_cli.launch import find_costs
+from an_cli.plan import Plan
+from an_cli.report import (
+    Rule,
+    Table,
+    check_waive,
+    load_spec,
+    make_table,
+    spelled_characters,
+    write,
+    written_runs,
+)
+from an_cli.store import Store
 
 
-def report(
-    study: StudyName,
-    words: Words = None,
-    format: _Printed = None,
-    power: Annotated[
-        bool, typer.Option("--power", help="Print how many more seeds each row needs to be told apart.")
-    ] = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Compare the table written last with the records; write nothing.")
-    ] = False,
-    per_seed: Annotated[
-        bool, typer.Option("--per-seed", help="With --format csv: a line per row and seed, with the whole config.")
-    ] = False,
-    waive: Annotated[
-        list[str] | None,
-        typer.Option("--waive", metavar="KEY", help="Let rows differ in KEY (code, device, recipe.lr); footnoted."),
-    ] = None,
-    json: AsJson = False,
-    store: StorePath = HERE,
-) -> None:
-    """Print a study's table from what is on disk, and write it to reports/build/ of the store."""
-    from an_cli.cli.asked import ask_study, open_store, say
-    from an_cli.cli.earlier import tell_earlier
-    from an_cli.cli.judging import print_power, verify_table
-    from an_cli.cli.tables import asked_table, print_per_seed, write_table
-    from an_cli.console.medium import is_terminal, medium
-    from an_cli.report import render
+def study_table(plan: Plan, store: Store, *, rule: Rule | None = None, waive: Sequence[str] = ()) -> Table:
+    """The table of a study.
 
-    opened = open_store(store)
-    asked = ask_study(study, words or [], opened)
-    on = medium()
-    suited = Format.TERMINAL if is_terminal(sys.stdout) else Format.MARKDOWN
-    wanted = Format.JSON if json else SHORT.get(format, format) if format else suited
-    if per_seed:
-        if wanted is not Format.CSV:
-            raise typer.BadParameter("it goes with --format csv", param_hint="--per-seed")
-        print_per_seed(asked, opened)
-        return
-    table = asked_table(asked, opened, waive=waive or [])
-    if verify:
-        raise typer.Exit(verify_table(table, opened))
-    if power:
-        raise typer.Exit(print_power(table, json=json))
-    earlier = tell_earlier(asked.plan, opened)
-    kept = write_table(table, opened)
-    print(render(table, wanted, width=on.width, paint=on.paint), end="")
-    if not any(row.runs for row in table.rows) and asked.plan.cells:
-        say("no run of this study has finished; an-cli status says how far they are")
-        raise typer.Exit(1)
-    if kept or earlier:
-        raise typer.Exit(3)
+    Finished runs have counted their own parameters; costs are looked up for the others only, so that the table of a
+    finished study needs no torch.
+
+    Args:
+        rule: by which seeds were added.
+        waive: undeclared differences between rows to let through.
+    """
+    unfinished = [cell for cell in plan.cells if not store.run(cell.id).result.exists()]
+    spec = load_spec(plan)
+    spec = dataclasses.replace(spec, waive=(*spec.waive, *waive))
+    return make_table(plan, store, find_costs(unfinished, store), spec, rule)
+
+
+def asked_table(asked: Asked, store: Store, *, waive: Sequence[str] = ()) -> Table:
+    """The table of a study as asked for, with the seeds that `--until-resolved` has added."""
+    rule = rule_of(asked, store)
+    plan = asked.plan if rule is None else round_of(asked, store, rule)[0]
+    check_waive(plan.cells, waive)
+    return study_table(plan, store, rule=rule, waive=waive)
+
+
+def print_per_seed(asked: Asked, store: Store) -> None:
+    """Print a study as CSV, a line per row and seed, with the seeds that `--until-resolved` has added."""
+    from an_cli.report.formats.per_seed import per_seed_csv
+
+    rule = rule_of(asked, store)
+    plan = asked.plan if rule is None else round_of(asked, store, rule)[0]
+    print(per_seed_csv(plan, store), end="")
+
+
+def write_table(table: Table, store: Store) -> bool:
+    """Write the table's files and say where they are; a store that cannot be written is told, and no error.
+
+    Returns:
+        True where the files that are there are kept, because they hold runs that this unfinished table lacks.
+    """
+    runs = sum(len(row.runs) for row in table.rows)
+    written = written_runs(table, store)
+    if runs < written and any(len(row.runs) < len(row.planned) for row in table.rows):
+        place = store.reports / (table.file_name or table.study)
+        say(f"kept: {place}.*, which hold {written} finished runs; this table has {runs}. Remove them to write it")
+        return True
+    try:
+        paths = write(table, store)
+    except StoreError as error:
+        say(f"the table's files were not written: {error}")
+        return False
+    say(f"files: {' '.join(str(path) for path in paths)}")
+    say_spelled(table)
+    return False
+
+
+def say_spelled(table: Table) -> None:
+    """Name the characters that LaTeX is not given as they are."""
+    found = spelled_characters(table)
+    if found:
+        shown = ", ".join(f"{char!r} as {text!r}" for char, text in [*found.items()][:16])
+        more = f" and {len(found) - 16} more" if len(found) > 16 else ""
+        say(f"LaTeX spells {shown}{more}")

@@ -11,13 +11,13 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from an_cli.cli.asked import Asked, say
+from an_cli.cli.study import Asked, say
 from an_cli.config import Composer, plain, read
 from an_cli.errors import StudyError
 from an_cli.files import cannot_write, canonical_json, read_json, write_json
 from an_cli.plan import Plan, make_plan, take_seeds
 from an_cli.report import Decision, Rule, State, decision, load_spec
-from an_cli.report.per_sample import read_samples
+from an_cli.report.evidence.per_sample import read_samples
 from an_cli.store import Store, read_runs
 
 

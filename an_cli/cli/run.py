@@ -1,38 +1,75 @@
-"""`an-cli run`: one cell in the foreground."""
+"""What `run` does: compose a cell, prepare its folder, make one attempt."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from an_cli.cli.study import say, tell_large_batches
+from an_cli.cli.tag import check_name, set_name
+from an_cli.config import cell_id, compose
+from an_cli.config.from_file import compose_file
+from an_cli.errors import LaunchError
+from an_cli.launch import Door, check_data, check_ranks, own_gpus, prepare_run, run_foreground, settle, share_machine
+from an_cli.launch.standing import look
+from an_cli.plan import Cell
+from an_cli.store import RunFolder, Status, Store, status_of
 
-from an_cli.cli.options import HERE, AsJson, CellWords, StorePath
+_BUSY, _INTERRUPTED = 75, 130
 
 
-def run(
-    words: CellWords = None,
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What to call it, in status and for every verb.")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="The whole config: what show RUN --yaml prints, or a cell.json."),
-    ] = None,
-    json: AsJson = False,
-    store: StorePath = HERE,
-) -> None:
-    """Run one cell in the foreground and print its result. The same command continues what was interrupted."""
-    from an_cli.cli.asked import open_store, print_json
-    from an_cli.cli.running import run_cell
-    from an_cli.cli.values import run_value
-    from an_cli.console.texts import run_text
+def run_cell(
+    words: Sequence[str], store: Store, *, name: str | None = None, config: Path | None = None
+) -> tuple[RunFolder, int]:
+    """Make one attempt at a cell in the foreground; a finished one is left as it is.
 
-    folder, status = run_cell(words or [], open_store(store), name=name, config=config)
-    if status:
-        raise typer.Exit(status)
-    value = run_value(folder, [])
-    if json:
-        print_json(value)
-    else:
-        print(run_text(value), end="")
+    Args:
+        words: overrides.
+        store: where its folder is made.
+        name: what to call it.
+        config: a file with the whole cell, which the overrides change.
+
+    Returns:
+        The run's folder and the exit status of the command.
+
+    Raises:
+        LaunchError: another process runs it.
+    """
+    composed = compose(words) if config is None else compose_file(config, words)
+    run = store.run(cell_id(composed.cell))
+    if name is not None:
+        check_name(store, name, run.id)
+    if name is not None and run.path.is_dir():
+        set_name(store, run.id, name)
+    if status_of(run) is Status.FINISHED:
+        say(f"{run.id} is finished already")
+        return run, 0
+    if status_of(run) is Status.IMPORTED:
+        raise LaunchError(
+            "the weights of this cell were imported", where=run.id, now="to train it, name another store with --store"
+        )
+    standing = look(store, [run])[run]
+    if standing.has_job:
+        job = f"SLURM job {standing.job}" if standing.job else "a SLURM job"
+        raise LaunchError(
+            f"{job} of this cell is {standing.status}{f': {standing.reason}' if standing.reason else ''}",
+            where=run.id,
+            now=f"wait for it, or take it back first: an-cli cancel {run.id}",
+        )
+    launch = settle(composed.launch)
+    cells = [Cell(config=composed.cell, id=run.id, label=run.id, choices=composed.choices)]
+    check_data(cells, launch)
+    tell_large_batches(cells)
+    check_ranks(cells, launch)
+    prepare_run(composed.cell, composed.choices, launch, store)
+    if name is not None:
+        set_name(store, run.id, name)
+    say(f"run {run.id} in {run.path}")
+    share = share_machine([composed.cell], launch)
+    status = run_foreground(run, Door(environment={**share.environment, **own_gpus(share.gpus[:1])}))
+    if status == _BUSY:
+        raise LaunchError("another process runs this cell", where=run.id, now="follow it with: an-cli status")
+    if status == _INTERRUPTED or status < 0:
+        say("stopped; the same command continues")
+        return run, _INTERRUPTED
+    return run, status

@@ -1,82 +1,113 @@
-"""`an-cli tag` and `an-cli note`: what the user says of runs and studies."""
+"""Tags, notes and names, by the words that a user types."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import typer
 
-from an_cli.cli.completing import studies_and_runs
-from an_cli.cli.options import HERE, AsJson, StorePath
+from an_cli.cli.find_run import find_run
+from an_cli.config import search_path
+from an_cli.errors import StoreError
+from an_cli.files import subfolders
+from an_cli.store import Store
+from an_cli.store.labels import links
+from an_cli.store.remarks import Remarks, check_words, read_remarks, remark, run_file, run_remarks, study_file
 
-_TARGET = "A study, a run's id or the beginning of it, its name, or STUDY/LABEL."
+
+def _file(store: Store, word: str) -> Path:
+    """Where remarks on a study, or on a run, are kept.
+
+    Raises:
+        StoreError: neither is named so.
+    """
+    if word in subfolders(store.studies) or word in search_path.names("sweeps"):
+        return study_file(store, word)
+    return run_file(store, find_run(store, word).id)
 
 
-def tag(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RUN|STUDY]... [+TAG]...", help=f"{_TARGET} +TAG adds a tag.", autocompletion=studies_and_runs
-        ),
-    ] = None,
-    remove: Annotated[
-        list[str] | None, typer.Option("--remove", "-r", metavar="TAG", help="Take a tag away.", show_default=False)
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="Name the run; a name of yours alone finds it again.")
-    ] = None,
-    json: AsJson = False,
-    store: StorePath = HERE,
-) -> None:
-    """Tag runs or studies, or name a run; without a tag, list them. `status --tag TAG` lists those that have it."""
-    from an_cli.cli.asked import open_store, print_json, say
-    from an_cli.cli.remarking import remark_values, set_name, tag_all
-    from an_cli.report.wording import clean
+def tag_all(store: Store, targets: Sequence[str], added: Sequence[str], dropped: Sequence[str]) -> None:
+    """Add and take away tags of all targets, or of none where one of the words is wrong.
 
-    opened = open_store(store)
-    targets = [word for word in words or [] if not word.startswith("+")]
-    added = [word.removeprefix("+") for word in words or [] if word.startswith("+")]
-    if (added or remove or name is not None) and not targets:
-        raise typer.BadParameter("name a run or a study first", param_hint="RUN")
-    if name is not None:
-        if len(targets) != 1:
-            raise typer.BadParameter("it names a single run", param_hint="--name")
-        set_name(opened, targets[0], name)
-    tag_all(opened, targets, added, remove or [])
-    values = remark_values(opened, targets)
-    if json:
-        print_json({"remarks": values})
+    Raises:
+        StoreError: a target that is none, a word that is no tag, or a tag to take away that nothing has.
+    """
+    if not added and not dropped:
         return
-    if not any(value["tags"] or value["name"] for value in values):
-        say("no tags")
+    check_words([*added, *dropped], "tag")
+    files = {target: _file(store, target) for target in targets}
+    for target, path in files.items():
+        has = read_remarks(path).tags
+        if lacking := [word for word in dropped if word not in has]:
+            shown = ", ".join(has) or "it has none"
+            raise StoreError(f"no tag {lacking[0]!r} to remove", where=target, now=f"its own tags: {shown}")
+    for path in files.values():
+        remark(path, add=list(added), drop=list(dropped))
+
+
+def check_name(store: Store, name: str, run_id: str) -> None:
+    """Refuse a name that would hide something else.
+
+    Raises:
+        StoreError: it is no word, or names another run already.
+    """
+    check_words([name], "name")
+    other = next((one for one, found in run_remarks(store).items() if found.name == name and one != run_id), None)
+    hidden = next((one for one in store.run_ids() if one.startswith(name)), None)
+    if other or hidden or name in links(store):
+        raise StoreError(f"{name!r} names {other or hidden or 'a link'} already", where="--name", now="choose another")
+
+
+def set_name(store: Store, target: str, name: str) -> None:
+    """Name a run.
+
+    Raises:
+        StoreError: see `check_name` and `find_run`.
+    """
+    run = find_run(store, target)
+    check_name(store, name, run.id)
+    remark(run_file(store, run.id), name=name)
+
+
+def add_note(store: Store, target: str, text: str | None, *, clear: bool) -> None:
+    """Note a sentence; `clear` forgets those before it."""
+    path = _file(store, target)
+    if text is not None and not text.strip():
+        raise typer.BadParameter("it is empty", param_hint="TEXT")
+    if text is not None or clear:
+        remark(path, clear=clear, **({} if text is None else {"note": " ".join(text.split())}))
+
+
+def remark_values(store: Store, targets: Sequence[str]) -> list[dict[str, Any]]:
+    """What was said of the targets; of everything where none is named."""
+    if targets:
+        files = {target: _file(store, target) for target in targets}
+    else:
+        files = {path.name.removesuffix(".jsonl"): path for path in sorted(store.notes.glob("*/[!.]*.jsonl"))}
+    by_run = {run_id: link for link, run_id in reversed(links(store).items())}
+    return [_value(by_run.get(target, target), path, read_remarks(path)) for target, path in files.items()]
+
+
+def _value(label: str, path: Path, found: Remarks) -> dict[str, Any]:
+    kind = "run" if path.parent.name == "runs" else "study"
+    return {"kind": kind, "id": path.name.removesuffix(".jsonl"), "label": label, **said_of(found)}
+
+
+def said_of(found: Remarks) -> dict[str, Any]:
+    """Remarks as plain values."""
+    return {"name": found.name, "tags": list(found.tags), "notes": [asdict(one) for one in found.notes]}
+
+
+def with_tags(
+    values: Iterable[dict[str, Any]], remarks: Mapping[str, Remarks], wanted: Sequence[str]
+) -> list[dict[str, Any]]:
+    """States of runs with their tags, and a name where they have no label; only those that have all wanted tags."""
+    found = []
     for value in values:
-        words = [value["label"], value["name"], *(f"+{word}" for word in value["tags"])]
-        print(clean("  ".join(filter(None, words))))
-
-
-def note(
-    target: Annotated[
-        str, typer.Argument(metavar="RUN|STUDY", help=_TARGET, autocompletion=studies_and_runs, show_default=False)
-    ],
-    text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help="What to note; without it, print the notes.")
-    ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Forget the notes so far.")] = False,
-    json: AsJson = False,
-    store: StorePath = HERE,
-) -> None:
-    """Note a sentence beside a run or a study, or print what was noted."""
-    from an_cli.cli.asked import open_store, print_json, say
-    from an_cli.cli.remarking import add_note, remark_values
-    from an_cli.report.wording import clean
-
-    opened = open_store(store)
-    add_note(opened, target, text, clear=clear)
-    (value,) = remark_values(opened, [target])
-    if json:
-        print_json(value)
-        return
-    if not value["notes"]:
-        say(f"no notes on {target}")
-    for one in value["notes"]:
-        print(clean(f"{one['at']} {one['by']}: {one['text']}"))
+        said = remarks.get(value["id"], Remarks())
+        if set(wanted) <= set(said.tags):
+            found.append({**value, "label": value["label"] or said.name, "tags": list(said.tags)})
+    return found

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from an_cli.console.medium import FILE, Medium, width_of
-from an_cli.report.layout import GAP, Cell, Head, lay_out, wrap
+from an_cli.report.formats.layout import GAP, Cell, Head, lay_out, wrap
 
 
 def terminal_width() -> int | None:

@@ -9,8 +9,8 @@ from typing import Any
 from an_cli.console.columns import align, prose
 from an_cli.console.medium import FILE, STATE_STYLES, Medium
 from an_cli.console.words import DASH
-from an_cli.report.layout import Cell
-from an_cli.report.wording import clean
+from an_cli.report.formats.layout import Cell
+from an_cli.report.formats.wording import clean
 
 Value = Mapping[str, Any]
 _TITLES = {"params": "#Params", "macs": "MACs", "train_s": "training (s)"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from an_cli.console.texts import measures_text, params_text
 from an_cli.console.words import duration
-from an_cli.report.wording import clean
+from an_cli.report.formats.wording import clean
 
 Value = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from an_cli.report.wording import clean
+from an_cli.report.formats.wording import clean
 
 Value = Mapping[str, Any]
 _SHOWN = 20  # problems that are printed; --json has all

@@ -13,8 +13,8 @@ from an_cli.config.task import Measure
 from an_cli.console.medium import FILE, STATE_STYLES, Medium, medium
 from an_cli.console.words import duration, epoch_of, number, remaining_s, study_remaining_s
 from an_cli.launch import Phase, RunState, Snapshot
-from an_cli.report.layout import Cell, Head, lay_out, wrap
-from an_cli.report.wording import clean
+from an_cli.report.formats.layout import Cell, Head, lay_out, wrap
+from an_cli.report.formats.wording import clean
 
 Watch = Callable[[Snapshot], None]
 

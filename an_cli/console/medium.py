@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
-from an_cli.report.layout import Paint, plain
+from an_cli.report.formats.layout import Paint, plain
 
 _NARROWEST, _WIDEST = 20, 10_000
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}

@@ -11,9 +11,9 @@ from typing import Any
 from an_cli.console.columns import align, prose
 from an_cli.console.medium import FILE, STATE_STYLES, Medium
 from an_cli.console.words import DASH, duration, number
-from an_cli.report.layout import Cell
+from an_cli.report.formats.layout import Cell
+from an_cli.report.formats.wording import clean, count_text
 from an_cli.report.spec import Quantity
-from an_cli.report.wording import clean, count_text
 
 Value = Mapping[str, Any]
 _OTHER = "*"  # mark of a finished cell that other code made

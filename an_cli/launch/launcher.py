@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from an_cli.launch.door import Door
-from an_cli.launch.local import Snapshot, run_cells
+from an_cli.launch.ask.door import Door
+from an_cli.launch.here.crew import Snapshot, run_cells
 from an_cli.store import RunFolder
 
 Watch = Callable[[Snapshot], None]

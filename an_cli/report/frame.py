@@ -10,7 +10,7 @@ import pandas as pd
 
 from an_cli.config import CellConfig
 from an_cli.errors import StoreError
-from an_cli.report.leaves import config_leaves
+from an_cli.report.evidence.config_columns import config_leaves
 from an_cli.store import CLASSIFICATION, Result, RunRecord, Store, read_run, read_run_and_count
 from an_cli.store.labels import labels_of
 from an_cli.store.remarks import Remarks, run_remarks

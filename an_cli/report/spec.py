@@ -9,7 +9,7 @@ from an_cli.config import read, search_path
 from an_cli.errors import ReportError, nearest
 from an_cli.files import read_yaml
 from an_cli.plan import Plan
-from an_cli.report.leaves import config_leaves
+from an_cli.report.evidence.config_columns import config_leaves
 from an_cli.store import DETECTION, Measures, measures_of_all
 
 _MOST_DECIMALS = 6

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from an_cli.report.comparison import Comparison
 from an_cli.report.spec import Epoch, Quantity
+from an_cli.report.statistics.comparison import Comparison
 from an_cli.store import CLASSIFICATION, Measures
 
 

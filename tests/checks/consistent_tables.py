@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from an_cli.report import Mark, Quantity
-from an_cli.report.wording import differs_text
+from an_cli.report.formats.wording import differs_text
 from tests.report.random_tables import contradictions, random_study
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from scipy import special
 
 from an_cli.config.task import Summary
-from an_cli.report import numbers
-from an_cli.report.inference import Variance, half_width, two_way
-from an_cli.report.per_sample import numbers as samples_of
+from an_cli.report.evidence.per_sample import numbers as samples_of
+from an_cli.report.statistics import numbers
+from an_cli.report.statistics.inference import Variance, half_width, two_way
 from an_cli.store import Kind, PerSample
 from tests.report.coin import evaluations
 

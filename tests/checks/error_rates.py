@@ -16,9 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from an_cli.report.comparison import Comparison
-from an_cli.report.decide import Evidence, Rule, State, decide
-from an_cli.report.inference import Variance, holm, p_value, several_seeds, two_way
+from an_cli.report.statistics.comparison import Comparison
+from an_cli.report.statistics.inference import Variance, holm, p_value, several_seeds, two_way
+from an_cli.report.statistics.stopping import Evidence, Rule, State, decide
 from tests.report.coin import evaluations
 
 ROWS = 8
@@ -34,7 +34,7 @@ def look(row: NDArray[np.uint8], reference: NDArray[np.uint8], seeds: int) -> Co
 
 
 def best_claimed(rows: Sequence[NDArray[np.uint8]], apart: Sequence[bool]) -> bool:
-    """Whether the lowest row would be printed in bold (the rule of an_cli.report.best)."""
+    """Whether the lowest row would be printed in bold (the rule of an_cli.report.compare.best)."""
     best = min(range(len(rows)), key=lambda index: rows[index].mean())
     if not (apart[best - 1] if best else all(apart)):
         return False

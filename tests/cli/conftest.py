@@ -22,8 +22,9 @@ BASE = [word for word in TINY if not word.startswith("launch.")]
 
 # Commands import what they need when they are called. One that is called for the first time while a test has replaced
 # something would keep the replacement, and the tests after it in this process would meet that.
-for module in pkgutil.iter_modules(an_cli.cli.__path__):
-    importlib.import_module(f"an_cli.cli.{module.name}")
+for module in pkgutil.walk_packages(an_cli.cli.__path__, "an_cli.cli."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def call(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run a command line against the scripted heavy door."""
-    monkeypatch.setattr("an_cli.launch.door.WORKER", FAKE)
+    monkeypatch.setattr("an_cli.launch.ask.door.WORKER", FAKE)
 
     def invoke(*words: str) -> Ended:
         status = main(words)

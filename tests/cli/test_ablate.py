@@ -46,7 +46,7 @@ def test_ablate_runs_all_and_prints_the_table(call: Call, folder: Path) -> None:
 
 def test_ablate_twice_starts_nothing_new(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = call("ablate", "tiny")
-    monkeypatch.setattr("an_cli.cli.ablating.Door", None)
+    monkeypatch.setattr("an_cli.cli.ablate.Door", None)
     second = call("ablate", "tiny")
     assert second.status == 0
     assert "3 cells: 3 finished" in second.err
@@ -163,7 +163,7 @@ def test_each_failure_is_marked_with_its_cause_and_only_the_failures_are_repaire
     deeds = {"crashing": ["crash", "crash", "finish"], "greedy": ["killed", "killed", "finish"]}
     script(call, folder, {**deeds, "without data": ["lose its data"]})
     ticks = count()
-    monkeypatch.setattr("an_cli.launch.local.memory_kills", lambda: next(ticks))
+    monkeypatch.setattr("an_cli.launch.here.crew.memory_kills", lambda: next(ticks))
     first = call("ablate", "tiny", "launch.processes=1")
     assert first.status == 3
     for row, cause in (
@@ -185,11 +185,11 @@ def test_each_failure_is_marked_with_its_cause_and_only_the_failures_are_repaire
 
 EIGHT = """
 import functools, json, sys
-import an_cli.cli.ablating, an_cli.launch.costs
+import an_cli.cli.ablate, an_cli.launch.ask.costs
 from an_cli.cli.__main__ import main
 from an_cli.launch import Door
 fake = functools.partial(Door, command=tuple(json.loads(sys.argv[1])))
-an_cli.cli.ablating.Door = an_cli.launch.costs.Door = fake
+an_cli.cli.ablate.Door = an_cli.launch.ask.costs.Door = fake
 sys.exit(main(["ablate", "tiny", "launch.processes=2"]))
 """
 

@@ -75,7 +75,7 @@ def test_any_other_exception_keeps_its_traceback(call: Call, monkeypatch: pytest
     def broken(*words: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("an_cli.cli.asked.ask_study", broken)
+    monkeypatch.setattr("an_cli.cli.study.ask_study", broken)
     with pytest.raises(ZeroDivisionError, match="ours"):
         main(["plan", "tiny"])
 

@@ -35,7 +35,7 @@ def when(ready: object, act: object) -> threading.Thread:
 
 
 def test_cancel_lets_runs_save_and_the_same_command_continues_them(call: Call, folder: Path) -> None:
-    from an_cli.launch.cancel import cancel
+    from an_cli.launch.upkeep.cancel import cancel
 
     script(call, folder, {"hsigmoid": ["wait", "finish"], "softmax": ["wait", "finish"]})
     store = Store(folder)
@@ -88,9 +88,9 @@ def test_cancel_of_a_run_on_another_machine_leaves_word_for_it(call: Call, folde
 
 
 def test_cancel_of_a_slurm_job_cancels_the_job(folder: Path, call: Call) -> None:
-    from an_cli.launch.cancel import Told, cancel
     from an_cli.launch.slurm.intent import Intent
     from an_cli.launch.slurm.scheduler import Said
+    from an_cli.launch.upkeep.cancel import Told, cancel
     from an_cli.store import Submission, take_submission
 
     call("ablate", "tiny")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from an_cli.launch.ending import run_on_end
+from an_cli.launch.upkeep.on_end import run_on_end
 from an_cli.plan import load_study, make_plan
 from an_cli.store import Store
 from tests.cli.conftest import Call

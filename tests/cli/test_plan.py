@@ -28,7 +28,7 @@ def test_the_json_of_a_plan_has_the_promised_fields(call: Call) -> None:
 
 
 def test_a_plan_without_costs_asks_nobody(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("an_cli.launch.costs.ask_costs", None)
+    monkeypatch.setattr("an_cli.launch.ask.costs.ask_costs", None)
     ended = call("plan", "tiny", "--no-costs", "--json")
     assert ended.json["rows"][0]["params"] is None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from an_cli.cli.asked import say
+from an_cli.cli.study import say
 from an_cli.files import read_json, write_json
 from an_cli.store import Store, code_tree, take
 from tests.cli.conftest import Call
@@ -81,7 +81,7 @@ def test_a_live_run_is_not_set_aside(call: Call, folder: Path, monkeypatch: pyte
         say(text)
         claim.release()
 
-    monkeypatch.setattr("an_cli.cli.ablating.say", release_once_said)
+    monkeypatch.setattr("an_cli.cli.ablate.say", release_once_said)
     ended = call("ablate", "tiny", "--rerun", "softmax")
     assert "1 running elsewhere" in ended.err
     assert ended.status == 0

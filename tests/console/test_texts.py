@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from an_cli.cli.values import measure_value
+from an_cli.cli.answers import measure_value
 from an_cli.console.medium import FILE, Medium, ansi
 from an_cli.console.texts import plan_text, run_text, status_text
-from an_cli.report.layout import extent
+from an_cli.report.formats.layout import extent
 from an_cli.store import CLASSIFICATION
 
 WIDTHS = (40, 60, 80, 100, 120, 200)

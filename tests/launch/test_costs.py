@@ -9,8 +9,8 @@ from an_cli.config import Composer, cell_id
 from an_cli.errors import ConfigError, LaunchError
 from an_cli.files import read_json
 from an_cli.launch import Costs, Door, cost_key, find_costs
-from an_cli.launch.costs import SHIPPED
-from an_cli.launch.ship_costs import count_shipped
+from an_cli.launch.ask.costs import SHIPPED
+from an_cli.launch.ask.ship_costs import count_shipped
 from an_cli.plan import Cell, load_study, make_plan
 from an_cli.store import Store
 from tests.warm_door import warm_door

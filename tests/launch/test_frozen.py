@@ -16,7 +16,7 @@ import pytest
 from an_cli.config import plugins
 from an_cli.config.plugins import NORMS, find_plugin
 from an_cli.errors import LaunchError
-from an_cli.launch.frozen import damaged_copies, freeze
+from an_cli.launch.code.frozen import damaged_copies, freeze
 from an_cli.store import Store
 from tests.slurm.harness import ROOT
 

@@ -14,7 +14,7 @@ import pytest
 
 from an_cli.errors import LaunchError
 from an_cli.launch import Door, Phase, Snapshot, run_cells
-from an_cli.launch.causes import memory_kills
+from an_cli.launch.here.causes import memory_kills
 from an_cli.store import RunFolder, Status, status_of, take
 from tests.launch.fake_door import finish
 
@@ -103,7 +103,7 @@ def test_every_cause_has_its_budget_and_is_written_down(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     counter = cycle(kills)
-    monkeypatch.setattr("an_cli.launch.local.memory_kills", lambda: next(counter))
+    monkeypatch.setattr("an_cli.launch.here.crew.memory_kills", lambda: next(counter))
     run = scripted(deed)
     end = launch(fake_door, [run])
     assert (phases(end), end.runs[0].cause) == ([Phase.FAILED], cause)

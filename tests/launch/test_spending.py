@@ -10,7 +10,7 @@ import pytest
 from an_cli.config import cell_id
 from an_cli.files import write_json
 from an_cli.launch import Costs
-from an_cli.launch.spending import estimate, remember_smoke
+from an_cli.launch.ask.spending import estimate, remember_smoke
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Store, read_config
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from an_cli.report.inference import Wrong
+from an_cli.report.statistics.inference import Wrong
 
 
 def evaluations(

@@ -12,10 +12,10 @@ import numpy as np
 
 from an_cli.plan import Plan
 from an_cli.report import Mark, Quantity, Rule, State, Table, build_table, decision, render
+from an_cli.report.compare.power import power
+from an_cli.report.formats.wording import LEFT, differs_text
 from an_cli.report.page.snapshot import as_printed
-from an_cli.report.power import power
 from an_cli.report.table import TableRow
-from an_cli.report.wording import LEFT, differs_text
 from an_cli.store import CLASSIFICATION, Evaluation, PerSample, RunRecord, Status
 from tests.report import by_hand
 from tests.report.by_hand import SPEC, attempt, plan, quoted, record, result

@@ -10,7 +10,7 @@ import pytest
 
 from an_cli.plan import Published, read_counts, read_ledger
 from an_cli.plan.ledger import TABLES
-from an_cli.report.audit import audit
+from an_cli.report.paper_audit import audit
 
 ERRORS = [
     ("Table 1 row 1", "top-5 5.58, but 5.88 in Table 2 row 5"),

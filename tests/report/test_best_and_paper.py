@@ -10,8 +10,8 @@ import pytest
 
 from an_cli.plan import Plan, PlanRow, Published
 from an_cli.report import Mark, Quantity, Spec, Table, build_table, render
-from an_cli.report.power import power, seeds_needed
-from an_cli.report.published import Verdict
+from an_cli.report.compare.power import power, seeds_needed
+from an_cli.report.compare.published import Verdict
 from an_cli.store import CLASSIFICATION, Evaluation, PerSample, RunRecord
 from tests.report.by_hand import SPEC, finished, plan, record, result, row
 from tests.report.coin import evaluations

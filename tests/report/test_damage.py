@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from an_cli.config import plain
 from an_cli.report import Mark, Quantity, Table, TableCell, make_table
-from an_cli.report.per_sample import read_samples, wrong
+from an_cli.report.evidence.per_sample import read_samples, wrong
 from an_cli.store import CLASSIFICATION, Evaluation, PerSample, Store, read_runs
 from an_cli.store.per_sample import encode
 from tests.report.by_hand import SPEC, Cost, attempt, plan, result, row, write_run

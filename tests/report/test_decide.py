@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from an_cli.report.comparison import Comparison, Covers
-from an_cli.report.decide import Decision, Evidence, Rule, State, decide
-from an_cli.report.sequential import look_levels, repeated_p
+from an_cli.report.statistics.comparison import Comparison, Covers
+from an_cli.report.statistics.sequential import look_levels, repeated_p
+from an_cli.report.statistics.stopping import Decision, Evidence, Rule, State, decide
 from tests.checks.error_rates import bound, efficiency, null_tables
 
 RULE = Rule(most_seeds=12, looks=4)

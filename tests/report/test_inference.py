@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from an_cli.report.comparison import Covers
-from an_cli.report.inference import (
+from an_cli.report.statistics.comparison import Covers
+from an_cli.report.statistics.inference import (
     Variance,
     all_runs,
     half_width,

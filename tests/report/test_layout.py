@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from an_cli.report.layout import Cell, Head, extent, lay_out, wrap
+from an_cli.report.formats.layout import Cell, Head, extent, lay_out, wrap
 
 HEADS = [Head(title="label", words=True), Head(title="loss", weight=1), Head(title="top-1 (%)")]
 WIDE = "\u6f22\u5b57\u304b\u306a"

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from an_cli.config.task import Summary
-from an_cli.report import numbers
-from an_cli.report.comparison import Covers
-from an_cli.report.per_sample import numbers as samples_of
-from an_cli.report.per_sample import value_of
+from an_cli.report.evidence.per_sample import numbers as samples_of
+from an_cli.report.evidence.per_sample import value_of
+from an_cli.report.statistics import numbers
+from an_cli.report.statistics.comparison import Covers
 from an_cli.store import Kind, PerSample
 from tests.checks.coverage import coverage_of_numbers
 

@@ -12,7 +12,7 @@ import pytest
 
 from an_cli.errors import ReportError
 from an_cli.report import FILES, Quantity, Table, build_table, load_spec, render
-from an_cli.report.wording import DASH
+from an_cli.report.formats.wording import DASH
 from tests.report.by_hand import COLUMNS, SPEC, plan, quoted, record, result, row
 
 COLUMNS_OF_MINE = (

@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from an_cli.plan import load_study, make_plan
-from an_cli.report.build import build_table
+from an_cli.report.compare.build import build_table
+from an_cli.report.evidence.per_sample import read_samples
+from an_cli.report.formats.wording import printed_rows
 from an_cli.report.page import Reader, State, make_page, snapshot
 from an_cli.report.page.columns import coded, curve, numbers, thin
 from an_cli.report.page.html import as_data
-from an_cli.report.per_sample import read_samples
 from an_cli.report.spec import load_spec
 from an_cli.report.table import Table
-from an_cli.report.wording import printed_rows
 from an_cli.store import Store, read_runs, take
 from tests.report.by_hand import cell, result_json, write_run
 from tests.report.store_by_hand import HOSTILE, hostile_store, metrics, small_store, write_finished

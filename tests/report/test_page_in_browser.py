@@ -11,9 +11,9 @@ import pytest
 
 from an_cli.plan import load_study, make_plan
 from an_cli.report import make_table
+from an_cli.report.formats.wording import Printed, printed_rows
 from an_cli.report.page import Reader, make_page, snapshot
 from an_cli.report.page.server import make_server
-from an_cli.report.wording import Printed, printed_rows
 from an_cli.store import Store
 from tests.browser import Browser, find_chromium, open_browser
 from tests.report.by_hand import cell

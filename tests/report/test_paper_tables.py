@@ -10,9 +10,9 @@ import pytest
 from an_cli.plan import load_study, make_plan, read_ledger
 from an_cli.plan.ledger import TABLES
 from an_cli.report import Quantity, Table, build_table, load_spec, published_table, render
-from an_cli.report.latex import spelled_characters
-from an_cli.report.published import Verdict
-from an_cli.report.tex_text import escape
+from an_cli.report.compare.published import Verdict
+from an_cli.report.formats.latex import spelled_characters
+from an_cli.report.formats.tex_text import escape
 from tests.checks.fuzz_latex import PREAMBLE, compile_tex, document, fuzzed
 from tests.report.by_hand import COMPOSER, record, result
 from tests.report.test_renderers import full_table, hostile_table

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 import an_cli
-from an_cli.report.per_seed import per_seed_csv
+from an_cli.report.formats.per_seed import per_seed_csv
 from an_cli.store import Store
 from an_cli.store.remarks import remark, run_file, study_file
 from tests.report.by_hand import plan, quoted, result_json, row, write_run

@@ -18,10 +18,10 @@ import pytest
 
 from an_cli.errors import ReportError
 from an_cli.report import Quantity, Table, build_table, render, write
-from an_cli.report.layout import extent
-from an_cli.report.markdown import escape as markdown_escape
-from an_cli.report.tex_text import escape as latex_escape
-from an_cli.report.wording import count_text, printed_rows, signed_text
+from an_cli.report.formats.layout import extent
+from an_cli.report.formats.markdown import escape as markdown_escape
+from an_cli.report.formats.tex_text import escape as latex_escape
+from an_cli.report.formats.wording import count_text, printed_rows, signed_text
 from an_cli.store import Status, Store
 from tests.report.by_hand import SPEC, Cost, finished, plan, quoted, record, row
 

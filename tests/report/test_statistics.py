@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from an_cli.report.statistics import difference, summarize
+from an_cli.report.statistics.seeds import difference, summarize
 
 ERRORS = st.dictionaries(st.integers(0, 9), st.floats(0, 100, allow_nan=False), min_size=2, max_size=8)
 

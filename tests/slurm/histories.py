@@ -12,7 +12,7 @@ from unittest import mock
 from an_cli.config import LaunchConfig
 from an_cli.errors import LaunchError
 from an_cli.files import write_json
-from an_cli.launch.local import Snapshot
+from an_cli.launch.here.crew import Snapshot
 from an_cli.launch.slurm import intent
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.judge import Standing

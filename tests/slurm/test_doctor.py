@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from an_cli.launch.checks import checks, site_text
 from an_cli.launch.slurm import limits
 from an_cli.launch.slurm.scheduler import Said
+from an_cli.launch.upkeep.checks import checks, site_text
 from an_cli.store import Store
 from an_cli.store import checks as store_checks
 
@@ -71,7 +71,7 @@ def test_a_cluster_without_an_answer_is_amiss() -> None:
 
 def test_an_environment_that_is_older_than_the_code_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     required = ["pyyaml>=6", "an-cli-of-tomorrow[fast]>=2", 'colorama; sys_platform == "win32"']
-    monkeypatch.setattr("an_cli.launch.checks.metadata.requires", lambda name: required)
+    monkeypatch.setattr("an_cli.launch.upkeep.checks.metadata.requires", lambda name: required)
     found = {check.name: check for check in checks(cluster)}["environment"]
     assert found.well is False
     assert found.found.endswith("not installed: an-cli-of-tomorrow")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from an_cli.config import Composer
 from an_cli.launch import Door, settle
-from an_cli.launch.gc import OLD_S, find_strippable, find_waste, remove, strip
+from an_cli.launch.ask.smoke import smoke
 from an_cli.launch.slurm.intent import Intent
-from an_cli.launch.smoke import smoke
+from an_cli.launch.upkeep.gc import OLD_S, find_strippable, find_waste, remove, strip
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Store, Submission, take_submission
 from an_cli.store.digests import damages

@@ -16,7 +16,6 @@ from an_cli.cli.on_slurm import _prepare as prepare
 from an_cli.config import Composer, LaunchConfig
 from an_cli.files import write_json
 from an_cli.launch import Action
-from an_cli.launch.cancel import Told, cancel
 from an_cli.launch.slurm import intent
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.intent import Intent, read_intent
@@ -26,6 +25,7 @@ from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import Said
 from an_cli.launch.slurm.submit import submit
 from an_cli.launch.slurm.watcher import Watcher
+from an_cli.launch.upkeep.cancel import Told, cancel
 from an_cli.store import RunFolder, Store, newest_submission
 from tests.launch.fake_door import finish
 from tests.slurm.imagined import Imagined

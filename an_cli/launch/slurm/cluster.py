@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from an_cli.launch.here.crew import Phase, RunState, Snapshot
+from an_cli.launch.here.stops import Stops, listening
 from an_cli.launch.launcher import Watch
-from an_cli.launch.local import Phase, RunState, Snapshot
 from an_cli.launch.slurm.blame import Blame, blame
 from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.launch.slurm.judge import ABSENT_S, Standing
@@ -22,7 +23,6 @@ from an_cli.launch.slurm.scheduler import Scheduler
 from an_cli.launch.slurm.states import Cause
 from an_cli.launch.slurm.submit import Outcome, check_taken, submit
 from an_cli.launch.slurm.watcher import View, Watcher
-from an_cli.launch.stopping import Stops, listening
 from an_cli.store import RunFolder, is_finished, read_doing, read_progress
 
 FIRST_S, LONGEST_S = 2.0, 30.0  # between two looks at the scheduler

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from an_cli.config import LaunchConfig
 from an_cli.config.plugins import plugins_of
-from an_cli.launch.costs import Costs
-from an_cli.launch.frozen import freeze
+from an_cli.launch.ask.costs import Costs
+from an_cli.launch.code.frozen import freeze
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.limits import ask_cluster
 from an_cli.launch.slurm.observe import Observer

@@ -17,15 +17,15 @@ from an_cli.config import Composer, leaves, plain
 from an_cli.errors import AnError
 from an_cli.files import subfolders
 from an_cli.plan import Plan, load_named, make_plan
-from an_cli.report.build import build_table
+from an_cli.report.compare.build import build_table
+from an_cli.report.evidence.per_sample import read_samples
 from an_cli.report.figures.bands import series
-from an_cli.report.machine import json_value
+from an_cli.report.formats.json_csv import json_value
+from an_cli.report.formats.wording import LEFT, Printed, printed_rows
 from an_cli.report.page.columns import coded, curve, numbers, thin
 from an_cli.report.page.measured import declared, evaluations, primaries
-from an_cli.report.per_sample import read_samples
 from an_cli.report.spec import load_spec
 from an_cli.report.table import Table
-from an_cli.report.wording import LEFT, Printed, printed_rows
 from an_cli.store import (
     Result,
     RunFolder,

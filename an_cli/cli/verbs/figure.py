@@ -1,0 +1,78 @@
+"""`an-cli figure`: Figure 1, Figure 4 and training curves from what is on disk."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from an_cli.cli.options import HERE, StorePath, Words
+
+
+class Kind(StrEnum):
+    """What is drawn."""
+
+    FIG1 = "fig1"
+    MIXTURE = "mixture"
+    CURVES = "curves"
+
+
+class Ending(StrEnum):
+    """What a figure is saved as."""
+
+    PDF = "pdf"
+    SVG = "svg"
+    PNG = "png"
+
+
+class Size(StrEnum):
+    """What Figure 1 sets error against."""
+
+    PARAMS = "params"
+    MACS = "macs"
+
+
+def figure(
+    kind: Annotated[
+        Kind,
+        typer.Argument(
+            help="fig1: error against size (the paper's Figure 1). mixture: what the attention learned (Figure 4). "
+            "curves: training curves, bands over seeds."
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="STUDY|RUN", help="fig1: a study. mixture: a run. curves: a study, else a run."),
+    ],
+    words: Words = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Default: reports/build/ of the store.")
+    ] = None,
+    format: Annotated[
+        Ending | None, typer.Option("--format", "-f", help="Default: the ending of --out, else pdf.")
+    ] = None,
+    against: Annotated[Size, typer.Option("--against", help="fig1: the horizontal axis.")] = Size.PARAMS,
+    published: Annotated[bool, typer.Option("--published", help="fig1: add what the paper printed.")] = False,
+    store: StorePath = HERE,
+) -> None:
+    """Draw a figure as PDF, SVG or PNG and print where it is. Equal records give equal bytes."""
+    from an_cli.cli.figure import Request, draw
+
+    ending = _ending(out, format)
+    wanted = Request(kind=kind, target=target, words=tuple(words or ()), against=against, published=published)
+    print(draw(wanted, store, ending, out))
+
+
+def _ending(out: Path | None, format: Ending | None) -> Ending:
+    """What to save as: --format, the ending of the file, else PDF. A file must not pretend to be of another format."""
+    legal = ", ".join(Ending)
+    named = out.suffix.lower().removeprefix(".") if out else ""
+    if named and named not in list(Ending):
+        raise typer.BadParameter(
+            f"a figure cannot be saved as {named}; name a file that ends in {legal}", param_hint="--out"
+        )
+    if named and format and named != format:
+        raise typer.BadParameter(f"the file ends in {named}, --format says {format}", param_hint="--out")
+    return format or (Ending(named) if named else Ending.PDF)

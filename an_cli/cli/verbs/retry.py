@@ -1,0 +1,34 @@
+"""`an-cli retry`: give cells that failed too often another budget."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from an_cli.cli.options import HERE, AsJson, Place, StorePath, StudyName, Words, store_words
+
+
+def retry(
+    study: StudyName,
+    words: Words = None,
+    on: Annotated[Place, typer.Option("--on", help="Where: this machine, or the SLURM cluster.")] = Place.LOCAL,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave once every job is submitted.")] = False,
+    json: AsJson = False,
+    store: StorePath = HERE,
+) -> None:
+    """Run a study as ablate does, and also the cells that ablate leaves alone because they failed too often."""
+    from an_cli.cli.ablate import ablate_study
+    from an_cli.cli.study import ask_study, open_store
+
+    opened = open_store(store)
+    asked = ask_study(study, [*on.words, *(words or [])], opened)
+    command = ["an-cli", "ablate", study, *(words or []), *on.options, *store_words(store)]
+    if on is Place.SLURM:
+        from an_cli.cli.on_slurm import ablate_on_slurm
+
+        status = ablate_on_slurm(asked, opened, {}, command=command, json=json, detach=detach, forgive=True)
+    else:
+        status = ablate_study(asked, opened, {}, command=command, json=json)
+    if status:
+        raise typer.Exit(status)

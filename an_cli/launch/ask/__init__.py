@@ -1,0 +1,1 @@
+"""What is asked of the heavy door, one process at a time: costs, smoke tests."""

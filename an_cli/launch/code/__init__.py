@@ -1,0 +1,1 @@
+"""The frozen copy of the code that jobs run."""

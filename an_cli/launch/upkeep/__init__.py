@@ -1,0 +1,1 @@
+"""Stopping, cleaning, checking and running again."""

@@ -1,0 +1,1 @@
+"""Rows against each other: differences, tests, marks, notes; records become a table."""

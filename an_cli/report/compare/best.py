@@ -1,0 +1,75 @@
+"""Which row is best, and which cannot be told apart from it.
+
+The best mean of a group is called the best only if it is told apart from each of the others. Where the table itself
+compares the two, by Holm over all of it, that verdict is taken, so that bold and the last column never disagree; else
+the two must be apart at 2 alpha / (m G), for G groups of m rows: of m equally good rows each may then be called the
+best by chance at alpha / (m G). A table without any difference so keeps one error rate for both questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from an_cli.report.compare.gains import Gain, Known, compared_rows, refusal_between
+from an_cli.report.evidence import comparability
+from an_cli.report.evidence.outcome import Outcome
+from an_cli.report.table import Mark
+
+
+def best_marks(known: Known, gains: Mapping[str, Gain]) -> dict[tuple[str, str], Mark]:
+    """(label, measure) -> best or tied, for the groups whose rows are comparable.
+
+    With a stopping rule on nothing is marked: its p-values are for the comparisons with the baseline alone.
+    """
+    if known.rule is not None:
+        return {}
+    groups: dict[str, list[str]] = {}
+    for label in known.outcomes:
+        groups.setdefault(known.rows[label].group, []).append(label)
+    several = sum(len(labels) > 1 for labels in groups.values())
+    marks: dict[tuple[str, str], Mark] = {}
+    for labels in groups.values():
+        for measure in known.measures.keys:
+            of_group = _of_group(labels, measure, several, known, gains)
+            marks.update({(label, measure): mark for label, mark in of_group.items()})
+    return marks
+
+
+def _of_group(
+    labels: Sequence[str], measure: str, groups: int, known: Known, gains: Mapping[str, Gain]
+) -> dict[str, Mark]:
+    outcomes = [known.outcomes[label] for label in labels]
+    # A row without all its seeds might be the best, or its runs the lucky ones.
+    if len(labels) < 2 or any(outcome.open or not outcome.values(measure, known.spec.epoch) for outcome in outcomes):
+        return {}
+    if not comparability.same_data(outcomes) or any(gains[label].refused for label in labels):
+        return {}
+    means = {label: _mean(known.outcomes[label], measure, known) for label in labels}
+    sign = known.measures[measure].better.sign
+    best = max(means, key=lambda label: sign * means[label])
+    apart = {
+        label: _apart(best, label, len(labels) * groups, measure, known, gains) for label in labels if label != best
+    }
+    if None in apart.values():
+        return {}  # nothing is said of some pair of designs
+    tied = [label for label, yes in apart.items() if not yes]
+    return dict.fromkeys([best, *tied], Mark.TIED) if tied else {best: Mark.BEST}
+
+
+def _mean(outcome: Outcome, measure: str, known: Known) -> float:
+    values = [*outcome.values(measure, known.spec.epoch).values()]
+    return sum(values) / len(values)
+
+
+def _apart(best: str, other: str, family: int, measure: str, known: Known, gains: Mapping[str, Gain]) -> bool | None:
+    """Whether two rows are told apart; None where nothing is said of their designs."""
+    for row, reference in ((best, other), (other, best)):
+        if gains[row].reference == reference:
+            compared = gains[row].compared.get(measure)
+            return None if compared is None else compared.separated(known.spec.alpha)
+    if refusal_between(best, other, known):
+        return None
+    found = compared_rows(best, other, measure, known)
+    if found is None or found.p is None or found.unclaimed:
+        return None
+    return found.p * family / 2 <= known.spec.alpha

@@ -1,0 +1,133 @@
+"""Rows of the published-number ledger, in a study's table or as the paper's own table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from an_cli.errors import StudyError, nearest
+from an_cli.plan import PlanRow, Published, read_ledger
+from an_cli.plan.ledger import TABLES
+from an_cli.report.compare.extras import complements
+from an_cli.report.compare.gains import Known
+from an_cli.report.spec import Epoch, Quantity
+from an_cli.report.statistics.seeds import summarize
+from an_cli.report.table import QUOTED, QUOTED_THERE, Column, Direction, Mark, RowStatus, Table, TableCell, TableRow
+from an_cli.store import CLASSIFICATION, DETECTION
+
+_CAPTIONS = {
+    "table1": "Ablation study of the design choices in AN (w/ BN), ResNet-50 in ImageNet-1000",
+    "table2": "Top-1 and top-5 error rates (%) in the ImageNet-1000 validation set, the vanilla setup",
+    "table3": "Top-1 and top-5 error rates (%) in the ImageNet-1000 validation set, the state-of-the-art setup",
+    "table4": "Detection and segmentation in MS-COCO val2017, Mask R-CNN with FPN, 2x schedule",
+    "table5": "Detection and segmentation in MS-COCO val2017, Cascade Mask R-CNN",
+}
+_CLASSIFICATION = (Quantity.PARAMS, Quantity.MACS, *CLASSIFICATION.keys)
+_DETECTION = (Quantity.ARCHITECTURE, Quantity.BACKBONE, Quantity.HEAD, Quantity.PARAMS, *DETECTION.keys)
+_WORDS = (Quantity.ARCHITECTURE, Quantity.BACKBONE, Quantity.HEAD)
+_TITLES: dict[str, str] = {
+    Quantity.DESIGN: "Method",
+    Quantity.ARCHITECTURE: "Architecture",
+    Quantity.BACKBONE: "Backbone",
+    Quantity.HEAD: "Head",
+    Quantity.PARAMS: "#Params",
+    Quantity.MACS: "FLOPS",
+    **{measure.key: measure.short for measure in CLASSIFICATION.all},
+    **dict(zip(DETECTION.keys, ("AP bb", "AP bb 50", "AP bb 75", "AP m", "AP m 50", "AP m 75"), strict=True)),
+}
+
+
+def quoted_row(row: PlanRow, known: Known) -> TableRow:
+    """A literature row of a study."""
+    assert row.published is not None, "the plan gives every literature row its published numbers"
+    cells = {**_numbers(row.published), Quantity.GAIN: TableCell(marks=(Mark.LITERATURE,))}
+    cells |= complements(cells, known.spec, known.measures)
+    other = known.outcomes.get(row.gain_of)
+    if other is not None and not known.plan.altered:  # else it is not the paper's row that was run
+        for measure in known.measures.all:
+            ours = summarize(other.values(measure.key, known.spec.epoch)).mean
+            theirs = row.published.values.get(measure.key)
+            if ours is not None and theirs is not None:
+                gain = measure.better.sign * (ours - theirs)
+                cells[measure.key] = TableCell(value=theirs, bracket=gain, marks=(Mark.LITERATURE,), runs=other.runs)
+    notes = (QUOTED, *([row.note] if row.note else []))
+    quoted = _row(row.label, row.group, row.kind, notes, row.note, cells)
+    return replace(quoted, label_latex=row.label_latex)
+
+
+def published_table(name: str) -> Table:
+    """One of the paper's tables, from the ledger alone.
+
+    Args:
+        name: table1 to table5.
+
+    Raises:
+        StudyError: no such table.
+    """
+    if name not in TABLES:
+        raise StudyError(f"the paper has no {name!r}", where="reports/paper", now=nearest(name, TABLES))
+    published = list(read_ledger(name).values())
+    rows = tuple(_published_row(one, name) for one in published)
+    detection = name in ("table4", "table5")
+    measures = _DETECTION if detection else (Quantity.DESIGN, *_CLASSIFICATION)
+    return Table(
+        study=f"paper_{name}",
+        caption=_CAPTIONS[name],
+        epoch=Epoch.LAST,
+        columns=tuple(_column(measure, name, detection) for measure in measures),
+        rows=rows,
+        notes=("In brackets: the improvement by AN.",) if any(one.gains for one in published) else (),
+        brackets=True,
+        stacked_k=name == "table1",
+    )
+
+
+def _column(measure: str, name: str, detection: bool) -> Column:
+    if measure is Quantity.DESIGN and name == "table1":
+        return Column(measure=measure, title="Design Choices in AN (w/ BN)", direction=Direction.NONE)
+    if measure in DETECTION:
+        return Column(measure=measure, title=_TITLES[measure], direction=Direction.HIGHER, decimals=1)
+    lower = measure in CLASSIFICATION
+    direction = Direction.LOWER if lower else Direction.NONE
+    return Column(measure=measure, title=_TITLES[measure], direction=direction, decimals=0 if detection else 2)
+
+
+def _published_row(one: Published, name: str) -> TableRow:
+    notes = (QUOTED_THERE,) if one.not_by_authors else ()
+    label = one.label if name != "table1" else one.label.replace("A2 ", "A2(·) ").replace("A1 ", "A1(·) ")
+    words = (one.architecture, one.backbone, one.head)
+    named: dict[str, TableCell] = {key: TableCell(word=word) for key, word in zip(_WORDS, words, strict=True)}
+    cells = _numbers(one) | named
+    for key, gain in one.gains_by_key.items():
+        cells[key] = TableCell(value=cells[key].value, bracket=gain, marks=cells[key].marks)
+    return _row(label, "" if name == "table1" else one.architecture, "literature", notes, one.note, cells)
+
+
+def _numbers(published: Published) -> dict[str, TableCell]:
+    numbers: dict[str, float | None] = {
+        Quantity.PARAMS: None if published.params_m is None else published.params_m * 1e6,
+        Quantity.MACS: None if published.flops_g is None else published.flops_g * 1e9,
+        **dict.fromkeys(CLASSIFICATION.keys),
+        **published.values,
+    }
+    return {measure: TableCell(value=value, marks=(Mark.LITERATURE,)) for measure, value in numbers.items()}
+
+
+def _row(
+    label: str, group: str, kind: str, notes: Sequence[str], remark: str, cells: Mapping[str, TableCell]
+) -> TableRow:
+    return TableRow(
+        label=label,
+        kind=kind,
+        group=group,
+        baseline=False,
+        reference="",
+        status=RowStatus.LITERATURE,
+        marks=(Mark.LITERATURE,),
+        seeds=(),
+        planned=(),
+        runs=(),
+        notes=tuple(notes),
+        remark=remark,
+        cells=cells,
+    )

@@ -1,0 +1,1 @@
+"""What the runs of a row came to, what stands behind their numbers, and whether rows may be compared."""

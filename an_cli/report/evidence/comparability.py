@@ -1,0 +1,205 @@
+"""Whether two rows differ in what the study says, and in nothing else.
+
+A difference between rows is only worth printing if the runs share everything that the study does not vary: the other
+config values, the evaluation data, the code and the device.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+from an_cli.errors import ReportError, nearest
+from an_cli.plan import Cell
+from an_cli.report.evidence.config_columns import config_leaves, part_leaves
+from an_cli.report.evidence.outcome import Outcome
+from an_cli.store import contributing
+from an_cli.store.code_tree import comparable_tree
+
+FACTS = ("data", "training data", "code", "device")  # that rows are compared by, beside the keys of their configs
+_SHOWN = 4  # values of one fact in a footnote
+_WIDTH = 40
+_ABSENT = "absent"
+_DERIVED = {"norm.attention.components": "model"}  # K belongs to the model, so choosing the model declares it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discord:
+    """One thing in which a row differs from its reference: a config key or a fact of its runs."""
+
+    key: str
+    here: str
+    there: str
+
+    def __str__(self) -> str:
+        return f"{self.key} ({self.here} against {self.there})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """What a row and its reference do not share beyond what they set: declared, waived, and neither."""
+
+    declared: tuple[Discord, ...]
+    waived: tuple[Discord, ...]
+    hidden: tuple[Discord, ...]
+
+    def notes(self, label: str) -> list[str]:
+        """Footnotes; `label` is the reference's."""
+        said = (("as declared, in", self.declared), ("waived, in", self.waived), ("undeclared, in", self.hidden))
+        return [f"differs from {label!r}, {how} {'; '.join(map(str, what))}" for how, what in said if what]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """A row as the guard sees it: any of its cells (they differ in the seed alone), what it sets, what came of it."""
+
+    cell: Cell
+    set: tuple[str, ...]
+    differs: tuple[str, ...]
+    outcome: Outcome
+
+
+def guard(row: Side, reference: Side, waive: Iterable[str]) -> Guard:
+    """Sort all that two rows do not share.
+
+    Args:
+        row, reference: the rows.
+        waive: keys whose undeclared difference is let through; like a declared key, one covers those below it.
+    """
+    wanted, waived = (*row.differs, *reference.differs), tuple(waive)
+    facts, config = run_facts(row.outcome, reference.outcome), config_discords(row.cell, reference.cell)
+    if any(word.lstrip("+~").partition("=")[0].split(".")[0] == "data" for word in (*row.set, *reference.set)):
+        facts = [fact for fact in facts if fact.key not in ("data", "training data")]  # the study varies its data
+    everything, undeclared = [*config, *facts], [*unset_keys(config, (*row.set, *reference.set)), *facts]
+    rest = [discord for discord in undeclared if not _covers(wanted, discord)]
+    return Guard(
+        declared=tuple(discord for discord in everything if _covers(wanted, discord)),
+        waived=tuple(discord for discord in rest if _covers(waived, discord)),
+        hidden=tuple(discord for discord in rest if not _covers(waived, discord)),
+    )
+
+
+def check_waive(cells: Iterable[Cell], waive: Iterable[str]) -> None:
+    """Refuse a waiver that nothing can need, which is a typo.
+
+    Args:
+        cells: of the study.
+        waive: config keys, groups of them, facts of runs, or a plug-in's name.
+
+    Raises:
+        ReportError: a key that no cell has.
+    """
+    keys = {key for cell in cells for key, _ in config_leaves(cell.config)}
+    groups = {key[:place] for key in keys for place, letter in enumerate(key) if letter == "."}
+    legal = (*FACTS, *sorted(keys | groups))
+    for key in waive:
+        if key not in legal and ":" not in key:  # a plug-in is named by its group and entry point
+            raise ReportError(f"no such key {key!r}", where="--waive", now=nearest(key, legal))
+
+
+def _covers(declared: tuple[str, ...], discord: Discord) -> bool:
+    return any(discord.key == key or discord.key.startswith(f"{key}.") for key in declared)
+
+
+def own_notes(outcome: Outcome) -> list[str]:
+    """Footnotes of a row whose own runs, one per seed, do not share what they should."""
+    found = [f"{name} ({_list(values)})" for name, values in _facts(outcome).items() if len(values) > 1]
+    return [f"its runs differ in {'; '.join(found)}"] if found else []
+
+
+def same_data(outcomes: Iterable[Outcome]) -> bool:
+    """Whether all finished runs were evaluated on the same samples; only then is a difference one."""
+    found = {run.result.data_fingerprint for outcome in outcomes for run in outcome.finished.values()}
+    return len(found) <= 1
+
+
+def unset_keys(discords: Iterable[Discord], words: Iterable[str]) -> list[Discord]:
+    """Of the config keys that differ those that neither row sets.
+
+    A row that names another file of a group (`norm=bn`) sets that group's keys; keys of other groups that follow
+    unseen (a recipe depends on the model) are not set.
+
+    Args:
+        discords: keys that differ between two rows.
+        words: overrides of both.
+    """
+    keys = tuple({word.lstrip("+~").partition("=")[0].partition("@")[0] for word in words})
+    return [discord for discord in discords if not _covers(keys, discord) and _DERIVED.get(discord.key) not in keys]
+
+
+def config_discords(row: Cell, reference: Cell) -> list[Discord]:
+    """All config keys but the seed whose values differ."""
+    here, there = row.config, reference.config
+    found = []
+    for name in (field.name for field in dataclasses.fields(here)):
+        if name != "seed" and getattr(here, name) != getattr(there, name):
+            found += _part_discords(name, getattr(here, name), getattr(there, name))
+    return found
+
+
+def _part_discords(name: str, here: Hashable, there: Hashable) -> list[Discord]:
+    ours, theirs = (dict(part_leaves(part, name)) if part is not None else {} for part in (here, there))
+    keys = [key for key in {**ours, **theirs} if ours.get(key, _ABSENT) != theirs.get(key, _ABSENT)]
+    return [Discord(key=key, here=_text(ours.get(key, _ABSENT)), there=_text(theirs.get(key, _ABSENT))) for key in keys]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_DATA = ("data", "training data")
+
+
+def run_facts(row: Outcome, reference: Outcome) -> list[Discord]:
+    """Facts of the finished runs that are not one and the same in both rows."""
+    here, there = _facts(row), _facts(reference)
+    named = _data_names(row), _data_names(reference)
+    return [
+        Discord(key=name, here=_shown(name, here[name], named[0]), there=_shown(name, there[name], named[1]))
+        for name in here
+        if here[name] and there.get(name) and len(here[name] | there[name]) > 1
+    ]
+
+
+def _data_names(outcome: Outcome) -> set[str]:
+    """The data sets by the names that they were chosen by."""
+    records = [run.record for run in outcome.finished.values()]
+    names = (
+        record.choices.get("data") or (str(record.config.data.source) if record.config else "") for record in records
+    )
+    return {name for name in names if name}
+
+
+def _shown(fact: str, values: set[str], names: set[str]) -> str:
+    """A fact's values; of data their names too, since a fingerprint alone tells a reader nothing."""
+    text = _list(values)
+    return f"{', '.join(sorted(names))} ({text})" if fact in _DATA and names else text
+
+
+def _facts(outcome: Outcome) -> dict[str, set[str]]:
+    runs = outcome.finished.values()
+    attempts = [attempt for run in runs for attempt in contributing(run.record.attempts)]
+    stamps = (*(one.plugins for one in attempts), *(run.result.plugins for run in runs))
+    own: dict[str, set[str]] = {}
+    for stamp in chain.from_iterable(stamps):
+        name, _, version = stamp.partition(" ")
+        own.setdefault(name, set()).add(version)
+    return {
+        "data": {run.result.data_fingerprint for run in runs},
+        "training data": {attempt.train_fingerprint for attempt in attempts},
+        "code": {
+            *(comparable_tree(tree) for run in runs for tree in run.result.code_trees),
+            *(comparable_tree(attempt.code_tree) for attempt in attempts),
+        },
+        "device": {run.result.device for run in runs} | {attempt.device for attempt in attempts},
+        **own,
+    }
+
+
+def _list(values: set[str]) -> str:
+    shown = [value if len(value) <= _WIDTH else value[: _WIDTH - 3] + "..." for value in sorted(values)[:_SHOWN]]
+    return ", ".join(shown) + (f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else "")

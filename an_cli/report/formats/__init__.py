@@ -1,0 +1,1 @@
+"""A table becomes text, the same numbers and words in every format."""
