@@ -125,12 +125,12 @@ def assert_told_as_imported(run_id: str, capfd: pytest.CaptureFixture[str]) -> N
     assert main(["show", run_id]) == 0
     assert "not evaluated yet" in capfd.readouterr().out
     assert main(["evaluate", run_id, "launch.data_root=nfs", "launch.device=cpu", "launch.loader_workers=0"]) == 0
-    assert "(imported), 4 images" in capfd.readouterr().out
+    assert "(imported), 4 samples" in capfd.readouterr().out
     assert main(["show", run_id]) == 0
     assert "  evaluated: top-1 error" in capfd.readouterr().out
     main(["report", "table1"])
     table = capfd.readouterr().out
-    assert "seed 0: imported, not trained: errors" in table
+    assert "seed 0: imported, not trained: top-1 error" in table
     assert main(["run", "launch.data_root=nfs"]) == 1
     assert "imported" in capfd.readouterr().err
 

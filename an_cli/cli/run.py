@@ -14,8 +14,9 @@ from an_cli.launch import Door, check_data, check_ranks, own_gpus, prepare_run, 
 from an_cli.launch.standing import look
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Status, Store, status_of
+from an_cli.store.endings import Exit
 
-_BUSY, _INTERRUPTED = 75, 130
+_INTERRUPTED = 130
 
 
 def run_cell(
@@ -67,7 +68,7 @@ def run_cell(
     say(f"run {run.id} in {run.path}")
     share = share_machine([composed.cell], launch)
     status = run_foreground(run, Door(environment={**share.environment, **own_gpus(share.gpus[:1])}))
-    if status == _BUSY:
+    if status == Exit.BUSY:
         raise LaunchError("another process runs this cell", where=run.id, now="follow it with: an-cli status")
     if status == _INTERRUPTED or status < 0:
         say("stopped; the same command continues")

@@ -22,6 +22,7 @@ from pathlib import Path
 from an_cli.errors import Fenced, StoreError
 from an_cli.files import cannot_write, part_name, write_json
 from an_cli.store.clock import disk_time
+from an_cli.store.endings import Ending
 from an_cli.store.folder import RunFolder
 from an_cli.store.links import link_once
 
@@ -148,7 +149,7 @@ class Claim:
         except OSError:
             self.check()
 
-    def release(self, how: str = "released") -> None:
+    def release(self, how: str = Ending.RELEASED) -> None:
         """Let go: from now on every machine knows that the holder is gone. The number stays taken, which fences.
 
         Args:

@@ -16,6 +16,7 @@ from pathlib import Path
 from an_cli.errors import StoreError
 from an_cli.files import cannot_write, read_json_lines, subfolders
 from an_cli.store.claims import Claim, take
+from an_cli.store.endings import Ending
 from an_cli.store.folder import RunFolder, Store
 from an_cli.store.labels import labels_of
 from an_cli.store.remarks import remark, run_file
@@ -120,7 +121,7 @@ def _move(run: RunFolder, target: Path, claim: Claim) -> None:
     except StoreError:
         claim.release()
         raise
-    replace(claim, run=RunFolder(target)).release("put away")
+    replace(claim, run=RunFolder(target)).release(Ending.PUT_AWAY)
 
 
 def _rename(source: Path, target: Path) -> None:

@@ -26,14 +26,13 @@ from an_cli.errors import StoreError
 from an_cli.files import write_atomic
 from an_cli.models import read_state
 from an_cli.store import Evaluation, RunFolder, RunWriter, read_imported, take
+from an_cli.store.endings import Exit
 from an_cli.train import Scores, Seat, Task, initial_model, join, leave, lost_a_rank, make_task
 from an_cli.train.device import device_name, pick_device, set_up, weight_dtype
 from an_cli.worker.answering import Request, answer_to
 from an_cli.worker.import_weights import write_imported
 from an_cli.worker.ranks import supervise
 from an_cli.worker.weights import from_run
-
-LOST = 76  # another rank is gone, and has said why
 
 
 def answer_evaluations(requests: TextIO, answers: TextIO) -> int:
@@ -58,7 +57,7 @@ def _rank(seat: Seat, request: Request, answers: TextIO) -> int:
         return answer_to(request, answers, lambda request: _evaluate(request, seat))
     except Exception as error:
         if lost_a_rank(error, seat.size):
-            return LOST
+            return Exit.LOST
         raise
 
 

@@ -25,11 +25,12 @@ from an_cli.environment import without_slurm
 from an_cli.errors import StoreError
 from an_cli.redact import redact_output
 from an_cli.store import Holder, RunFolder, is_finished, newest_submission, read_progress, this_process
+from an_cli.store.endings import Exit
 from an_cli.train import StopFlag, read_launch
 from an_cli.train.signals import STOPS
 from an_cli.worker.nodes import become_srun, run_node
 from an_cli.worker.parent import die_with_parent
-from an_cli.worker.run import BUSY, Account, run_here
+from an_cli.worker.run import Account, run_here
 from an_cli.worker.serve import redirect
 
 _WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # sent ahead of an end; SIGTERM is the end, or somebody's scancel
@@ -139,7 +140,7 @@ def run_ranks(folder: Path) -> int:
     redact_output()  # srun writes into the run's log what this process says
     run, job = RunFolder(folder.resolve()), Job.here()
     number = job.submission(run)
-    return BUSY if number is None else run_node(folder, job.account(read_launch(run), number, job.ends_at()))
+    return Exit.BUSY if number is None else run_node(folder, job.account(read_launch(run), number, job.ends_at()))
 
 
 @dataclass
@@ -223,7 +224,7 @@ class _Crew:
             return 1
         if number is None:
             log.info("job %s is superseded by a newer submission", self.job.name)
-            return BUSY
+            return Exit.BUSY
         launch = read_launch(run)
         if launch.nodes > 1:
             signal.pthread_sigmask(signal.SIG_BLOCK, set(STOPS))  # they wait until srun listens
@@ -244,7 +245,7 @@ class _Crew:
         ours = self.told is None or self.told in _WARNINGS  # not SIGTERM: SLURM knows what it wants then
         # A job whose time is too short for a single step would go on for ever: that is for its owner to see.
         if unfinished and ours and self._steps() > self._steps_before and self.job.requeue():
-            return BUSY
+            return Exit.BUSY
         if unfinished:
-            return 128 + self.told if self.told else BUSY
-        return 1 if any(status not in (0, BUSY) for status in self._ends.values()) else 0
+            return 128 + self.told if self.told else Exit.BUSY
+        return 1 if any(status not in (0, Exit.BUSY) for status in self._ends.values()) else 0

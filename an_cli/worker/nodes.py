@@ -21,10 +21,11 @@ from typing import NoReturn
 from an_cli.config import LaunchConfig
 from an_cli.errors import LaunchError
 from an_cli.store import RunFolder
+from an_cli.store.endings import Exit
 from an_cli.train import read_launch
 from an_cli.train.signals import STOPS
 from an_cli.worker.ranks import Meeting, supervise
-from an_cli.worker.run import BUSY, Account, run_rank
+from an_cli.worker.run import Account, run_rank
 
 FIRST_PORT, PORTS = 20_000, 12_000  # below those that the kernel hands out by itself
 MEETING = "AN_CLI_MEETING"  # where the leader listens, as HOST:PORT
@@ -102,4 +103,4 @@ def run_node(folder: Path, account: Account) -> int:
     address, _, port = os.environ[MEETING].rpartition(":")
     meeting = Meeting(address, int(port), first=node * here, size=launch.ranks)
     status = supervise(here, lambda seat: run_rank(run, account, seat), meeting)
-    return 0 if node and (status == BUSY or status in _STOPPED) else status
+    return 0 if node and (status == Exit.BUSY or status in _STOPPED) else status

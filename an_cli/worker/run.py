@@ -32,10 +32,9 @@ from an_cli.store import (
     this_process,
 )
 from an_cli.store.claims import HEARTBEAT_S
+from an_cli.store.endings import Ending, Exit
 from an_cli.train import Interrupted, Seat, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
 
-BUSY = 75
-LOST = 76  # another rank is gone; who started the ranks knows why
 WORD_S = 2.0  # how long the leader waits for another rank's word before it takes it for killed
 log = logging.getLogger("an_cli.worker")
 
@@ -95,7 +94,7 @@ def _run_watched(run: RunFolder, account: Account, seat: Seat | None, stop: Stop
     number = world.said_by_leader(claim.number if claim else 0)
     if not number:
         log.info("another attempt holds %s, or it is finished", run.id)
-        return BUSY
+        return Exit.BUSY
     log.info("claim %d of %s", number, run.id)
     return _attempt(RunWriter(Claim(run, number)), stop, world)
 
@@ -118,9 +117,9 @@ def _is_over(run: RunFolder) -> bool:
 def _attempt(writer: RunWriter, stop: StopFlag, world: World) -> int:
     done = threading.Event()
     if world.leads:
-        stop.on_leaving = lambda: writer.claim.release("stopped in a wait")
+        stop.on_leaving = lambda: writer.claim.release(f"{Ending.STOPPED} in a wait")
         threading.Thread(target=_beat, args=(writer.claim, stop, done), daemon=True).start()
-    status, how = 1, "failed"
+    status, how = 1, str(Ending.FAILED)
     try:
         status, how = _run(writer, stop, world)
     finally:
@@ -137,25 +136,25 @@ def _run(writer: RunWriter, stop: StopFlag, world: World) -> tuple[int, str]:
         leave(world)
     except Interrupted as told:
         log.info("%s; the same command continues", told)
-        return 128 + told.number, f"stopped by signal {told.number}"
+        return 128 + told.number, f"{Ending.STOPPED} by signal {told.number}"
     except Fenced as fenced:
         log.info("%s", fenced)
-        return BUSY, "fenced"
+        return Exit.BUSY, Ending.FENCED
     except AnError as error:
-        return _failed(writer, str(error), world), "failed"
+        return _failed(writer, str(error), world), Ending.FAILED
     except (Exception, SystemExit) as error:  # a part of the user's own may call sys.exit
         status = _broken(writer, error, world)
-        return status, "lost a rank" if status == LOST else "failed"
+        return status, Ending.LOST_A_RANK if status == Exit.LOST else Ending.FAILED
     if result is not None:
         log.info("finished: %s", measures_of(read_config(writer.run)).primary.text(result.last.values))
-    return 0, "finished"
+    return 0, Ending.FINISHED
 
 
 def _broken(writer: RunWriter, error: Exception | SystemExit, world: World) -> int:
     if lost_a_rank(error, world.size):
         word = _word(world)
         log.error("another rank is gone: %s", word or text_of(error))
-        return _failed(writer, word, world) if word and world.leads else LOST
+        return _failed(writer, word, world) if word and world.leads else Exit.LOST
     log.exception("the attempt failed")
     place = traceback.extract_tb(error.__traceback__)[-1]
     return _failed(

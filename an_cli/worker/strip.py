@@ -10,6 +10,7 @@ from typing import TextIO
 from an_cli.errors import AnError
 from an_cli.store import RunFolder, RunWriter, take
 from an_cli.store.digests import damages, digest_text
+from an_cli.store.endings import Ending
 from an_cli.train import checkpoint
 
 
@@ -45,7 +46,7 @@ def _strip(run: RunFolder) -> int:
                 old.path.unlink(missing_ok=True)
         writer.file(run.digests, digest_text(run, run.result.read_bytes()).encode())
     finally:
-        claim.release("stripped")
+        claim.release(Ending.STRIPPED)
     return before - _bytes(run)
 
 

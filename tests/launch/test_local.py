@@ -14,7 +14,7 @@ import pytest
 
 from an_cli.errors import LaunchError
 from an_cli.launch import Door, Phase, Snapshot, run_cells
-from an_cli.launch.here.causes import memory_kills
+from an_cli.launch.here.exit_status import memory_kills
 from an_cli.store import RunFolder, Status, status_of, take
 from tests.launch.fake_door import finish
 
@@ -72,14 +72,14 @@ def test_a_killed_run_is_continued(fake_door: Door, scripted: Scripted, attempts
     assert attempts_of(runs[0]) == 3
 
 
-def test_a_run_that_is_always_killed_is_given_up_after_three_continuations(
+def test_a_run_that_is_always_killed_is_given_up_after_two_continuations(
     fake_door: Door, scripted: Scripted, attempts_of: Attempts
 ) -> None:
     runs = [scripted("killed"), scripted("finish")]
     end = launch(fake_door, runs)
     assert phases(end) == [Phase.FAILED, Phase.FINISHED]
-    assert end.runs[0].cause == "killed (SIGKILL), 4 times; the last state is kept"
-    assert attempts_of(runs[0]) == 4
+    assert end.runs[0].cause == "killed (SIGKILL), 3 times; the last state is kept"
+    assert attempts_of(runs[0]) == 3
     assert status_of(runs[0]) is Status.FAILED  # the launcher wrote down what the run could not
     assert runs[0].error.read_text() == end.runs[0].cause + "\n"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from an_cli.launch.slurm.budget import bad_nodes, spent
-from an_cli.launch.slurm.states import Cause
+from an_cli.launch.causes import Cause, bad_nodes, spent
 from an_cli.store import End
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from an_cli.launch.slurm.states import MEANINGS, Cause, Stage, is_held, meaning
+from an_cli.launch.causes import Cause
+from an_cli.launch.slurm.states import MEANINGS, Stage, is_held, meaning
 
 # squeue(1) and sacct(1) of SLURM 22.05 to 25.05: job state codes, then flags.
 DOCUMENTED = [

@@ -15,6 +15,7 @@ from an_cli.config import LaunchConfig
 from an_cli.config.check_slurm import slurm_misfits
 from an_cli.errors import LaunchError
 from an_cli.launch import Phase
+from an_cli.launch.causes import Cause
 from an_cli.launch.slurm import intent as intents
 from an_cli.launch.slurm.blame import blame
 from an_cli.launch.slurm.cluster import OnSlurm
@@ -22,7 +23,7 @@ from an_cli.launch.slurm.intent import Intent
 from an_cli.launch.slurm.judge import Standing, Verdict
 from an_cli.launch.slurm.scheduler import Commands, Said
 from an_cli.launch.slurm.script import check_path
-from an_cli.launch.slurm.states import Cause, never_starts
+from an_cli.launch.slurm.states import never_starts
 from an_cli.launch.slurm.submit import submit
 from an_cli.launch.slurm.watcher import View
 from an_cli.store import End, RunFolder, Store, Submission, ask_to_stop, newest_submission, take

@@ -20,9 +20,9 @@ from an_cli.models import load, published_names
 from an_cli.plan import Cell
 from an_cli.store import RunFolder, Status, Store, read_imported, read_run, set_aside, status_of, take
 from an_cli.store.claims import newest_claim
+from an_cli.store.endings import Exit
 from an_cli.train import initial_model, make_task
 from an_cli.worker.import_weights import import_weights
-from an_cli.worker.run import BUSY
 from tests.launch.fake_door import finish
 from tests.tiny import TINY
 from tests.warm import Warm
@@ -130,7 +130,7 @@ def test_an_imported_run_is_not_trained_by_accident(imported: RunFolder, cell: C
     assert (wanted.to_launch, wanted.to_follow) == ((), ())
     assert wanted.sentence == "1 cell: 1 imported (not trained)"
     warm.ask(imported)
-    assert warm.exit() == BUSY
+    assert warm.exit() == Exit.BUSY
     assert status_of(imported) is Status.IMPORTED
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from an_cli.config import Composer, plain
 from an_cli.store import Holder, Status, ask_to_stop, read_run, status_of, take, this_process
+from an_cli.store.endings import Exit
 from an_cli.train import StopFlag
-from an_cli.worker.run import BUSY, Account, _beat, run_rank
+from an_cli.worker.run import Account, _beat, run_rank
 from tests.launch.fake_door import finish
 from tests.tiny import TINY
 from tests.warm import Warm, wait_for, warm_worker
@@ -59,7 +60,7 @@ def test_a_run_that_another_finishes_between_the_look_and_the_claim_is_not_run_a
         finish(run)
         return this_process()
 
-    assert run_rank(run, Account(make_stop=StopFlag, holder=holder)) == BUSY
+    assert run_rank(run, Account(make_stop=StopFlag, holder=holder)) == Exit.BUSY
     assert not run.attempts.exists()
     assert status_of(run) is Status.FINISHED
 

@@ -16,13 +16,25 @@ from signal import Signals
 
 from an_cli.errors import LaunchError
 from an_cli.launch.ask.door import Door
-from an_cli.launch.here.causes import BUDGETS, Cause, cause_of, memory_kills, signal_name, write_down
+from an_cli.launch.causes import Cause, spent
+from an_cli.launch.here.exit_status import cause_of, in_words, memory_kills, signal_name, write_down
 from an_cli.launch.here.sharing import own_gpus
 from an_cli.launch.here.stops import Stops, listening
 from an_cli.launch.here.warm import Event, WarmWorker
-from an_cli.store import Activity, Doing, Progress, RunFolder, Status, is_finished, read_doing, read_progress, status_of
+from an_cli.store import (
+    Activity,
+    Doing,
+    End,
+    Progress,
+    RunFolder,
+    Status,
+    is_finished,
+    read_doing,
+    read_progress,
+    status_of,
+)
+from an_cli.store.endings import Exit
 
-BUSY = 75  # exit status of a run that another attempt holds
 CANCELLED = "cancelled"
 RESTARTS = 2  # of the worker, without a run ended in between
 TICK_S = 0.5
@@ -113,7 +125,7 @@ class _Crew:
         self._queue = deque(runs)
         self._running: dict[RunFolder, int] = {}  # run -> pid, 0 until it is known
         self._elsewhere: set[RunFolder] = set()
-        self._continued: Counter[tuple[RunFolder, Cause]] = Counter()
+        self._ends: dict[RunFolder, list[End]] = {}
         self._memory_kills = memory_kills()
         self._worker: WarmWorker | None = None
         self._deaths, self._stopping, self._told_at = 0, False, 0.0
@@ -213,16 +225,16 @@ class _Crew:
     def _exited(self, run: RunFolder, status: int) -> None:
         if is_finished(run):
             self._set(run, Phase.FINISHED)
-        elif status == BUSY and self._stopping:
+        elif status == Exit.BUSY and self._stopping:
             self._set(run, Phase.ELSEWHERE)  # another attempt has it, and may well finish it
-        elif status == BUSY:
+        elif status == Exit.BUSY:
             self._settle(run, status_of(run))
         elif run.stop.exists():
             self._set(run, Phase.INTERRUPTED, CANCELLED)
         elif status < 0 or status in _STOPPED:
             number = -status if status < 0 else status - 128
             cause = cause_of(number, memory_ran_out=self._memory_ran_out())
-            self._again(run, cause, f"{cause} ({signal_name(number)})")
+            self._again(run, cause, f"{in_words(cause)} ({signal_name(number)})")
         elif status != 0 and _cause(run):
             self._set(run, Phase.FAILED, _cause(run))
         else:
@@ -241,9 +253,12 @@ class _Crew:
         if self._stopping:
             self._set(run, Phase.QUEUED if status_of(run).is_untouched else Phase.INTERRUPTED)
             return
-        self._continued[run, cause] += 1
-        if self._continued[run, cause] > BUDGETS[cause]:
-            self._fail(run, f"{text}, {self._continued[run, cause]} times; the last state is kept")
+        progress = read_progress(run)
+        ends = self._ends.setdefault(run, [])
+        ends.append(End(cause=cause, detail=text, step=progress.step if progress else 0, job="", node=""))
+        if spent(ends):
+            times = sum(end.cause == cause for end in ends)
+            self._fail(run, f"{text}, {times} times; the last state is kept")
             return
         self._set(run, Phase.QUEUED, text)
         self._queue.append(run)
@@ -266,7 +281,7 @@ class _Crew:
             elif found is Status.FINISHED:
                 self._set(run, Phase.FINISHED)
             else:
-                self._again(run, Cause.LOST, Cause.LOST)
+                self._again(run, Cause.LOST, in_words(Cause.LOST))
         self._deaths += 1
         if self._deaths > RESTARTS:
             self._give_up(f"the worker was lost {self._deaths} times in a row")

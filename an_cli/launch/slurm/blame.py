@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from an_cli.launch.slurm.states import Cause
+from an_cli.launch.causes import Cause
 from an_cli.launch.slurm.watcher import View
 
 _NODES = 2  # so many nodes that fail alike, while nowhere a run has begun, are no nodes' fault

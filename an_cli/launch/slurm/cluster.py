@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from an_cli.launch.causes import Cause
 from an_cli.launch.here.crew import Phase, RunState, Snapshot
 from an_cli.launch.here.stops import Stops, listening
 from an_cli.launch.launcher import Watch
@@ -20,7 +21,6 @@ from an_cli.launch.slurm.observe import FRESH_S
 from an_cli.launch.slurm.owed import owed
 from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import Scheduler
-from an_cli.launch.slurm.states import Cause
 from an_cli.launch.slurm.submit import Outcome, check_taken, submit
 from an_cli.launch.slurm.watcher import View, Watcher
 from an_cli.store import RunFolder, is_finished, read_doing, read_progress

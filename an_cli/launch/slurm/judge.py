@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from an_cli.launch.causes import Cause
 from an_cli.launch.slurm.intent import SBATCH_GONE_S, Intent, Known, user_name
 from an_cli.launch.slurm.observe import PLAIN, Key, Observation, Row
-from an_cli.launch.slurm.states import Cause, Stage, is_held, meaning, never_starts
+from an_cli.launch.slurm.states import Stage, is_held, meaning, never_starts
 from an_cli.store import Holder, Life, RunFolder, Submission, is_finished, life, read_holder
+from an_cli.store.endings import Ending
 
 ABSENT_S = 15.0  # a job must be missing for so long, in at least two looks, before anybody asks whether it is gone
 LONE_S = 60.0  # ... and for so long where the accounts do not confirm it
@@ -183,13 +185,13 @@ def _over(evidence: Evidence, row: Row, said: Cause, since_s: float) -> Verdict:
         return Verdict(standing=Standing.RUNNING, detail="another process holds it", job=row.job, node=row.node)
     cause, detail = said, row.state
     if said in (Cause.CRASH, Cause.COMPLETED):
-        if evidence.stop and left != "failed":
+        if evidence.stop and Ending.of(left) is not Ending.FAILED:
             cause, detail = Cause.CANCELLED, "an-cli cancel"
         elif not mine and said is Cause.CRASH:
             cause, detail = Cause.SET_UP, _before_it_began(evidence, row)
-        elif left == "failed":
+        elif Ending.of(left) is Ending.FAILED:
             cause, detail = Cause.CRASH, evidence.error
-        elif left.startswith("stopped"):
+        elif Ending.of(left) is Ending.STOPPED:
             cause, detail = Cause.TIME_LIMIT, f"{left}, and not requeued"
         elif said is Cause.CRASH and mine:
             cause, detail = Cause.KILLED, f"ended without a word (exit {row.exit or 'unknown'})"
@@ -245,7 +247,13 @@ def _missing(
         return Verdict(standing=Standing.RUNNING, detail="by its heartbeat", job=job)
     holder = evidence.holder
     if holder is not None and holder.left and holder.job == job and since_s >= ABSENT_S:
-        cause = Cause.CRASH if holder.left == "failed" else Cause.CANCELLED if evidence.stop else Cause.PREEMPTED
+        cause = (
+            Cause.CRASH
+            if Ending.of(holder.left) is Ending.FAILED
+            else Cause.CANCELLED
+            if evidence.stop
+            else Cause.PREEMPTED
+        )
         return Verdict(standing=Standing.ENDED, cause=cause, detail=evidence.error or holder.left, job=job)
     if known.others:  # a cluster may hide their jobs: what is not to be seen is not known to be over
         whose = user_name(known.owner)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from an_cli.launch.slurm.budget import spent
+from an_cli.launch.causes import Cause, spent
 from an_cli.launch.slurm.judge import Standing
 from an_cli.launch.slurm.request import SubmissionRequest
-from an_cli.launch.slurm.states import Cause
 from an_cli.launch.slurm.watcher import View
 from an_cli.store import End, RunFolder, read_progress
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from an_cli.launch.causes import Cause
+
 
 class Stage(StrEnum):
     """Where a job is."""
@@ -13,22 +15,6 @@ class Stage(StrEnum):
     ACTIVE = "active"
     OVER = "over"
     UNKNOWN = "unknown"
-
-
-class Cause(StrEnum):
-    """Why a job, or one submission of a run, ended."""
-
-    COMPLETED = "completed"  # and yet without a result, where it counts as an end
-    CRASH = "crash"
-    OUT_OF_MEMORY = "out_of_memory"
-    TIME_LIMIT = "time_limit"
-    PREEMPTED = "preempted"
-    NODE_FAILURE = "node_failure"
-    CANCELLED = "cancelled"
-    KILLED = "killed"  # by a signal that nobody explains
-    REFUSED = "refused"  # SLURM did not take the job
-    SET_UP = "set_up"  # its job ended before the run began: the node's, or the set-up lines' doing
-    LOST = "lost"  # no source knows it any more
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from an_cli.config import plain
 from an_cli.errors import LaunchError
+from an_cli.launch.causes import bad_nodes
 from an_cli.launch.prepare import write_job
-from an_cli.launch.slurm.budget import bad_nodes
 from an_cli.launch.slurm.intent import job_name, new_intent, token_of
 from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import TIMED_OUT, Said, Scheduler

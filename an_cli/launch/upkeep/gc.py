@@ -15,6 +15,7 @@ from an_cli.launch.ask.door import Door
 from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.store import RunFolder, Store, is_finished, newest_submission, read_holder
 from an_cli.store.code_tree import code_tree
+from an_cli.store.endings import Ending
 
 OLD_S = 86_400  # a part of a file, or a submission, that is younger may still be somebody's
 
@@ -109,7 +110,9 @@ def find_strippable(store: Store) -> tuple[int, int]:
     Momentum is as large as the weights, so it is taken for half of a training state; `strip` looks inside.
     """
     runs = [run for run in map(store.run, store.run_ids()) if is_finished(run)]
-    whole = [run for run in runs if (holder := read_holder(run)) is None or holder.left != "stripped"]
+    whole = [
+        run for run in runs if (holder := read_holder(run)) is None or Ending.of(holder.left) is not Ending.STRIPPED
+    ]
     states = [path for run in whole for path in run.checkpoints.glob("step-*")]
     return len(whole), sum(path.stat().st_size for path in states) // 2
 

@@ -1,31 +1,18 @@
-"""Why a run ended without a word of its own, and how often that is worth another try.
+"""What the exit status of a run says: which signal ended it, why that came, and what to write down in its place.
 
-A run that fails cleanly has said why (`error.txt`) and would fail again. One that was killed has not: it is continued
-from its last state as often as its cause allows, and then the launcher writes down what it saw.
+A run that fails cleanly has said why (`error.txt`). One that was killed has not: the launcher writes down what it saw.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from signal import Signals
 
 from an_cli.errors import AnError
+from an_cli.launch.causes import Cause
 from an_cli.store import RunFolder, RunWriter, take
 
-
-class Cause(StrEnum):
-    """What ended a run from outside."""
-
-    KILLED = "killed"
-    CRASHED = "crashed"  # by a signal that its own code provokes
-    MEMORY = "out of memory"  # the kernel chose it
-    LOST = "its worker was lost"
-
-
-# Continuations of one run in one command. What is likely to repeat itself is tried once more only.
-BUDGETS = {Cause.KILLED: 3, Cause.LOST: 3, Cause.CRASHED: 1, Cause.MEMORY: 1}
 _OWN_FAULT = (Signals.SIGSEGV, Signals.SIGBUS, Signals.SIGABRT, Signals.SIGFPE, Signals.SIGILL)
 
 
@@ -37,8 +24,16 @@ def cause_of(signal: int, *, memory_ran_out: bool) -> Cause:
         memory_ran_out: whether the kernel killed for memory since the last look.
     """
     if signal in _OWN_FAULT:
-        return Cause.CRASHED
-    return Cause.MEMORY if memory_ran_out and signal == Signals.SIGKILL else Cause.KILLED
+        return Cause.CRASH
+    return Cause.OUT_OF_MEMORY if memory_ran_out and signal == Signals.SIGKILL else Cause.KILLED
+
+
+_WORDS = {Cause.CRASH: "crashed", Cause.LOST: "its worker was lost"}
+
+
+def in_words(cause: Cause) -> str:
+    """A cause as it is told of a run here: "killed", "crashed", "out of memory"."""
+    return _WORDS.get(cause, cause.replace("_", " "))
 
 
 def signal_name(number: int) -> str:

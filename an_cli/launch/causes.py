@@ -1,14 +1,34 @@
-"""How often a run may end without a result, by cause. What is nobody's fault costs nothing."""
+"""Why an attempt ended without a result, and how often that is borne, here and on a cluster alike.
+
+What is nobody's fault costs nothing; what is likely to repeat itself is tried once more only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
-from an_cli.launch.slurm.states import Cause
 from an_cli.store import End
 
-# How many ends of a cause are borne; None: any number. A cause that is not here is borne as a crash is.
-_BORNE = {
+
+class Cause(StrEnum):
+    """Why an attempt ended, or a job of it."""
+
+    COMPLETED = "completed"  # and yet without a result, where it counts as an end
+    CRASH = "crash"  # by its own doing: an error that it wrote down, or a signal that its own code provokes
+    OUT_OF_MEMORY = "out_of_memory"
+    TIME_LIMIT = "time_limit"
+    PREEMPTED = "preempted"
+    NODE_FAILURE = "node_failure"
+    CANCELLED = "cancelled"
+    KILLED = "killed"  # by a signal that nobody explains
+    REFUSED = "refused"  # SLURM did not take the job
+    SET_UP = "set_up"  # its job ended before the run began: the node's, or the set-up lines' doing
+    LOST = "lost"  # no source knows it any more; or the worker that ran it is gone
+
+
+# The end of a cause at which a run is given up; None: never. A cause that is not here counts as a crash.
+_GIVEN_UP_AT = {
     Cause.PREEMPTED: None,
     Cause.CANCELLED: None,
     Cause.REFUSED: None,
@@ -30,10 +50,10 @@ SAME_CRASH = 2  # crashes with one and the same message are the program's, and a
 
 
 def spent(ends: Sequence[End]) -> str:
-    """Why a run is not submitted again; empty while it may be.
+    """Why a run is not started again; empty while it may be.
 
     Args:
-        ends: of its submissions since its owner last said `retry`, oldest first.
+        ends: of its submissions since its owner last said `retry`, or of its attempts in this command; oldest first.
     """
     if not ends:
         return ""
@@ -42,10 +62,10 @@ def spent(ends: Sequence[End]) -> str:
     of_cause = [end for end in ends if _cause(end) is cause]
     if cause is Cause.CRASH and [end.detail for end in of_cause].count(newest.detail) >= SAME_CRASH:
         return f"failed {SAME_CRASH} times in the same way: {newest.detail}"
-    borne = _BORNE[cause]
+    last = _GIVEN_UP_AT[cause]
     if cause is Cause.TIME_LIMIT:
         of_cause = [end for end in of_cause if end.step >= newest.step]
-    if borne is None or len(of_cause) < borne:
+    if last is None or len(of_cause) < last:
         return ""
     advice = f"; {_ADVICE[cause]}" if cause in _ADVICE else ""
     return f"{cause.replace('_', ' ')}, {len(of_cause)} times: {newest.detail}{advice}"
