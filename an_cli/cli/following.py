@@ -87,4 +87,4 @@ def _cropped(text: str, height: int) -> list[str]:
 
 
 def _any_goes(found: Iterable[Mapping[str, Any]]) -> bool:
-    return any(Status(cell["status"]).is_going for cell in found)
+    return any(status.is_going or status.is_in_queue for status in (Status(cell["status"]) for cell in found))

@@ -63,6 +63,13 @@ def picture(file: Path | BytesIO, where: Callable[[], str]) -> Iterator[Image.Im
         raise DataError(error.what, where=where(), now=error.now) from error
     except UnidentifiedImageError as error:
         raise DataError(_no_image(file), where=where(), now=_COPY_AGAIN) from error
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise DataError(
+            f"an image has more than {most:,} pixels, which no photograph has",
+            where=where(),
+            now="remove it, or make it smaller: so few bytes that claim so many pixels are meant to fill a memory",
+        ) from error
     except MemoryError as error:
         raise DataError(
             "an image needs more memory than there is", where=where(), now="use fewer launch.loader_workers"

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -156,3 +161,52 @@ def test_status_watch_prints_what_changes_until_nothing_runs(
     lines = [json.loads(line) for line in call("status", "tiny", "--watch", "--json").out.splitlines()]
     assert [line["cells"][1]["status"] for line in lines] == ["running", "finished"]
     assert call("status", "tiny", "--watch").out == call("status", "tiny").out
+
+
+def test_status_watch_draws_over_what_it_drew_before(call: Call, folder: Path) -> None:
+    """On a terminal the newest state stands once, and each look begins where the one before began."""
+    call("ablate", "tiny")
+    store = Store(folder)
+    run = store.run(next(iter(store.run_ids())))
+    run.result.unlink()
+    claim = take(run)
+    assert claim is not None
+    leader, follower = os.openpty()
+    code = (
+        "from an_cli.cli import following; following.WATCH_S = 0.05;"
+        "from an_cli.cli.__main__ import main; raise SystemExit(main(['status', 'tiny', '--watch']))"
+    )
+    environment = {**os.environ, "COLUMNS": "100", "LINES": "30", "TERM": "xterm"}
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, cwd=folder, env=environment, stdout=follower, stderr=follower) as watching:
+        os.close(follower)
+        screen = b""
+        while b"running" not in screen:
+            screen += os.read(leader, 65536)
+        claim.release("stopped by signal 15")
+        with suppress(OSError):  # a terminal whose last writer is gone
+            while chunk := os.read(leader, 65536):
+                screen += chunk
+    os.close(leader)
+    assert watching.returncode == 0
+    text = screen.decode()
+    first, last = text.index("running"), text.rindex("interrupted")
+    assert first < last
+    assert re.search(r"\x1b\[\d*A|\x1b\[2K", text[first:last]), "the cursor goes up, or lines are cleared"
+    assert text[last:].count("running") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["ablate", "tiny", "--seed", "1"], "an-cli: --seed: seeds are words: seed=0,1,2"),
+        (["gc", "--force"], "an-cli: --force: what a dry run lists is done with --yes"),
+        (["run", "--epochs=3"], "an-cli: --epochs: settings are words: recipe.epochs=30"),
+    ],
+)
+def test_an_option_of_other_tools_is_answered_with_what_is_written_here(
+    call: Call, folder: Path, words: list[str], hint: str
+) -> None:
+    ended = call(*words)
+    assert ended.status == 2
+    assert hint in ended.err

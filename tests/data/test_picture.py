@@ -202,3 +202,12 @@ def test_an_image_without_memory_for_it_is_named(tmp_path: Path, monkeypatch: py
     with pytest.raises(DataError, match="more memory than there is") as caught:
         shown(path)
     assert caught.value.where == str(path)
+
+
+def test_a_file_that_claims_more_pixels_than_any_photograph_is_refused_in_our_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.zeros((40, 50), np.uint8)).save(tmp_path / "bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(DataError, match=r"an image has more than 1,000 pixels, .*bomb\.png"):
+        shown(tmp_path / "bomb.png")

@@ -139,3 +139,25 @@ def test_a_requeued_job_goes_on_where_it_was(make_site: MakeSite) -> None:
     [other] = here.runs()
     assert_same_bits(run, other)
     assert [attempt["resumed_step"] > 0 for attempt in attempts_of(run)] == [False, True]
+
+
+def test_the_hook_of_a_study_runs_once_when_its_follower_sees_the_end(make_site: MakeSite) -> None:
+    site = make_site(rows=[("rsd",)])
+    hook = 'echo "$AN_CLI_STUDY $AN_CLI_STATE $AN_CLI_FINISHED" >> ended'
+    site.ablate("--on-end", hook)
+    assert (site.root / "ended").read_text() == "tiny finished 1\n"
+    site.ablate("--on-end", hook)
+    assert (site.root / "ended").read_text() == "tiny finished 1\n", "nothing was waited for"
+
+
+def test_a_local_command_leaves_a_queued_cell_to_its_job(make_site: MakeSite) -> None:
+    site = make_site(rows=[("rsd",), ("softmax", "norm.attention.gate=softmax")])
+    site.ablate("--detach", "launch.sbatch=[--hold]")
+    before = [read_json(run.job) for run in site.runs()]
+    assert "2 held" in site.call("plan", "--no-costs")
+    said = site.call("ablate", status=1)
+    assert "left to SLURM (job" in said
+    assert [read_json(run.job) for run in site.runs()] == before
+    assert not any(run.result.exists() for run in site.runs())
+    release(site)
+    finish(site)
