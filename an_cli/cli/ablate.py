@@ -15,6 +15,7 @@ from an_cli.errors import DataError, LaunchError
 from an_cli.launch import (
     Action,
     Door,
+    Here,
     Phase,
     Reconciliation,
     Snapshot,
@@ -25,7 +26,6 @@ from an_cli.launch import (
     made_by_other_code,
     prepare_study,
     reconcile,
-    run_cells,
     set_aside_all,
     settle,
     share_machine,
@@ -188,11 +188,10 @@ def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], sto
         threads = "1 thread" if share.threads == 1 else f"{share.threads} threads"
         gpus = f", GPUs {' | '.join(share.gpus)}" if share.gpus else ""
         say(f"{share.at_once} at once, {threads} each{gpus}; Ctrl-C saves and stops")
-    door = Door(environment=share.environment)
+    needs = {store.run(cell.id): [store.run(need) for need in cell.depends_on] for cell in followed}
+    machine = Here(store, Door(environment=share.environment), share.at_once, tuple(share.gpus), needs)
     with watching(watched_of(wanted.to_follow), share.at_once) as watch:
-        return run_cells(
-            [store.run(cell.id) for cell in followed], door=door, at_once=share.at_once, gpus=share.gpus, watch=watch
-        )
+        return machine.launch([store.run(cell.id) for cell in followed], watch)
 
 
 def watched_of(cells: Iterable[Cell]) -> dict[str, Watched]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from an_cli.cli.ablate import PARTIAL, print_end, record_overrides, tell_failures, tell_unwanted, watched_of
 from an_cli.cli.earlier import tell_earlier
-from an_cli.cli.study import Asked, say, standings, tell_large_batches
+from an_cli.cli.study import Asked, say, tell_large_batches
 from an_cli.console.live import watching
 from an_cli.errors import StoreError
 from an_cli.launch import Action, Phase, Snapshot, check_data, check_ranks, find_costs, reconcile, set_aside_all, settle
@@ -52,7 +52,8 @@ def ablate_on_slurm(
     tell_large_batches(asked.plan.cells)
     cells = longest_first(asked.plan.cells, find_costs(asked.plan.cells, store))
     cluster = make_cluster(cells, launch, store, study=asked.plan.study, detach=detach, forgive=forgive, tell=say)
-    wanted = reconcile(cells, standings(asked.plan, store), on_slurm=not forgive)
+    stands = cluster.look([store.run(cell.id) for cell in cells])
+    wanted = reconcile(cells, {run.id: standing for run, standing in stands.items()}, on_slurm=not forgive)
     say(f"{asked.plan.study}: {wanted.sentence}")
     tell_unwanted(asked.plan, store)
     cluster.overruled |= {run for cell in cells if (run := store.run(cell.id)).stop.exists()}

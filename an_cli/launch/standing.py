@@ -56,15 +56,23 @@ class RunStanding:
         return self.status.is_in_queue or about_to_start
 
 
-def look(store: Store, runs: Iterable[RunFolder]) -> dict[RunFolder, RunStanding]:
-    """Where runs stand: at most two calls of the scheduler, none where no run has a submission that is not over."""
-    return look_up(store, {run: status_of(run) for run in runs})
+def look(store: Store, runs: Iterable[RunFolder], watcher: Watcher | None = None) -> dict[RunFolder, RunStanding]:
+    """Where runs stand: at most two calls of the scheduler, none where no run has a submission that is not over.
+
+    Args:
+        store: where they are.
+        runs: which.
+        watcher: how the scheduler is looked at; None is this machine's, where it has one.
+    """
+    return look_up(store, {run: status_of(run) for run in runs}, watcher)
 
 
-def look_up(store: Store, statuses: Mapping[RunFolder, Status]) -> dict[RunFolder, RunStanding]:
+def look_up(
+    store: Store, statuses: Mapping[RunFolder, Status], watcher: Watcher | None = None
+) -> dict[RunFolder, RunStanding]:
     """Where runs stand whose state on disk is known (see `look`)."""
     submitted = [run for run, status in statuses.items() if not status.is_done and run.submissions.is_dir()]
-    views = _views(store, submitted) if submitted else {}
+    views = _views(submitted, watcher or this_cluster(store)) if submitted else {}
     return {
         run: _joined(run, status, view)
         if (view := views.get(run)) is not None
@@ -80,8 +88,7 @@ def this_cluster(store: Store) -> Watcher | None:
     return Watcher(store, Observer(Commands()), accounting=shutil.which("sacct") is not None)
 
 
-def _views(store: Store, runs: Sequence[RunFolder]) -> dict[RunFolder, View]:
-    watcher = this_cluster(store)
+def _views(runs: Sequence[RunFolder], watcher: Watcher | None) -> dict[RunFolder, View]:
     if watcher is not None:
         return watcher.look(runs)
     unseen = Verdict(standing=Standing.UNKNOWN, detail="submitted to SLURM, which this machine does not have")

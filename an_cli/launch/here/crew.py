@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from signal import Signals
@@ -82,6 +82,7 @@ def run_cells(
     door: Door,
     at_once: int,
     gpus: Sequence[str] = (),
+    needs: Mapping[RunFolder, Sequence[RunFolder]] | None = None,
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
     tick_s: float = TICK_S,
 ) -> Snapshot:
@@ -92,6 +93,7 @@ def run_cells(
         door: how the worker is started; it is not, when nothing needs it.
         at_once: most runs at a time.
         gpus: what CUDA_VISIBLE_DEVICES is for each place; a run takes the place that fewest have. None: left as it is.
+        needs: run -> runs that must have finished before it starts.
         watch: called about every `tick_s` seconds with how things stand.
         tick_s: seconds between looks at the disk.
 
@@ -102,7 +104,7 @@ def run_cells(
         LaunchError: the worker cannot start at all.
     """
     with listening() as stops:
-        return _Crew(runs, door, at_once, tuple(gpus), tick_s, stops).run(watch)
+        return _Crew(runs, door, at_once, tuple(gpus), needs or {}, tick_s, stops).run(watch)
 
 
 class _Crew:
@@ -114,10 +116,11 @@ class _Crew:
         door: Door,
         at_once: int,
         gpus: tuple[str, ...],
+        needs: Mapping[RunFolder, Sequence[RunFolder]],
         tick_s: float,
         stops: Stops,
     ) -> None:
-        self._gpus = gpus
+        self._gpus, self._needs = gpus, needs
         self._at_gpus: dict[RunFolder, str] = {}
         self._states = {run: RunState(run=run) for run in runs}
         self._by_path = {str(run.path): run for run in runs}
@@ -180,8 +183,15 @@ class _Crew:
         self._elsewhere.discard(run)
 
     def _fill(self) -> None:
+        later: list[RunFolder] = []
         while self._queue and len(self._running) < self._at_once:
             run = self._queue.popleft()
+            if reason := self._never(run):
+                self._set(run, Phase.FAILED, reason)
+                continue
+            if not all(map(is_finished, self._needs.get(run, ()))):
+                later.append(run)  # what it needs goes, or is still to start
+                continue
             if run.stop.exists():
                 self._set(run, Phase.INTERRUPTED, CANCELLED)
                 continue
@@ -193,6 +203,16 @@ class _Crew:
             self._worker.start(run, own_gpus(self._place(run)))
             self._running[run] = 0
             self._set(run, Phase.RUNNING)
+        self._queue.extendleft(reversed(later))
+
+    def _never(self, run: RunFolder) -> str:
+        """Why what a run needs will not finish in this command; empty while it may."""
+        for need in self._needs.get(run, ()):
+            state = self._states.get(need)
+            goes = state is not None and state.phase in (Phase.QUEUED, Phase.RUNNING, Phase.ELSEWHERE)
+            if not goes and not is_finished(need):
+                return f"it needs {need.id}, which {'is not finished' if state is None else f'is {state.phase}'}"
+        return ""
 
     def _place(self, run: RunFolder) -> tuple[str, ...]:
         """The GPUs that fewest of the running cells have."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from an_cli.launch.causes import Cause
 from an_cli.launch.here.crew import Phase, RunState, Snapshot
 from an_cli.launch.here.stops import Stops, listening
-from an_cli.launch.launcher import Watch
 from an_cli.launch.slurm.blame import Blame, blame
 from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.launch.slurm.judge import ABSENT_S, Standing
@@ -23,6 +22,7 @@ from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import Scheduler
 from an_cli.launch.slurm.submit import Outcome, check_taken, submit
 from an_cli.launch.slurm.watcher import View, Watcher
+from an_cli.launch.standing import RunStanding, look
 from an_cli.store import RunFolder, is_finished, read_doing, read_progress
 
 FIRST_S, LONGEST_S = 2.0, 30.0  # between two looks at the scheduler
@@ -91,7 +91,11 @@ class OnSlurm:
     _blame: Blame = field(default_factory=Blame)
     _stuck: frozenset[str] = frozenset()
 
-    def launch(self, runs: Sequence[RunFolder], watch: Watch) -> Snapshot:
+    def look(self, runs: Sequence[RunFolder]) -> Mapping[RunFolder, RunStanding]:
+        """See `Place.look`."""
+        return look(self.watcher.store, runs, self.watcher)
+
+    def launch(self, runs: Sequence[RunFolder], watch: Callable[[Snapshot], None]) -> Snapshot:
         """Submit what is owed, and follow until every run has ended for good. Ctrl-C leaves; the jobs go on.
 
         Raises:
