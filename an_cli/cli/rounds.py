@@ -15,7 +15,8 @@ from an_cli.cli.study import Asked, say
 from an_cli.config import Composer, plain, read
 from an_cli.errors import StudyError
 from an_cli.files import cannot_write, canonical_json, read_json, write_json
-from an_cli.plan import Plan, make_plan, take_seeds
+from an_cli.plan import Plan, make_plan
+from an_cli.plan.source import Rounds
 from an_cli.report import Decision, Rule, State, decision, load_spec
 from an_cli.report.evidence.per_sample import read_samples
 from an_cli.store import Store, read_runs
@@ -83,12 +84,10 @@ def _named(asked: Asked, store: Store, words: Sequence[str]) -> Path:
 def round_of(asked: Asked, store: Store, rule: Rule) -> tuple[Plan, Decision]:
     """The plan with the seeds that each row needs by now, and why."""
     whole = _whole_plan(asked, rule)
-    records = read_runs(store, (cell.id for cell in whole.cells))
-    by_id = {record.id: record for record in records}
-    found = decision(whole, by_id, read_samples(store, records), load_spec(whole), rule)
-    first = rule.seeds_at[0]
-    counts = {row.label: max(found.seeds.get(row.label, 0), first) for row in whole.rows}
-    return take_seeds(whole, counts), found
+    records = {record.id: record for record in read_runs(store, (cell.id for cell in whole.cells))}
+    decided = decision(whole, records, read_samples(store, records.values()), load_spec(whole), rule)
+    rounds = Rounds(whole, first=rule.seeds_at[0], wanted=lambda records: decided.seeds)
+    return rounds.round(records), decided
 
 
 def _whole_plan(asked: Asked, rule: Rule) -> Plan:
