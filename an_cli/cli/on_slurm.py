@@ -59,7 +59,8 @@ def ablate_on_slurm(
     cluster.overruled |= {run for cell in cells if (run := store.run(cell.id)).stop.exists()}
     followed = [cell for cell, action in wanted.actions if _prepare(asked, cell, action, store)]
     end = _follow(cluster, followed, store)
-    return _tell(asked, store, cluster, end, command, json=json, detach=detach)
+    awaited = any(action not in (Action.KEEP, Action.LEAVE) for _, action in wanted.actions)
+    return _tell(asked, store, cluster, end, command, json=json, detach=detach, awaited=awaited)
 
 
 def _prepare(asked: Asked, cell: Cell, action: Action, store: Store) -> bool:
@@ -88,7 +89,15 @@ def _follow(cluster: OnSlurm, cells: Sequence[Cell], store: Store) -> Snapshot:
 
 
 def _tell(
-    asked: Asked, store: Store, cluster: OnSlurm, end: Snapshot, command: Sequence[str], *, json: bool, detach: bool
+    asked: Asked,
+    store: Store,
+    cluster: OnSlurm,
+    end: Snapshot,
+    command: Sequence[str],
+    *,
+    json: bool,
+    detach: bool,
+    awaited: bool,
 ) -> int:
     words = shlex.join(command)
     outcome = cluster.outcome
@@ -114,5 +123,5 @@ def _tell(
     if unsubmitted and not end.count(Phase.FINISHED):
         say(f"nothing goes on. Try again with: {words}")
         return 1
-    status = print_end(asked, store, json=json, followed=bool(end.runs) and not detach)
+    status = print_end(asked, store, json=json, followed=awaited and not detach)
     return status or (PARTIAL if unsubmitted else 0)
