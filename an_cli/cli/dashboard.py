@@ -12,7 +12,7 @@ from an_cli.cli.job_values import with_jobs
 from an_cli.cli.study import open_store, say
 from an_cli.errors import StoreError
 from an_cli.files import cannot_write, write_atomic
-from an_cli.report.page import Reader, State, make_page, serve, snapshot
+from an_cli.report.page import Reader, RunWord, make_page, serve, snapshot
 from an_cli.store import Store
 
 
@@ -41,9 +41,9 @@ def serve_page(path: Path, port: int) -> None:
 def _reader(store: Store) -> Reader:
     """Runs in the words of `status`, the scheduler's among them."""
 
-    def states(ids: Sequence[str]) -> dict[str, State]:
+    def states(ids: Sequence[str]) -> dict[str, RunWord]:
         values = with_jobs(store, status_values(store, {}, ids))
-        return {value["id"]: State(value["status"], value["error"]) for value in values}
+        return {value["id"]: RunWord(value["status"], value["error"]) for value in values}
 
     return Reader(store, states)
 

@@ -18,7 +18,7 @@ from an_cli.report.figures.draw_curves import draw_curves
 from an_cli.report.figures.draw_mixture import draw_mixture
 from an_cli.report.figures.draw_tradeoff import draw_tradeoff
 from an_cli.report.figures.learned import learned
-from an_cli.report.figures.style import Format, draw_bytes
+from an_cli.report.figures.style import FigureFormat, draw_bytes
 from an_cli.report.figures.tradeoff import Axis, tradeoff
 from an_cli.store import RunFolder, Store, measures_of_all, read_run, read_runs
 
@@ -42,7 +42,7 @@ def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
     """
     store = open_store(path)
     makers = {"fig1": _figure_1, "mixture": _mixture, "curves": _curves}
-    raw = makers[wanted.kind](wanted, store, Format(ending))
+    raw = makers[wanted.kind](wanted, store, FigureFormat(ending))
     name = re.sub(r"[^\w.=,+-]+", "_", _name(wanted, store))
     place = out.expanduser() if out else store.reports / f"{name}-{wanted.kind}.{ending}"
     try:
@@ -58,7 +58,7 @@ def _name(wanted: Request, store: Store) -> str:
     return ask_study(wanted.target, wanted.words, store).plan.folder if wanted.words else wanted.target
 
 
-def _figure_1(wanted: Request, store: Store, format: Format) -> bytes:
+def _figure_1(wanted: Request, store: Store, format: FigureFormat) -> bytes:
     plan = ask_study(wanted.target, wanted.words, store).plan
     table = study_table(plan, store)
     found = tradeoff(plan, table, Axis(wanted.against), published=wanted.published)
@@ -67,12 +67,12 @@ def _figure_1(wanted: Request, store: Store, format: Format) -> bytes:
     return draw_bytes(partial(draw_tradeoff, found), format, say)
 
 
-def _mixture(wanted: Request, store: Store, format: Format) -> bytes:
+def _mixture(wanted: Request, store: Store, format: FigureFormat) -> bytes:
     run = find_run(store, wanted.target)
     return draw_bytes(partial(draw_mixture, learned(run, _title(store, run))), format, say)
 
 
-def _curves(wanted: Request, store: Store, format: Format) -> bytes:
+def _curves(wanted: Request, store: Store, format: FigureFormat) -> bytes:
     found = _study_or_run(wanted, store)
     for label in found.missing:
         say(f"not drawn: {label}: no epoch yet")

@@ -34,7 +34,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HERE = Path()
 
 
-class Place(StrEnum):
+class Where(StrEnum):
     """Where runs are started."""
 
     LOCAL = "local"
@@ -43,12 +43,12 @@ class Place(StrEnum):
     @property
     def words(self) -> list[str]:
         """The launch group of a place, which a word on the command line may replace."""
-        return [f"launch={self}"] if self is Place.SLURM else []
+        return [f"launch={self}"] if self is Where.SLURM else []
 
     @property
     def options(self) -> list[str]:
         """What names the place on a command line."""
-        return ["--on", str(self)] if self is Place.SLURM else []
+        return ["--on", str(self)] if self is Where.SLURM else []
 
 
 def store_words(store: Path) -> list[str]:

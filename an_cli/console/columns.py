@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from an_cli.console.medium import FILE, Medium, width_of
-from an_cli.report.formats.layout import GAP, Cell, Head, lay_out, wrap
+from an_cli.report.formats.layout import GAP, ColumnHead, TextCell, lay_out, wrap
 
 
 def terminal_width() -> int | None:
@@ -16,7 +16,7 @@ def terminal_width() -> int | None:
 
 def align(
     head: Sequence[str],
-    body: Sequence[Sequence[str | Cell]],
+    body: Sequence[Sequence[str | TextCell]],
     *,
     left: Sequence[int] = (0,),
     on: Medium = FILE,
@@ -38,9 +38,10 @@ def align(
         Lines without trailing spaces; the last one ends in a newline.
     """
     heads = [
-        Head(title=title, words=index in left, weight=(weights or {}).get(title, 0)) for index, title in enumerate(head)
+        ColumnHead(title=title, words=index in left, weight=(weights or {}).get(title, 0))
+        for index, title in enumerate(head)
     ]
-    rows = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in line] for line in body]
+    rows = [[cell if isinstance(cell, TextCell) else TextCell(cell) for cell in line] for line in body]
     layout = lay_out(heads, rows, on.width, on.paint)
     rule = GAP.join("-" * width for width in layout.widths) if len(layout.widths) else "-" * layout.extent
     lines = [*layout.head, rule, *(line for row in layout.rows for line in row)]

@@ -9,7 +9,7 @@ from typing import Any
 from an_cli.console.columns import align, prose
 from an_cli.console.medium import FILE, STATE_STYLES, Medium
 from an_cli.console.words import DASH
-from an_cli.report.formats.layout import Cell
+from an_cli.report.formats.layout import TextCell
 from an_cli.report.formats.wording import clean
 
 Value = Mapping[str, Any]
@@ -19,9 +19,9 @@ _TITLES = {"params": "#Params", "macs": "MACs", "train_s": "training (s)"}
 def diff_text(value: Value, on: Medium = FILE) -> str:
     """Who they are, their numbers, and what differs."""
     names = [_name(run) for run in value["runs"]]
-    body: list[list[str | Cell]] = [
+    body: list[list[str | TextCell]] = [
         ["run", *(run["id"] for run in value["runs"]), ""],
-        ["status", *(Cell(run["status"], STATE_STYLES.get(run["status"], "")) for run in value["runs"]), ""],
+        ["status", *(TextCell(run["status"], STATE_STYLES.get(run["status"], "")) for run in value["runs"]), ""],
     ]
     titles = {measure["key"]: _with_unit(measure) for measure in value["measures"]}
     body += [
@@ -67,7 +67,7 @@ def _part(title: str, lines: Sequence[Value], names: Sequence[str], on: Medium) 
     """A table of settings; a dash where a side does not have the key."""
     if not lines:
         return []
-    body: list[list[str | Cell]] = [
+    body: list[list[str | TextCell]] = [
         [
             line["key"],
             *(_as_typed(one) if there else DASH for one, there in zip(line["values"], line["present"], strict=True)),

@@ -13,7 +13,7 @@ from an_cli.config.task import Measure
 from an_cli.console.medium import FILE, STATE_STYLES, Medium, medium
 from an_cli.console.words import duration, epoch_of, number, remaining_s, study_remaining_s
 from an_cli.launch import Phase, RunState, Snapshot
-from an_cli.report.formats.layout import Cell, Head, lay_out, wrap
+from an_cli.report.formats.layout import ColumnHead, TextCell, lay_out, wrap
 from an_cli.report.formats.wording import clean
 
 Watch = Callable[[Snapshot], None]
@@ -113,7 +113,7 @@ def _cells(states: Sequence[RunState], watched: Mapping[str, Watched], on: Mediu
     measures = {watched[state.run.id].primary.head for state in states}
     measure = next(iter(measures)) if len(measures) == 1 else "measure"
     titles = (("cell", 0), ("state", 0), ("epoch", 0), ("train loss", 2), (measure, 1), ("left", 0))
-    heads = [Head(title=title, words=title in _WORDS, weight=weight) for title, weight in titles]
+    heads = [ColumnHead(title=title, words=title in _WORDS, weight=weight) for title, weight in titles]
     layout = lay_out(heads, [_row(state, watched[state.run.id]) for state in states], on.width, on.paint)
     lines = list(layout.head) if any(state.progress for state in states) else []
     for state, row in zip(states, layout.rows, strict=True):
@@ -135,17 +135,17 @@ def _why(state: RunState, on: Medium) -> list[str]:
 _WORDS = ("cell", "state")
 
 
-def _row(state: RunState, shown: Watched) -> list[Cell]:
+def _row(state: RunState, shown: Watched) -> list[TextCell]:
     going = state.phase in (Phase.RUNNING, Phase.ELSEWHERE)
     word = state.activity if state.phase is Phase.RUNNING and state.activity else str(state.phase)
     progress, left = state.progress, remaining_s(state.progress, state.doing) if going else None
     return [
-        Cell(clean(shown.label)),
-        Cell(word, STATE_STYLES.get(str(state.phase), "")),
-        Cell("" if progress is None else epoch_of(progress)),
-        Cell("" if progress is None else number(progress.loss, 3)),
-        Cell("" if progress is None else number(progress.values.get(shown.primary.key), shown.primary.decimals)),
-        Cell(duration(left) if going else ""),
+        TextCell(clean(shown.label)),
+        TextCell(word, STATE_STYLES.get(str(state.phase), "")),
+        TextCell("" if progress is None else epoch_of(progress)),
+        TextCell("" if progress is None else number(progress.loss, 3)),
+        TextCell("" if progress is None else number(progress.values.get(shown.primary.key), shown.primary.decimals)),
+        TextCell(duration(left) if going else ""),
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from an_cli.console.columns import align, prose
 from an_cli.console.medium import FILE, STATE_STYLES, Medium
 from an_cli.console.words import DASH, duration, number
-from an_cli.report.formats.layout import Cell
+from an_cli.report.formats.layout import TextCell
 from an_cli.report.formats.wording import clean, count_text
 from an_cli.report.spec import Quantity
 
@@ -36,13 +36,15 @@ def plan_text(plan: Value, on: Medium = FILE) -> str:
     notes = list(dict.fromkeys(row["note"] for row in plan["rows"] if row["note"]))
     spending = plan.get("spending")
     hours: Value = (spending or {}).get("hours_by_cell") or {}
-    body: list[list[str | Cell]] = [
+    body: list[list[str | TextCell]] = [
         [
             clean(row["label"]) + (f" [{notes.index(row['note']) + 1}]" if row["note"] else ""),
             params_text(row["params"]),
             macs_text(row["macs"]),
             *([_hours_text([hours[one] for one in row["cells"] if one in hours])] if hours else []),
-            Cell("published", "dim") if row["kind"] == "literature" else _states([cells[one] for one in row["cells"]]),
+            TextCell("published", "dim")
+            if row["kind"] == "literature"
+            else _states([cells[one] for one in row["cells"]]),
         ]
         for row in plan["rows"]
     ]
@@ -79,18 +81,18 @@ def _spending_text(spending: Value | None) -> str:
     return f"{left}, as {runs} finished {'run' if runs == 1 else 'runs'} of this store took; {disk}"
 
 
-def _states(cells: Sequence[Value]) -> Cell:
+def _states(cells: Sequence[Value]) -> TextCell:
     counts = Counter(cell["status"] + (_OTHER if cell["code"] == "other" else "") for cell in cells)
     text = ", ".join(f"{count} {status}" for status, count in counts.items())
     # One color says one thing: a row whose cells differ has none.
-    return Cell(text, STATE_STYLES.get(next(iter(counts)).rstrip(_OTHER), "") if len(counts) == 1 else "")
+    return TextCell(text, STATE_STYLES.get(next(iter(counts)).rstrip(_OTHER), "") if len(counts) == 1 else "")
 
 
 def status_text(cells: Sequence[Value], on: Medium = FILE) -> str:
     """A line per cell: its state, how far it is, and why it failed."""
     if not cells:
         return "no runs\n"
-    body: list[list[str | Cell]] = [
+    body: list[list[str | TextCell]] = [
         [
             cell["id"],
             clean(cell["label"]) or DASH,
@@ -135,9 +137,9 @@ def _primary(cell: Value) -> str:
 _STATUS_WEIGHTS = {"train loss": 4, "id": 3, "node": 2, "job": 1}
 
 
-def _state(cell: Value) -> Cell:
+def _state(cell: Value) -> TextCell:
     text = cell["status"] + (_OTHER if cell["code"] == "other" else "")
-    return Cell(f"{text}: {cell['phase']}" if cell.get("phase") else text, STATE_STYLES.get(cell["status"], ""))
+    return TextCell(f"{text}: {cell['phase']}" if cell.get("phase") else text, STATE_STYLES.get(cell["status"], ""))
 
 
 def _error_style(cell: Value) -> str:

@@ -14,7 +14,7 @@ from an_cli.launch.slurm.judge import Standing, Verdict
 from an_cli.launch.slurm.observe import Observer
 from an_cli.launch.slurm.owed import owed
 from an_cli.launch.slurm.scheduler import Commands
-from an_cli.launch.slurm.watcher import View, Watcher
+from an_cli.launch.slurm.watcher import JobView, Watcher
 from an_cli.store import RunFolder, Status, Store, status_of
 
 _STATUS = {
@@ -88,14 +88,14 @@ def this_cluster(store: Store) -> Watcher | None:
     return Watcher(store, Observer(Commands()), accounting=shutil.which("sacct") is not None)
 
 
-def _views(runs: Sequence[RunFolder], watcher: Watcher | None) -> dict[RunFolder, View]:
+def _views(runs: Sequence[RunFolder], watcher: Watcher | None) -> dict[RunFolder, JobView]:
     if watcher is not None:
         return watcher.look(runs)
     unseen = Verdict(standing=Standing.UNKNOWN, detail="submitted to SLURM, which this machine does not have")
-    return {run: View(verdict=unseen, submission=None) for run in runs}
+    return {run: JobView(verdict=unseen, submission=None) for run in runs}
 
 
-def _joined(run: RunFolder, status: Status, view: View) -> RunStanding:
+def _joined(run: RunFolder, status: Status, view: JobView) -> RunStanding:
     verdict = view.verdict
     match verdict.standing:
         case Standing.NEW:  # no submission stands for it

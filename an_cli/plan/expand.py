@@ -10,7 +10,7 @@ from functools import cached_property
 
 from an_cli.config import CellConfig, Composer, cell_id
 from an_cli.errors import AnError, StudyError, nearest
-from an_cli.plan.labels import Told, make_labels
+from an_cli.plan.labels import LabelReference, make_labels
 from an_cli.plan.ledger import Published, read_ledger
 from an_cli.plan.rows import Row
 from an_cli.plan.study import Study
@@ -157,12 +157,12 @@ def _cells(
 
 def _told(
     study: Study, runs: Mapping[str, tuple[CellConfig, Mapping[str, str]]], baseline: str, composer: Composer
-) -> dict[str, Told]:
+) -> dict[str, LabelReference]:
     """What each cell's label is told from: the baseline, or what the cell's choices of groups make of the base."""
     if not runs:
         return {}
     config, usual = runs[baseline]
-    known = {frozenset[tuple[str, str]](): Told(choices={}, reference=config)}
+    known = {frozenset[tuple[str, str]](): LabelReference(choices={}, reference=config)}
     told = {}
     for run_id, (_, choices) in runs.items():
         other = {group: choice for group, choice in choices.items() if usual.get(group) != choice and group != "launch"}
@@ -170,9 +170,9 @@ def _told(
         if key not in known:
             try:
                 words = [f"{group}={choice}" for group, choice in choices.items()]
-                known[key] = Told(choices=other, reference=composer.compose([*study.base, *words]).cell)
+                known[key] = LabelReference(choices=other, reference=composer.compose([*study.base, *words]).cell)
             except AnError:  # these choices need the row's other words to fit together
-                known[key] = Told(choices={}, reference=config)
+                known[key] = LabelReference(choices={}, reference=config)
         told[run_id] = known[key]
     return told
 

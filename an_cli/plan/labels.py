@@ -15,7 +15,7 @@ _ABSENT = object()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class LabelReference:
     """What a cell's label is told from.
 
     Attributes:
@@ -27,7 +27,7 @@ class Told:
     reference: CellConfig
 
 
-def make_labels(configs: Mapping[str, CellConfig], told: Mapping[str, Told]) -> dict[str, str]:
+def make_labels(configs: Mapping[str, CellConfig], told: Mapping[str, LabelReference]) -> dict[str, str]:
     """A label for every cell.
 
     Args:

@@ -21,14 +21,14 @@ from an_cli.report.spec import load_spec as load_spec
 from an_cli.report.statistics.comparison import Comparison as Comparison
 from an_cli.report.statistics.comparison import Covers as Covers
 from an_cli.report.statistics.stopping import Decision as Decision
-from an_cli.report.statistics.stopping import Evidence as Evidence
+from an_cli.report.statistics.stopping import RowLooks as RowLooks
 from an_cli.report.statistics.stopping import Rule as Rule
 from an_cli.report.statistics.stopping import State as State
 from an_cli.report.table import Column as Column
 from an_cli.report.table import Direction as Direction
 from an_cli.report.table import Mark as Mark
+from an_cli.report.table import Provenance as Provenance
 from an_cli.report.table import RowStatus as RowStatus
-from an_cli.report.table import Source as Source
 from an_cli.report.table import Table as Table
 from an_cli.report.table import TableCell as TableCell
 from an_cli.report.table import TableRow as TableRow

@@ -137,7 +137,7 @@ _NOTHING = TableCell(marks=(Mark.MISSING,))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Provenance:
     """Where a run's numbers come from."""
 
     seed: int
@@ -171,7 +171,7 @@ class Table:
     brackets: bool = False
     stacked_k: bool = False
     math: bool = False
-    sources: Mapping[str, Source] = field(default_factory=dict)
+    sources: Mapping[str, Provenance] = field(default_factory=dict)
     alpha: float = 0.05
     looks: int | None = None
     measures: Measures = CLASSIFICATION

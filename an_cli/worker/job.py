@@ -132,7 +132,7 @@ def _call(*words: str) -> str | None:
 def run_job(folders: list[Path]) -> int:
     """Make one attempt at each run of this job; returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    return _Crew(Job.here(), [RunFolder(folder.resolve()) for folder in folders]).run()
+    return _JobCrew(Job.here(), [RunFolder(folder.resolve()) for folder in folders]).run()
 
 
 def run_ranks(folder: Path) -> int:
@@ -144,7 +144,7 @@ def run_ranks(folder: Path) -> int:
 
 
 @dataclass
-class _Crew:
+class _JobCrew:
     """The processes of a job's runs."""
 
     job: Job

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from an_cli.report.statistics.comparison import Comparison
 from an_cli.report.statistics.inference import Variance, holm, p_value, several_seeds, two_way
-from an_cli.report.statistics.stopping import Evidence, Rule, State, decide
+from an_cli.report.statistics.stopping import RowLooks, Rule, State, decide
 from tests.report.coin import evaluations
 
 ROWS = 8
@@ -57,7 +57,7 @@ def until_resolved(rows: Sequence[NDArray[np.uint8]]) -> tuple[list[bool], int]:
     seeds = dict.fromkeys(range(len(rows)), 0)
     while True:
         frame = [
-            Evidence(
+            RowLooks(
                 row=str(index),
                 reference="0",
                 looks=tuple(

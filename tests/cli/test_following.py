@@ -95,7 +95,7 @@ def test_cancel_of_a_run_on_another_machine_leaves_word_for_it(call: Call, folde
 def test_cancel_of_a_slurm_job_cancels_the_job(folder: Path, call: Call) -> None:
     from an_cli.launch.slurm.intent import Intent
     from an_cli.launch.slurm.scheduler import Said
-    from an_cli.launch.upkeep.cancel import Told, cancel
+    from an_cli.launch.upkeep.cancel import CancelOutcome, cancel
     from an_cli.store import Submission, take_submission
 
     call("ablate", "tiny")
@@ -112,7 +112,7 @@ def test_cancel_of_a_slurm_job_cancels_the_job(folder: Path, call: Call) -> None
         called.append(words)
         return Said(0, "41\n41\n" if words[0] == "squeue" else "")
 
-    assert cancel([run], scheduler) == {run: Told.JOB}
+    assert cancel([run], scheduler) == {run: CancelOutcome.JOB}
     assert called[-1] == ("scancel", "41_1")
 
 

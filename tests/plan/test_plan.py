@@ -11,7 +11,7 @@ import pytest
 from an_cli.config import CellConfig, Composer, cell_id
 from an_cli.errors import StudyError
 from an_cli.plan import Plan, load_study, make_plan
-from an_cli.plan.labels import Told, make_labels
+from an_cli.plan.labels import LabelReference, make_labels
 
 MakePlan = Callable[..., Plan]
 
@@ -196,7 +196,7 @@ def test_hostile_and_endless_values_make_unique_safe_labels(composer: Composer) 
     for folder in folders:
         config = composer.compose([f'data.folder="{folder}"']).cell
         configs[cell_id(config)] = config
-    told = Told(choices={}, reference=next(iter(configs.values())))
+    told = LabelReference(choices={}, reference=next(iter(configs.values())))
     labels = make_labels(configs, dict.fromkeys(configs, told)).values()
     assert len(set(labels)) == len(folders)
     assert all(re.fullmatch(r"[A-Za-z0-9=.,_+~-]+", label) and len(label) < 150 for label in labels)
@@ -205,7 +205,7 @@ def test_hostile_and_endless_values_make_unique_safe_labels(composer: Composer) 
 
 def test_without_a_trained_baseline_labels_still_tell_cells_apart(composer: Composer) -> None:
     configs = {cell_id(cell): cell for cell in (composer.compose([f"seed={seed}"]).cell for seed in (0, 1))}
-    told = Told(choices={}, reference=composer.compose([]).cell)
+    told = LabelReference(choices={}, reference=composer.compose([]).cell)
     labels = make_labels(configs, dict.fromkeys(configs, told)).values()
     assert len(set(labels)) == 2
 

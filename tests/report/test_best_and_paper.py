@@ -11,7 +11,7 @@ import pytest
 from an_cli.plan import Plan, PlanRow, Published
 from an_cli.report import Mark, Quantity, Spec, Table, build_table, render
 from an_cli.report.compare.power import power, seeds_needed
-from an_cli.report.compare.published import Verdict
+from an_cli.report.compare.published import PaperVerdict
 from an_cli.store import CLASSIFICATION, Evaluation, PerSample, RunRecord
 from tests.report.by_hand import SPEC, finished, plan, record, result, row
 from tests.report.coin import evaluations
@@ -106,15 +106,15 @@ def paper_table(top1: float, errors: Sequence[float], seeds: int = 3, **changes:
 @pytest.mark.parametrize(
     ("top1", "errors", "verdict"),
     [
-        (11.2, (10.0, 11.0, 12.0), Verdict.WITHIN),
-        (16.5, (10.0, 11.0, 12.0), Verdict.OUTSIDE),
-        (15.9, (10.0, 11.0, 12.0), Verdict.WITHIN),  # t = 4.303, s = 1, sqrt(1 + 1/3): 4.968
-        (10.4, (10.0,), Verdict.WITHIN),
-        (14.0, (10.0,), Verdict.OUTSIDE),
+        (11.2, (10.0, 11.0, 12.0), PaperVerdict.WITHIN),
+        (16.5, (10.0, 11.0, 12.0), PaperVerdict.OUTSIDE),
+        (15.9, (10.0, 11.0, 12.0), PaperVerdict.WITHIN),  # t = 4.303, s = 1, sqrt(1 + 1/3): 4.968
+        (10.4, (10.0,), PaperVerdict.WITHIN),
+        (14.0, (10.0,), PaperVerdict.OUTSIDE),
     ],
 )
 def test_a_printed_number_is_within_when_it_could_be_one_more_run(
-    top1: float, errors: tuple[float, ...], verdict: Verdict
+    top1: float, errors: tuple[float, ...], verdict: PaperVerdict
 ) -> None:
     cells = paper_table(top1, errors, len(errors)).rows[0].cells
     assert cells[Quantity.PAPER].value == top1
@@ -124,7 +124,7 @@ def test_a_printed_number_is_within_when_it_could_be_one_more_run(
 
 def test_a_study_changed_on_the_command_line_is_not_compared_with_the_paper() -> None:
     cells = paper_table(11.0, (10.0, 11.0, 12.0), overrides=("recipe.epochs=3",)).rows[0].cells
-    assert cells[Quantity.PAPER_VERDICT].word == Verdict.NOT_COMPARABLE
+    assert cells[Quantity.PAPER_VERDICT].word == PaperVerdict.NOT_COMPARABLE
     assert Quantity.PAPER_DIFFERENCE not in cells
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from an_cli.report.statistics.comparison import Comparison, Covers
 from an_cli.report.statistics.sequential import look_levels, repeated_p
-from an_cli.report.statistics.stopping import Decision, Evidence, Rule, State, decide
+from an_cli.report.statistics.stopping import Decision, RowLooks, Rule, State, decide
 from tests.checks.error_rates import bound, efficiency, null_tables
 
 RULE = Rule(most_seeds=12, looks=4)
@@ -21,8 +21,8 @@ def seen(p: float, value: float = 0.5, seeds: int = 3) -> Comparison:
     )  # fmt: skip
 
 
-def line(row: str, *looks: Comparison) -> Evidence:
-    return Evidence(row=row, reference="base", looks=(*looks, *[None] * (4 - len(looks))))
+def line(row: str, *looks: Comparison) -> RowLooks:
+    return RowLooks(row=row, reference="base", looks=(*looks, *[None] * (4 - len(looks))))
 
 
 def states(found: Decision) -> list[State]:

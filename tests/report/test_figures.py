@@ -26,13 +26,13 @@ from an_cli.report.figures.draw_curves import draw_curves
 from an_cli.report.figures.draw_mixture import draw_mixture
 from an_cli.report.figures.draw_tradeoff import draw_tradeoff
 from an_cli.report.figures.learned import learned, place_of
-from an_cli.report.figures.style import Format, draw_bytes
+from an_cli.report.figures.style import FigureFormat, draw_bytes
 from an_cli.report.figures.tradeoff import Axis, Tradeoff, method_of, tradeoff
 from an_cli.store import CLASSIFICATION, RunFolder, Status
 from tests.report.by_hand import SPEC, Cost, cell, finished, plan, quoted, record, row
 
 BN = "ResNet-50-BN"
-MAGIC = {Format.PDF: b"%PDF-", Format.SVG: b"<?xml", Format.PNG: b"\x89PNG"}
+MAGIC = {FigureFormat.PDF: b"%PDF-", FigureFormat.SVG: b"<?xml", FigureFormat.PNG: b"\x89PNG"}
 
 
 def printed(label: str, params_m: float | None, flops_g: float | None, top1: float) -> Published:
@@ -241,7 +241,7 @@ def digests(run: RunFolder) -> dict[str, str]:
     """Digest of every figure in every format; each begins as its format does."""
     found = {}
     for name, draw in every_figure(run).items():
-        for format in Format:
+        for format in FigureFormat:
             raw = draw_bytes(draw, format)
             assert raw.startswith(MAGIC[format])
             found[f"{name}.{format}"] = hashlib.sha256(raw).hexdigest()
@@ -272,7 +272,7 @@ def test_hostile_labels_are_text_in_an_svg() -> None:
     trained = curves_of(
         {'<script>$x^2$ & "': runs, r"$\frac{$": runs}, CLASSIFICATION.primary, title="$_{<b>$", where=""
     )
-    raw = draw_bytes(lambda: draw_curves(trained), Format.SVG)
+    raw = draw_bytes(lambda: draw_curves(trained), FigureFormat.SVG)
     assert b"<script" not in raw
 
 
@@ -292,8 +292,8 @@ def test_characters_that_the_font_lacks_are_told_once_and_warn_nobody() -> None:
     said: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        first = draw_bytes(draw, Format.PNG, said.append)
-    assert first == draw_bytes(draw, Format.PNG)
+        first = draw_bytes(draw, FigureFormat.PNG, said.append)
+    assert first == draw_bytes(draw, FigureFormat.PNG)
     assert len(said) == 1
     assert "'\U00013000'" in said[0]
     assert "'é'" not in said[0]

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from an_cli.report.formats.layout import Cell, Head, extent, lay_out, wrap
+from an_cli.report.formats.layout import ColumnHead, TextCell, extent, lay_out, wrap
 
-HEADS = [Head(title="label", words=True), Head(title="loss", weight=1), Head(title="top-1 (%)")]
+HEADS = [ColumnHead(title="label", words=True), ColumnHead(title="loss", weight=1), ColumnHead(title="top-1 (%)")]
 WIDE = "\u6f22\u5b57\u304b\u306a"
 
 
 def laid(label: str, width: int | None) -> list[str]:
-    layout = lay_out(HEADS, [[Cell(label), Cell("0.123"), Cell("16.38 \u00b1 0.99")]], width)
+    layout = lay_out(HEADS, [[TextCell(label), TextCell("0.123"), TextCell("16.38 \u00b1 0.99")]], width)
     return [*layout.head, *(line for row in layout.rows for line in row)]
 
 
@@ -28,7 +28,9 @@ def test_a_label_wraps_before_a_name_and_never_within_k() -> None:
 
 
 def test_the_heaviest_column_goes_before_a_label_has_less_than_half() -> None:
-    layout = lay_out(HEADS, [[Cell("twenty letters, four words"), Cell("0.123"), Cell("16.38 \u00b1 0.99")]], 30)
+    layout = lay_out(
+        HEADS, [[TextCell("twenty letters, four words"), TextCell("0.123"), TextCell("16.38 \u00b1 0.99")]], 30
+    )
     assert layout.hidden == ("loss",)
 
 

@@ -20,7 +20,7 @@ from an_cli.plan import load_study, make_plan
 from an_cli.report.compare.build import build_table
 from an_cli.report.evidence.per_sample import read_samples
 from an_cli.report.formats.wording import printed_rows
-from an_cli.report.page import Reader, State, make_page, snapshot
+from an_cli.report.page import Reader, RunWord, make_page, snapshot
 from an_cli.report.page.columns import coded, curve, numbers, thin
 from an_cli.report.page.html import as_data
 from an_cli.report.spec import load_spec
@@ -103,8 +103,8 @@ def test_badge_footnote_and_list_of_a_run_are_one_word_and_it_is_that_of_status(
         store.link("demo", one.label, store.run(one.id))
     assert take(store.run(running.id)) is not None
 
-    def states(ids: Sequence[str]) -> dict[str, State]:
-        return {queued.id: State("queued")} if queued.id in ids else {}
+    def states(ids: Sequence[str]) -> dict[str, RunWord]:
+        return {queued.id: RunWord("queued")} if queued.id in ids else {}
 
     data = snapshot(Reader(store, states))
     words = dict(zip(data["runs"]["id"], values(data["runs"]["status"], 2), strict=True))
@@ -118,9 +118,9 @@ def test_a_run_that_finishes_between_two_looks_is_read_again(tmp_path: Path) -> 
     store, one = Store(tmp_path), cell("seed=0")
     write_run(store, one, {"metrics.jsonl": metrics(50.0, 30.0)})
 
-    def states(ids: Sequence[str]) -> dict[str, State]:
+    def states(ids: Sequence[str]) -> dict[str, RunWord]:
         store.run(one.id).result.write_text(json.dumps(result_json(30.0)))
-        return {one.id: State("finished")}
+        return {one.id: RunWord("finished")}
 
     data = snapshot(Reader(store, states))
     assert (values(data["runs"]["status"], 1), data["runs"]["last_top1_error_pct"]) == (["finished"], [30.0])

@@ -10,7 +10,7 @@ import pytest
 from an_cli.plan import load_study, make_plan, read_ledger
 from an_cli.plan.ledger import TABLES
 from an_cli.report import Quantity, Table, build_table, load_spec, published_table, render
-from an_cli.report.compare.published import Verdict
+from an_cli.report.compare.published import PaperVerdict
 from an_cli.report.formats.latex import spelled_characters
 from an_cli.report.formats.tex_text import escape
 from tests.checks.fuzz_latex import PREAMBLE, compile_tex, document, fuzzed
@@ -48,7 +48,7 @@ def test_recorded_runs_give_the_papers_rows_and_numbers_in_its_order(name: str) 
         assert row.cells["top1_error_pct"].value == printed.top1_error_pct, row.label
         assert row.cells["top5_error_pct"].value == printed.top5_error_pct, row.label
         if row.kind != "literature":
-            assert row.cells[Quantity.PAPER_VERDICT].word == Verdict.WITHIN
+            assert row.cells[Quantity.PAPER_VERDICT].word == PaperVerdict.WITHIN
 
 
 def test_table_2_prints_the_gains_of_an_in_brackets_where_the_paper_does() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from an_cli.environment import without_slurm
 from an_cli.launch.slurm.intent import job_name, token_of
 from an_cli.launch.slurm.limits import read_config
-from an_cli.launch.slurm.observe import Row, read_accounts, read_queue
+from an_cli.launch.slurm.observe import QueueRow, read_accounts, read_queue
 from an_cli.launch.slurm.scheduler import Said
 from an_cli.launch.slurm.submit import read_job
 from an_cli.worker.job import seconds
@@ -19,7 +19,7 @@ TOKEN = "0123456789ab"
 
 def test_the_queue_is_read_by_token() -> None:
     text = f"Welcome!\n12|3|demo.{TOKEN}|PENDING||N/A|Resources\n13|N/A|other|RUNNING|n0|x|None\n"
-    assert read_queue(text) == {(TOKEN, 3): Row(job="12_3", state="PENDING", reason="Resources")}
+    assert read_queue(text) == {(TOKEN, 3): QueueRow(job="12_3", state="PENDING", reason="Resources")}
 
 
 def test_of_two_accounts_of_one_job_the_later_counts() -> None:
@@ -27,7 +27,7 @@ def test_of_two_accounts_of_one_job_the_later_counts() -> None:
         f"12_0|demo.{TOKEN}|{state}|0:0|2026-01-0{day}T00:00:00|n0" for state, day in (("FAILED", 1), ("RUNNING", 2))
     ]
     for text in ("\n".join(lines), "\n".join(reversed(lines))):
-        assert read_accounts(text) == {(TOKEN, 0): Row(job="12_0", state="RUNNING", node="n0", exit="0:0")}
+        assert read_accounts(text) == {(TOKEN, 0): QueueRow(job="12_0", state="RUNNING", node="n0", exit="0:0")}
 
 
 @pytest.mark.parametrize("text", ["slurm_load_jobs error", "1|2|3", "{}", "\x00|"])

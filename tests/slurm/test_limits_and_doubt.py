@@ -25,7 +25,7 @@ from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import Said
 from an_cli.launch.slurm.submit import submit
 from an_cli.launch.slurm.watcher import Watcher
-from an_cli.launch.upkeep.cancel import Told, cancel
+from an_cli.launch.upkeep.cancel import CancelOutcome, cancel
 from an_cli.store import RunFolder, Store, newest_submission
 from tests.launch.fake_door import finish
 from tests.slurm.imagined import Imagined
@@ -162,10 +162,10 @@ def test_packed_cells_are_cancelled_with_their_job_once_all_of_them_are(
     launch = composer.compose(["launch=slurm", "launch.pack=2"]).launch
     cluster, runs = Imagined(random.Random(0), faults=0.0), make_runs(3)
     submit(requests(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
-    assert cancel(runs[:1], cluster) == {runs[0]: Told.HELD_BACK}
+    assert cancel(runs[:1], cluster) == {runs[0]: CancelOutcome.HELD_BACK}
     assert [one.live for one in cluster.elements] == [True, True], "the other cell of the job goes on"
     before = cluster.calls.count("scancel")
-    assert cancel(runs, cluster) == dict.fromkeys(runs, Told.JOB)
+    assert cancel(runs, cluster) == dict.fromkeys(runs, CancelOutcome.JOB)
     assert cluster.calls.count("scancel") == before + 1
     assert [one.live for one in cluster.elements] == [False, False]
 
@@ -180,7 +180,7 @@ def test_a_failed_cell_whose_next_job_waits_can_be_cancelled(
         one.claims.mkdir()
         (one.claims / "1").write_text(json.dumps({"host": "h", "boot": "b", "namespace": "n", "pid": 1,
                                                   "started": "1", "left": "failed"}))  # fmt: skip
-    assert cancel([run, failed], cluster) == {run: Told.JOB, failed: Told.NOTHING}
+    assert cancel([run, failed], cluster) == {run: CancelOutcome.JOB, failed: CancelOutcome.NOTHING}
 
 
 def test_a_job_that_ended_because_its_run_was_cancelled_is_not_submitted_again_by_who_follows(

@@ -25,7 +25,7 @@ from an_cli.launch.slurm.scheduler import Commands, Said
 from an_cli.launch.slurm.script import check_path
 from an_cli.launch.slurm.states import never_starts
 from an_cli.launch.slurm.submit import submit
-from an_cli.launch.slurm.watcher import View
+from an_cli.launch.slurm.watcher import JobView
 from an_cli.store import End, RunFolder, Store, Submission, ask_to_stop, newest_submission, take
 from an_cli.store.claims import this_process
 from tests.launch.fake_door import finish
@@ -133,9 +133,9 @@ def test_what_fails_on_every_node_holds_the_study_back(tmp_path: Path, launch: L
 
 
 def test_blame_needs_two_nodes_or_none_that_is_named() -> None:
-    def view(node: str) -> View:
+    def view(node: str) -> JobView:
         verdict = Verdict(standing=Standing.ENDED, cause=Cause.SET_UP, detail=f"why {node}", node=node)
-        return View(verdict=verdict, submission=None)
+        return JobView(verdict=verdict, submission=None)
 
     assert blame([view("n0"), view("n0")], []).nodes == {"n0": "why n0"}
     assert blame([view("n0"), view("n1")], []).everywhere == "why n0"
@@ -144,7 +144,7 @@ def test_blame_needs_two_nodes_or_none_that_is_named() -> None:
     assert blame([view("")], []).everywhere == "why "
     ends = (End(cause="set_up", detail="disk", step=0, job="1_0", node="n3"),)
     earlier = Submission(number=2, token="t", task=0, after=ends)
-    ended = View(verdict=Verdict(standing=Standing.QUEUED), submission=earlier)
+    ended = JobView(verdict=Verdict(standing=Standing.QUEUED), submission=earlier)
     assert blame([ended], []).nodes == {"n3": "disk"}
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from an_cli.cli.completing import studies_and_overrides
-from an_cli.cli.options import HERE, AsJson, Place, StorePath, store_words
+from an_cli.cli.options import HERE, AsJson, StorePath, Where, store_words
 
 OPEN = 4  # more rounds of seeds to come
 
@@ -36,8 +36,8 @@ def ablate(
         ),
     ] = None,
     on: Annotated[
-        Place, typer.Option("--on", help="Where: this machine, or the SLURM cluster whose login node this is.")
-    ] = Place.LOCAL,
+        Where, typer.Option("--on", help="Where: this machine, or the SLURM cluster whose login node this is.")
+    ] = Where.LOCAL,
     detach: Annotated[
         bool, typer.Option("--detach", help="Leave once every job is submitted; the same command comes back to them.")
     ] = False,
@@ -65,7 +65,7 @@ def ablate(
     from an_cli.cli.study import ask_study, open_store, study_and_overrides
     from an_cli.launch import find_reruns
 
-    if detach and on is Place.LOCAL:
+    if detach and on is Where.LOCAL:
         raise typer.BadParameter("runs on this machine end with their command; add --on slurm", param_hint="--detach")
     study, overrides = study_and_overrides(words or [], name, write=not dry_run)
     opened = open_store(store)
@@ -83,11 +83,11 @@ def ablate(
     reruns = find_reruns(asked.plan, opened, rerun or [])
     tell_archived(asked.plan, opened)
     if dry_run:
-        print_dry_run(asked, opened, reruns, on_slurm=on is Place.SLURM, json=json)
+        print_dry_run(asked, opened, reruns, on_slurm=on is Where.SLURM, json=json)
         return
     command = ["an-cli", "ablate", *([name, *overrides] if name else words or []), *on.options]
     command += [*(["--until-resolved"] if until_resolved else []), *store_words(store)]
-    if on is Place.SLURM:
+    if on is Where.SLURM:
         from an_cli.cli.on_slurm import ablate_on_slurm
 
         status = ablate_on_slurm(asked, opened, reruns, command=command, json=json, detach=detach)

@@ -26,7 +26,7 @@ def cancel(
     """Tell runs to save and stop. The command that started them continues them later."""
     from an_cli.cli.find_run import runs_of
     from an_cli.cli.study import open_store, print_json, say
-    from an_cli.launch.upkeep.cancel import Told
+    from an_cli.launch.upkeep.cancel import CancelOutcome
     from an_cli.launch.upkeep.cancel import cancel as tell
 
     runs = runs_of(open_store(store), target)
@@ -38,7 +38,7 @@ def cancel(
         print_json({"runs": [{"id": run.id, "told": str(word)} for run, word in told.items()]})
         return
     for run, word in told.items():
-        if word is not Told.NOTHING:
+        if word is not CancelOutcome.NOTHING:
             print(f"{run.id}  {word}")
-    if all(word is Told.NOTHING for word in told.values()):
+    if all(word is CancelOutcome.NOTHING for word in told.values()):
         print("nothing to stop")

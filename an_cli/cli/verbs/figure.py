@@ -11,7 +11,7 @@ import typer
 from an_cli.cli.options import HERE, StorePath, Words
 
 
-class Kind(StrEnum):
+class FigureKind(StrEnum):
     """What is drawn."""
 
     FIG1 = "fig1"
@@ -19,7 +19,7 @@ class Kind(StrEnum):
     CURVES = "curves"
 
 
-class Ending(StrEnum):
+class FigureEnding(StrEnum):
     """What a figure is saved as."""
 
     PDF = "pdf"
@@ -36,7 +36,7 @@ class Size(StrEnum):
 
 def figure(
     kind: Annotated[
-        Kind,
+        FigureKind,
         typer.Argument(
             help="fig1: error against size (the paper's Figure 1). mixture: what the attention learned (Figure 4). "
             "curves: training curves, bands over seeds."
@@ -51,7 +51,7 @@ def figure(
         Path | None, typer.Option("--out", metavar="FILE", help="Default: reports/build/ of the store.")
     ] = None,
     format: Annotated[
-        Ending | None, typer.Option("--format", "-f", help="Default: the ending of --out, else pdf.")
+        FigureEnding | None, typer.Option("--format", "-f", help="Default: the ending of --out, else pdf.")
     ] = None,
     against: Annotated[Size, typer.Option("--against", help="fig1: the horizontal axis.")] = Size.PARAMS,
     published: Annotated[bool, typer.Option("--published", help="fig1: add what the paper printed.")] = False,
@@ -65,14 +65,14 @@ def figure(
     print(draw(wanted, store, ending, out))
 
 
-def _ending(out: Path | None, format: Ending | None) -> Ending:
+def _ending(out: Path | None, format: FigureEnding | None) -> FigureEnding:
     """What to save as: --format, the ending of the file, else PDF. A file must not pretend to be of another format."""
-    legal = ", ".join(Ending)
+    legal = ", ".join(FigureEnding)
     named = out.suffix.lower().removeprefix(".") if out else ""
-    if named and named not in list(Ending):
+    if named and named not in list(FigureEnding):
         raise typer.BadParameter(
             f"a figure cannot be saved as {named}; name a file that ends in {legal}", param_hint="--out"
         )
     if named and format and named != format:
         raise typer.BadParameter(f"the file ends in {named}, --format says {format}", param_hint="--out")
-    return format or (Ending(named) if named else Ending.PDF)
+    return format or (FigureEnding(named) if named else FigureEnding.PDF)

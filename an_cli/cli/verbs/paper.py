@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from an_cli.cli.options import AsJson
-from an_cli.cli.verbs.report import SHORT, Format, FormatOption
+from an_cli.cli.verbs.report import SHORT, FormatOption, TableFormat
 
 paper = typer.Typer(name="paper", help="The paper's printed tables, and whether they agree.", no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def audit(json: AsJson = False) -> None:
 @paper.command()
 def show(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="table1 to table5.")],
-    format: FormatOption = Format.TERMINAL,
+    format: FormatOption = TableFormat.TERMINAL,
 ) -> None:
     """Print one of the paper's tables from the ledger."""
     from an_cli.console.medium import medium

@@ -11,7 +11,7 @@ import typer
 from an_cli.cli.options import HERE, AsJson, StorePath, StudyName, Words
 
 
-class Format(StrEnum):
+class TableFormat(StrEnum):
     """How a table is printed."""
 
     MARKDOWN = "markdown"
@@ -24,10 +24,10 @@ class Format(StrEnum):
     TEX = "tex"
 
 
-SHORT = {Format.MD: Format.MARKDOWN, Format.TEX: Format.LATEX}
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="What to print; md and tex for short.")]
+SHORT = {TableFormat.MD: TableFormat.MARKDOWN, TableFormat.TEX: TableFormat.LATEX}
+FormatOption = Annotated[TableFormat, typer.Option("--format", "-f", help="What to print; md and tex for short.")]
 _Printed = Annotated[
-    Format | None,
+    TableFormat | None,
     typer.Option(
         "--format", "-f", help="What to print; md and tex for short. [default: terminal on one, else markdown]"
     ),
@@ -65,10 +65,10 @@ def report(
     opened = open_store(store)
     asked = ask_study(study, words or [], opened)
     on = medium()
-    suited = Format.TERMINAL if is_terminal(sys.stdout) else Format.MARKDOWN
-    wanted = Format.JSON if json else SHORT.get(format, format) if format else suited
+    suited = TableFormat.TERMINAL if is_terminal(sys.stdout) else TableFormat.MARKDOWN
+    wanted = TableFormat.JSON if json else SHORT.get(format, format) if format else suited
     if per_seed:
-        if wanted is not Format.CSV:
+        if wanted is not TableFormat.CSV:
             raise typer.BadParameter("it goes with --format csv", param_hint="--per-seed")
         print_per_seed(asked, opened)
         return

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli.options import HERE, AsJson, Place, StorePath, StudyName, Words, store_words
+from an_cli.cli.options import HERE, AsJson, StorePath, StudyName, Where, Words, store_words
 
 
 def retry(
     study: StudyName,
     words: Words = None,
-    on: Annotated[Place, typer.Option("--on", help="Where: this machine, or the SLURM cluster.")] = Place.LOCAL,
+    on: Annotated[Where, typer.Option("--on", help="Where: this machine, or the SLURM cluster.")] = Where.LOCAL,
     detach: Annotated[bool, typer.Option("--detach", help="Leave once every job is submitted.")] = False,
     json: AsJson = False,
     store: StorePath = HERE,
@@ -24,7 +24,7 @@ def retry(
     opened = open_store(store)
     asked = ask_study(study, [*on.words, *(words or [])], opened)
     command = ["an-cli", "ablate", study, *(words or []), *on.options, *store_words(store)]
-    if on is Place.SLURM:
+    if on is Where.SLURM:
         from an_cli.cli.on_slurm import ablate_on_slurm
 
         status = ablate_on_slurm(asked, opened, {}, command=command, json=json, detach=detach, forgive=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from an_cli.launch.causes import Cause
-from an_cli.launch.slurm.watcher import View
+from an_cli.launch.slurm.watcher import JobView
 
 _NODES = 2  # so many nodes that fail alike, while nowhere a run has begun, are no nodes' fault
 
@@ -28,7 +28,7 @@ class Blame:
     everywhere: str = ""
 
 
-def blame(views: Iterable[View], began: Iterable[str]) -> Blame:
+def blame(views: Iterable[JobView], began: Iterable[str]) -> Blame:
     """Judge a study's failures before the run.
 
     Args:

@@ -20,8 +20,8 @@ from an_cli.launch.slurm.observe import FRESH_S
 from an_cli.launch.slurm.owed import owed
 from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import Scheduler
-from an_cli.launch.slurm.submit import Outcome, check_taken, submit
-from an_cli.launch.slurm.watcher import View, Watcher
+from an_cli.launch.slurm.submit import SubmitOutcome, check_taken, submit
+from an_cli.launch.slurm.watcher import JobView, Watcher
 from an_cli.launch.standing import RunStanding, look
 from an_cli.store import RunFolder, is_finished, read_doing, read_progress
 
@@ -42,7 +42,7 @@ _PHASES = {
 }
 
 
-def _nowhere_else(views: Mapping[RunFolder, View]) -> bool:
+def _nowhere_else(views: Mapping[RunFolder, JobView]) -> bool:
     """Whether no job runs, and SLURM has no other node for those that wait."""
     standings = [view.verdict.standing for view in views.values()]
     waiting = [view.verdict.detail for view in views.values() if view.verdict.standing is Standing.QUEUED]
@@ -81,7 +81,7 @@ class OnSlurm:
     tell: Callable[[str], None] = lambda text: None
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: SubmitOutcome = field(default_factory=SubmitOutcome)
     _gone: dict[str, bool] = field(default_factory=dict)
     _refused_at: int | None = None  # live jobs when SLURM last refused one
     _room: tuple[int, float] | None = None  # live jobs that a full queue holds, and when that was seen
@@ -117,7 +117,7 @@ class OnSlurm:
                 before = standing
                 self._wait(wait_s, views, stops)
 
-    def _refresh(self, runs: Sequence[RunFolder], fresh_s: float) -> dict[RunFolder, View]:
+    def _refresh(self, runs: Sequence[RunFolder], fresh_s: float) -> dict[RunFolder, JobView]:
         views = self.watcher.look(runs, fresh_s=fresh_s, gone=self._gone)
         self._adopt(views)
         self._cancel_superseded()
@@ -128,7 +128,7 @@ class OnSlurm:
             views = self.watcher.look(runs, fresh_s=LONGEST_S, gone=self._gone)
         return views
 
-    def _adopt(self, views: Mapping[RunFolder, View]) -> None:
+    def _adopt(self, views: Mapping[RunFolder, JobView]) -> None:
         """Write down the ids of jobs that were found by their tokens."""
         found = {
             view.submission.token: view.verdict.job.partition("_")[0]
@@ -150,7 +150,7 @@ class OnSlurm:
             self.tell(f"cancelling job {job}: a newer one stands for its runs")
             self.scheduler("scancel", job)
 
-    def _judge_nodes(self, views: Mapping[RunFolder, View]) -> None:
+    def _judge_nodes(self, views: Mapping[RunFolder, JobView]) -> None:
         """Stay away from nodes that end jobs before their runs begin; where all do, hold back what still waits."""
         self._began |= {view.verdict.node for view in views.values() if view.verdict.began and view.verdict.node}
         found = blame(views.values(), self._began)
@@ -170,14 +170,14 @@ class OnSlurm:
                 self.scheduler("scancel", *waiting)
         self._blame = found
 
-    def _tell_stuck(self, views: Mapping[RunFolder, View]) -> None:
+    def _tell_stuck(self, views: Mapping[RunFolder, JobView]) -> None:
         """Say once, of every job that waits for somebody, for whom."""
         stuck = {view.verdict.job: view.verdict.detail for view in views.values() if view.verdict.stuck}
         for job in sorted(stuck.keys() - self._stuck):
             self.tell(f"job {job} waits: {stuck[job]}")
         self._stuck = frozenset(stuck)
 
-    def _ask_for_missing(self, views: Mapping[RunFolder, View]) -> bool:
+    def _ask_for_missing(self, views: Mapping[RunFolder, JobView]) -> bool:
         """Ask the controller, by id, for jobs that the queue has left out for a while; True when it denies one."""
         missing = {
             view.verdict.job.partition("_")[0]
@@ -189,7 +189,7 @@ class OnSlurm:
             self._gone[job] = said.status != 0 and "invalid job id" in said.trouble.lower()
         return any(self._gone.get(job) for job in missing)
 
-    def _submit_owed(self, views: Mapping[RunFolder, View]) -> bool:
+    def _submit_owed(self, views: Mapping[RunFolder, JobView]) -> bool:
         live = sum(view.verdict.standing in _LIVE for view in views.values())
         if self._blame.everywhere and not self._first:
             return False
@@ -242,7 +242,7 @@ class OnSlurm:
         """Whether a full queue is worth another try: soon where nothing of this study is in it."""
         return self._room is not None and self.clock() - self._room[1] > (AGAIN_S if live else AGAIN_EMPTY_S)
 
-    def _owed(self, run: RunFolder, view: View) -> SubmissionRequest | None:
+    def _owed(self, run: RunFolder, view: JobView) -> SubmissionRequest | None:
         if self._blame.everywhere and not self._first:
             return None
         forgive = self.forgive and self._first
@@ -250,7 +250,7 @@ class OnSlurm:
         return owed(run, view, forgive=forgive, resubmit_cancelled=resubmit, forget_set_up=self._first).request
 
     def _by_dependency(
-        self, requests: Sequence[SubmissionRequest], views: Mapping[RunFolder, View]
+        self, requests: Sequence[SubmissionRequest], views: Mapping[RunFolder, JobView]
     ) -> dict[str, list[SubmissionRequest]]:
         """Wishes by what sbatch is told to wait for; one whose need has no job yet waits for a later look."""
         groups: dict[str, list[SubmissionRequest]] = {}
@@ -261,7 +261,7 @@ class OnSlurm:
                 groups.setdefault(f"afterok:{':'.join(jobs)}" if jobs else "", []).append(request)
         return groups
 
-    def _all_over(self, views: Mapping[RunFolder, View]) -> bool:
+    def _all_over(self, views: Mapping[RunFolder, JobView]) -> bool:
         """Whether nothing will change by itself: over, or waiting for somebody who was told so."""
         over = (Standing.FINISHED, Standing.ENDED)
         return all(
@@ -269,17 +269,17 @@ class OnSlurm:
             for run, view in views.items()
         )
 
-    def _left_to_cluster(self, views: Mapping[RunFolder, View], begun: float) -> bool:
+    def _left_to_cluster(self, views: Mapping[RunFolder, JobView], begun: float) -> bool:
         """Whether every run has a job for certain; a user who leaves should not leave a question open."""
         verdicts = [view.verdict for view in views.values()]
         doubt = any(verdict.standing is Standing.SUBMITTING or verdict.in_doubt for verdict in verdicts)
         waiting = any(self._owed(run, view) for run, view in views.items()) and not self.outcome.refused
         return not (doubt or waiting) or self.clock() - begun > DOUBT_S
 
-    def _snapshot(self, views: Mapping[RunFolder, View], stops: Stops) -> Snapshot:
+    def _snapshot(self, views: Mapping[RunFolder, JobView], stops: Stops) -> Snapshot:
         return Snapshot(runs=tuple(self._state(run, view) for run, view in views.items()), stopping=bool(stops.count))
 
-    def _state(self, run: RunFolder, view: View) -> RunState:
+    def _state(self, run: RunFolder, view: JobView) -> RunState:
         verdict = view.verdict
         phase, cause = _PHASES[verdict.standing], verdict.detail
         if verdict.standing is Standing.ENDED:
@@ -298,7 +298,7 @@ class OnSlurm:
         activity = str(doing.activity) if doing else ""
         return RunState(run=run, phase=phase, progress=read_progress(run), cause=cause, doing=doing, activity=activity)
 
-    def _wait(self, seconds: float, views: Mapping[RunFolder, View], stops: Stops) -> None:
+    def _wait(self, seconds: float, views: Mapping[RunFolder, JobView], stops: Stops) -> None:
         """Between two looks at the scheduler only the disk is looked at, which costs the cluster nothing."""
         unfinished = [run for run, view in views.items() if view.verdict.standing is not Standing.FINISHED]
         end = self.clock() + seconds

@@ -116,7 +116,7 @@ def token_of(name: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class IntentState:
     """What the disk says of a submission.
 
     Attributes:
@@ -153,7 +153,7 @@ def user_name(uid: int | None) -> str:
         return f"user {uid}"
 
 
-def read_intent(store: Store, token: str) -> Known:
+def read_intent(store: Store, token: str) -> IntentState:
     """What the disk says of a submission; an intent that is not there was never called."""
     intent = Intent(store.jobs / token)
     job, refused = _text(intent.folder / "job"), _text(intent.folder / "refused")
@@ -161,7 +161,7 @@ def read_intent(store: Store, token: str) -> Known:
     settled = job is not None or refused is not None
     latest = intent.folder / ("job" if job else "called" if called else "intent.json")
     age_s = _age_s(latest)
-    return Known(
+    return IntentState(
         job=job,
         refused=refused,
         submitting=not settled and _at_work(intent, called, _age_on_disk_s(latest, store)),

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from an_cli.launch.causes import Cause
-from an_cli.launch.slurm.intent import SBATCH_GONE_S, Intent, Known, user_name
-from an_cli.launch.slurm.observe import PLAIN, Key, Observation, Row
+from an_cli.launch.slurm.intent import SBATCH_GONE_S, Intent, IntentState, user_name
+from an_cli.launch.slurm.observe import PLAIN, Key, Observation, QueueRow
 from an_cli.launch.slurm.states import Stage, is_held, meaning, never_starts
 from an_cli.store import Holder, Life, RunFolder, Submission, is_finished, life, read_holder
 from an_cli.store.endings import Ending
@@ -52,7 +52,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class RunEvidence:
     """What the disk says of a submitted run.
 
     Attributes:
@@ -67,7 +67,7 @@ class Evidence:
     """
 
     submission: Submission
-    known: Known
+    known: IntentState
     finished: bool
     life: Life
     holder: Holder | None
@@ -76,9 +76,9 @@ class Evidence:
     output: str = ""
 
 
-def gather(run: RunFolder, submission: Submission, known: Known, intent: Intent | None = None) -> Evidence:
+def gather(run: RunFolder, submission: Submission, known: IntentState, intent: Intent | None = None) -> RunEvidence:
     """Read a run's folder, and what its job printed."""
-    return Evidence(
+    return RunEvidence(
         submission=submission,
         known=known,
         finished=is_finished(run),
@@ -91,7 +91,7 @@ def gather(run: RunFolder, submission: Submission, known: Known, intent: Intent 
 
 
 def judge(
-    evidence: Evidence, seen: Observation, *, now: float, since_s: float, gone: Mapping[str, bool] | None = None
+    evidence: RunEvidence, seen: Observation, *, now: float, since_s: float, gone: Mapping[str, bool] | None = None
 ) -> Verdict:
     """The standing of a submitted run.
 
@@ -121,13 +121,13 @@ def judge(
     return _missing(evidence, seen, account, now, since_s, gone or {})
 
 
-def _never_started(key: Key, rows: Mapping[Key, Row]) -> Row | None:
+def _never_started(key: Key, rows: Mapping[Key, QueueRow]) -> QueueRow | None:
     """The row that stands for those elements of an array that were cancelled before they started."""
     row = rows.get((key[0], PLAIN))
     return row if row is not None and meaning(row.state).cause is Cause.CANCELLED else None
 
 
-def key_of(submission: Submission, known: Known) -> Key:
+def key_of(submission: Submission, known: IntentState) -> Key:
     """Under what the scheduler's answers have a submission."""
     return submission.token, submission.task if known.array else PLAIN
 
@@ -138,7 +138,7 @@ def waiting(key: Key, seen: Observation) -> Verdict | None:
     return _waiting(row) if row is not None and meaning(row.state).stage is Stage.WAITING else None
 
 
-def _waiting(row: Row) -> Verdict:
+def _waiting(row: QueueRow) -> Verdict:
     if is_held(row.state, row.reason):
         detail = f"{row.reason}; release it with: scontrol release {row.job}"
         return Verdict(standing=Standing.HELD, detail=detail, job=row.job, stuck=True)
@@ -150,7 +150,7 @@ def _waiting(row: Row) -> Verdict:
     return Verdict(standing=Standing.QUEUED, detail=detail, job=row.job, stuck=True)
 
 
-def _without_queue(evidence: Evidence, seen: Observation) -> Verdict:
+def _without_queue(evidence: RunEvidence, seen: Observation) -> Verdict:
     job = _job(evidence)
     if evidence.life is Life.ALIVE:
         return Verdict(standing=Standing.RUNNING, detail="by its heartbeat", job=job)
@@ -162,7 +162,7 @@ def _without_queue(evidence: Evidence, seen: Observation) -> Verdict:
     return Verdict(standing=Standing.UNKNOWN, detail=detail, job=job, in_doubt=evidence.known.job is None)
 
 
-def _by_row(evidence: Evidence, row: Row, since_s: float) -> Verdict:
+def _by_row(evidence: RunEvidence, row: QueueRow, since_s: float) -> Verdict:
     said = meaning(row.state)
     match said.stage:
         case Stage.WAITING:
@@ -177,7 +177,7 @@ def _by_row(evidence: Evidence, row: Row, since_s: float) -> Verdict:
             return _over(evidence, row, said.cause, since_s)
 
 
-def _over(evidence: Evidence, row: Row, said: Cause, since_s: float) -> Verdict:
+def _over(evidence: RunEvidence, row: QueueRow, said: Cause, since_s: float) -> Verdict:
     """SLURM knows that the job ended; the run knows how, where SLURM only saw an exit status."""
     mine = _is_of(evidence.holder, row.job)
     left = evidence.holder.left if evidence.holder is not None and mine else ""
@@ -204,7 +204,7 @@ def _over(evidence: Evidence, row: Row, said: Cause, since_s: float) -> Verdict:
     return Verdict(standing=Standing.ENDED, cause=cause, detail=detail, job=row.job, node=row.node, began=mine)
 
 
-def _before_it_began(evidence: Evidence, row: Row) -> str:
+def _before_it_began(evidence: RunEvidence, row: QueueRow) -> str:
     """Why a job ended without a claim on its run: what it printed itself, for nothing else knows."""
     if row.exit.endswith(f":{int(signal.SIGUSR2)}") or row.exit.startswith(f"{128 + signal.SIGUSR2}:"):
         return "its time was nearly up during set-up, before the run began: raise launch.time_min"
@@ -216,7 +216,7 @@ def _is_of(holder: Holder | None, job: str) -> bool:
     return holder is not None and holder.job == job
 
 
-def _not_accepted(evidence: Evidence, seen: Observation, now: float, since_s: float) -> Verdict:
+def _not_accepted(evidence: RunEvidence, seen: Observation, now: float, since_s: float) -> Verdict:
     """No id is on record and the queue does not have the token."""
     known = evidence.known
     if known.refused is not None:
@@ -237,7 +237,12 @@ def _not_accepted(evidence: Evidence, seen: Observation, now: float, since_s: fl
 
 
 def _missing(
-    evidence: Evidence, seen: Observation, account: Row | None, now: float, since_s: float, gone: Mapping[str, bool]
+    evidence: RunEvidence,
+    seen: Observation,
+    account: QueueRow | None,
+    now: float,
+    since_s: float,
+    gone: Mapping[str, bool],
 ) -> Verdict:
     """The job was accepted, and the queue does not have it; the accounts do not say that it is over."""
     job, known = _job(evidence), evidence.known
@@ -267,12 +272,12 @@ def _missing(
     return Verdict(standing=Standing.UNKNOWN, detail=detail, job=job, in_doubt=True)
 
 
-def _job(evidence: Evidence) -> str:
+def _job(evidence: RunEvidence) -> str:
     known = evidence.known
     return (f"{known.job}_{evidence.submission.task}" if known.array else known.job) if known.job else ""
 
 
-def _last_words(intent: Intent, submission: Submission, known: Known) -> str:
+def _last_words(intent: Intent, submission: Submission, known: IntentState) -> str:
     """The last line that a job printed outside its run, and the file."""
     if not known.job:
         return ""

@@ -36,7 +36,7 @@ _SUBMIT_SLACK_S = 86400  # sacct is asked from a day before the oldest job in qu
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class QueueRow:
     """One job, or element of an array, as squeue or sacct prints it."""
 
     job: str
@@ -58,8 +58,8 @@ class Observation:
     """
 
     at: float
-    queue: Mapping[Key, Row] | None
-    accounts: Mapping[Key, Row] | None
+    queue: Mapping[Key, QueueRow] | None
+    accounts: Mapping[Key, QueueRow] | None
     trouble: str = ""
 
 
@@ -141,7 +141,7 @@ class Observer:
         return Observation(at=self.clock(), queue=queue, accounts=known, trouble="; ".join(troubles))
 
 
-def read_queue(text: str) -> dict[Key, Row] | None:
+def read_queue(text: str) -> dict[Key, QueueRow] | None:
     """Rows of squeue that carry one of our tokens; None when nothing in the text is a row, and yet there is a text.
 
     Lines that are no rows, banners for example, are passed over.
@@ -156,18 +156,18 @@ def read_queue(text: str) -> dict[Key, Row] | None:
         node = node or ("" if host.lower() in ("n/a", "unknown", "(null)") else host)
         token = token_of(name)
         if token and array.isdigit() and task.isdigit():
-            rows[token, int(task)] = Row(job=f"{array}_{task}", state=state, node=node, reason=reason)
+            rows[token, int(task)] = QueueRow(job=f"{array}_{task}", state=state, node=node, reason=reason)
         elif token and array.isdigit() and task == "N/A":  # no array's, or what is left of one that never started
-            rows[token, PLAIN] = Row(job=array, state=state, node=node, reason=reason)
+            rows[token, PLAIN] = QueueRow(job=array, state=state, node=node, reason=reason)
     return rows if legible else None
 
 
-def read_accounts(text: str) -> dict[Key, Row] | None:
+def read_accounts(text: str) -> dict[Key, QueueRow] | None:
     """Rows of sacct that carry one of our tokens; of several about one job the latest submitted counts.
 
     None when nothing in the text is a row, and yet there is a text.
     """
-    rows: dict[Key, tuple[str, Row]] = {}
+    rows: dict[Key, tuple[str, QueueRow]] = {}
     legible = not text.strip()
     for line in text.splitlines():
         fields = line.strip().split("|")
@@ -183,7 +183,7 @@ def read_accounts(text: str) -> dict[Key, Row] | None:
             before = rows.get((token, task))
             if before is None or before[0] <= submitted:
                 named = array if task == PLAIN else f"{array}_{task}"
-                rows[token, task] = submitted, Row(job=named, state=state, node=node, exit=status)
+                rows[token, task] = submitted, QueueRow(job=named, state=state, node=node, exit=status)
     return {key: row for key, (_, row) in rows.items()} if legible else None
 
 
@@ -233,7 +233,7 @@ def _write(path: Path, seen: Observation, since: float, others: Collection[str])
         return
 
 
-def _flat(rows: Mapping[Key, Row] | None) -> list[list[Any]] | None:
+def _flat(rows: Mapping[Key, QueueRow] | None) -> list[list[Any]] | None:
     if rows is None:
         return None
     return [[token, task, row.job, row.state, row.node, row.reason, row.exit] for (token, task), row in rows.items()]
@@ -257,11 +257,11 @@ def _read(
         return None
 
 
-def _rows(flat: list[list[Any]] | None) -> dict[Key, Row] | None:
+def _rows(flat: list[list[Any]] | None) -> dict[Key, QueueRow] | None:
     if flat is None:
         return None
     return {
-        (token, task): Row(job=job, state=state, node=node, reason=reason, exit=status)
+        (token, task): QueueRow(job=job, state=state, node=node, reason=reason, exit=status)
         for token, task, job, state, node, reason, status in flat
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from an_cli.launch.causes import Cause, spent
 from an_cli.launch.slurm.judge import Standing
 from an_cli.launch.slurm.request import SubmissionRequest
-from an_cli.launch.slurm.watcher import View
+from an_cli.launch.slurm.watcher import JobView
 from an_cli.store import End, RunFolder, read_progress
 
 
@@ -21,7 +21,7 @@ class Owed:
 
 def owed(
     run: RunFolder,
-    view: View,
+    view: JobView,
     *,
     forgive: bool = False,
     resubmit_cancelled: bool = True,

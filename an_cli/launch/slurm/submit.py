@@ -43,7 +43,7 @@ class Refusal:
 
 
 @dataclass
-class Outcome:
+class SubmitOutcome:
     """What became of a submission.
 
     Attributes:
@@ -68,7 +68,7 @@ def submit(
     *,
     dependency: str | None = None,
     pause: Callable[[float], None] = time.sleep,
-) -> Outcome:
+) -> SubmitOutcome:
     """Submit runs in arrays, in the order given; those that another submitter takes meanwhile are left to it.
 
     Args:
@@ -87,7 +87,7 @@ def submit(
     chunks = [tasks[start : start + size] for start in range(0, len(tasks), size)]
     share = max(1, most // max(1, len(chunks)))
     queue: list[tuple[Sequence[Task], int]] = [(chunk, share) for chunk in chunks]
-    outcome, jobs = Outcome(), list[str]()
+    outcome, jobs = SubmitOutcome(), list[str]()
     while queue:
         chunk, at_once = queue.pop(0)
         # More arrays than jobs may run at once: each waits for the end of the one that stands so many before it.
@@ -116,7 +116,7 @@ def _submit_array(
     chunk: Sequence[Task],
     terms: JobSettings,
     scheduler: Scheduler,
-    outcome: Outcome,
+    outcome: SubmitOutcome,
     at_once: int,
     dependency: str | None,
     pause: Callable[[float], None],
@@ -207,7 +207,7 @@ def _has(text: str, words: Sequence[str]) -> bool:
     return any(word.lower() in text.lower() for word in words)
 
 
-def check_taken(outcome: Outcome) -> None:
+def check_taken(outcome: SubmitOutcome) -> None:
     """Raise when SLURM took no job at all.
 
     Raises:

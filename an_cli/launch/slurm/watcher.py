@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from an_cli.errors import StoreError
-from an_cli.launch.slurm.intent import Intent, Known, read_intent, user_name
+from an_cli.launch.slurm.intent import Intent, IntentState, read_intent, user_name
 from an_cli.launch.slurm.judge import Standing, Verdict, gather, judge, key_of, waiting
 from an_cli.launch.slurm.observe import FRESH_S, PLAIN, Key, Observation, Observer, submitted_since
 from an_cli.launch.slurm.states import Stage, meaning
@@ -16,7 +16,7 @@ _UNASKED = Observation(at=0.0, queue=None, accounts=None)
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
+class JobView:
     """What one look at a run gave: the verdict, and the submission that stands for the run."""
 
     verdict: Verdict
@@ -54,7 +54,7 @@ class Watcher:
 
     def look(
         self, runs: Sequence[RunFolder], *, fresh_s: float = FRESH_S, gone: Mapping[str, bool] | None = None
-    ) -> dict[RunFolder, View]:
+    ) -> dict[RunFolder, JobView]:
         """One look at all runs: two calls to the scheduler at most, none where no job is in question.
 
         Args:
@@ -80,7 +80,7 @@ class Watcher:
                 evidence = gather(run, submission, known, Intent(self.store.jobs / submission.token))
                 verdict = judge(evidence, seen, now=now, since_s=since_s, gone=gone)
             verdict = _of_owner(verdict, known)
-            views[run] = View(verdict=verdict, submission=submission, missing_s=since_s)
+            views[run] = JobView(verdict=verdict, submission=submission, missing_s=since_s)
         return views
 
     def _observe(self, keys: Collection[Key], fresh_s: float, others: Collection[str]) -> Observation:
@@ -103,7 +103,7 @@ class Watcher:
         return seen.at - before[1]
 
 
-def _of_owner(verdict: Verdict, known: Known) -> Verdict:
+def _of_owner(verdict: Verdict, known: IntentState) -> Verdict:
     """Name the user whose job it is, where it is another's."""
     if not known.others or verdict.standing in (Standing.FINISHED, Standing.ENDED):
         return verdict
@@ -119,16 +119,16 @@ def _stands_for(token: str, run: RunFolder) -> bool:
     return submission is None or submission.token == token
 
 
-def _from_disk(run: RunFolder) -> View:
+def _from_disk(run: RunFolder) -> JobView:
     """NEW with a submission means: ask the scheduler."""
     if is_finished(run):
-        return View(verdict=Verdict(standing=Standing.FINISHED), submission=None)
+        return JobView(verdict=Verdict(standing=Standing.FINISHED), submission=None)
     try:
         submission = newest_submission(run)
     except StoreError as error:
-        return View(verdict=Verdict(standing=Standing.UNKNOWN, detail=str(error)), submission=None)
+        return JobView(verdict=Verdict(standing=Standing.UNKNOWN, detail=str(error)), submission=None)
     if submission is not None:
-        return View(verdict=Verdict(standing=Standing.NEW), submission=submission)
+        return JobView(verdict=Verdict(standing=Standing.NEW), submission=submission)
     match status_of(run):
         case Status.FINISHED:
             verdict = Verdict(standing=Standing.FINISHED)
@@ -138,4 +138,4 @@ def _from_disk(run: RunFolder) -> View:
             verdict = Verdict(standing=Standing.UNKNOWN, detail="its holder cannot be seen from here")
         case _:
             verdict = Verdict(standing=Standing.NEW)
-    return View(verdict=verdict, submission=None)
+    return JobView(verdict=verdict, submission=None)

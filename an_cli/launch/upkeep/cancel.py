@@ -33,7 +33,7 @@ from an_cli.store import (
 _AT_ONCE = 500  # jobs in one call of scancel
 
 
-class Told(StrEnum):
+class CancelOutcome(StrEnum):
     """What became of the wish to stop one run."""
 
     STOPPING = "stopping"  # it was sent the signal; it saves and ends
@@ -51,7 +51,7 @@ class _Job:
     runs: tuple[RunFolder, ...]
 
 
-def cancel(runs: Sequence[RunFolder], scheduler: Scheduler | None = None) -> dict[RunFolder, Told]:
+def cancel(runs: Sequence[RunFolder], scheduler: Scheduler | None = None) -> dict[RunFolder, CancelOutcome]:
     """Tell runs to save and stop; the command that started them starts them again.
 
     Args:
@@ -69,7 +69,7 @@ def cancel(runs: Sequence[RunFolder], scheduler: Scheduler | None = None) -> dic
     for run in going:
         ask_to_stop(run)
     ended = _end(set(jobs.values()), scheduler) if scheduler is not None else set()
-    return {run: _tell(run, jobs.get(run), ended) if run in going else Told.NOTHING for run in runs}
+    return {run: _tell(run, jobs.get(run), ended) if run in going else CancelOutcome.NOTHING for run in runs}
 
 
 def _may_start(status: Status) -> bool:
@@ -116,15 +116,15 @@ def _end(jobs: Collection[_Job], scheduler: Scheduler) -> set[_Job]:
     return ended
 
 
-def _tell(run: RunFolder, job: _Job | None, ended: Collection[_Job]) -> Told:
+def _tell(run: RunFolder, job: _Job | None, ended: Collection[_Job]) -> CancelOutcome:
     """Reach a run, whose word to stop is written, in the quickest way there is."""
     if job in ended:
-        return Told.JOB
+        return CancelOutcome.JOB
     if not status_of(run).is_going:
-        return Told.HELD_BACK
+        return CancelOutcome.HELD_BACK
     holder = read_holder(run)
     if holder is not None and is_here(holder):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(holder.pid, signal.SIGTERM)
-            return Told.STOPPING
-    return Told.ASKED
+            return CancelOutcome.STOPPING
+    return CancelOutcome.ASKED

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from an_cli.report.compare.gains import Gain, Known, compared_rows, refusal_between
+from an_cli.report.compare.gains import Gain, TableInputs, compared_rows, refusal_between
 from an_cli.report.evidence import comparability
-from an_cli.report.evidence.outcome import Outcome
+from an_cli.report.evidence.outcome import RowOutcome
 from an_cli.report.table import Mark
 
 
-def best_marks(known: Known, gains: Mapping[str, Gain]) -> dict[tuple[str, str], Mark]:
+def best_marks(known: TableInputs, gains: Mapping[str, Gain]) -> dict[tuple[str, str], Mark]:
     """(label, measure) -> best or tied, for the groups whose rows are comparable.
 
     With a stopping rule on nothing is marked: its p-values are for the comparisons with the baseline alone.
@@ -36,7 +36,7 @@ def best_marks(known: Known, gains: Mapping[str, Gain]) -> dict[tuple[str, str],
 
 
 def _of_group(
-    labels: Sequence[str], measure: str, groups: int, known: Known, gains: Mapping[str, Gain]
+    labels: Sequence[str], measure: str, groups: int, known: TableInputs, gains: Mapping[str, Gain]
 ) -> dict[str, Mark]:
     outcomes = [known.outcomes[label] for label in labels]
     # A row without all its seeds might be the best, or its runs the lucky ones.
@@ -56,12 +56,14 @@ def _of_group(
     return dict.fromkeys([best, *tied], Mark.TIED) if tied else {best: Mark.BEST}
 
 
-def _mean(outcome: Outcome, measure: str, known: Known) -> float:
+def _mean(outcome: RowOutcome, measure: str, known: TableInputs) -> float:
     values = [*outcome.values(measure, known.spec.epoch).values()]
     return sum(values) / len(values)
 
 
-def _apart(best: str, other: str, family: int, measure: str, known: Known, gains: Mapping[str, Gain]) -> bool | None:
+def _apart(
+    best: str, other: str, family: int, measure: str, known: TableInputs, gains: Mapping[str, Gain]
+) -> bool | None:
     """Whether two rows are told apart; None where nothing is said of their designs."""
     for row, reference in ((best, other), (other, best)):
         if gains[row].reference == reference:

@@ -8,20 +8,20 @@ from typing import Protocol
 from an_cli.plan import Plan, PlanRow
 from an_cli.report.compare.best import best_marks
 from an_cli.report.compare.extras import extra_cells
-from an_cli.report.compare.gains import Gain, Known, gains, know, reference_of, refusal_between
+from an_cli.report.compare.gains import Gain, TableInputs, gains, know, reference_of, refusal_between
 from an_cli.report.compare.notes import general_notes
 from an_cli.report.compare.published import beside_paper
 from an_cli.report.compare.quoted import quoted_row
 from an_cli.report.evidence import comparability
 from an_cli.report.evidence.config_columns import config_leaves
-from an_cli.report.evidence.outcome import Outcome
+from an_cli.report.evidence.outcome import RowOutcome
 from an_cli.report.evidence.per_sample import Samples, read_samples
 from an_cli.report.formats.wording import columns_of, decimals_of
 from an_cli.report.spec import Quantity, Spec, load_spec
 from an_cli.report.statistics.comparison import Comparison
 from an_cli.report.statistics.seeds import Difference, difference, summarize
 from an_cli.report.statistics.stopping import Rule
-from an_cli.report.table import Mark, Source, Table, TableCell, TableRow
+from an_cli.report.table import Mark, Provenance, Table, TableCell, TableRow
 from an_cli.report.uncollected import uncollected
 from an_cli.store import RunRecord, Store, is_informative, read_run_and_count
 
@@ -101,12 +101,12 @@ def _overridden(plan: Plan) -> tuple[str, ...]:
     return (f"Not the study as written; overridden: {', '.join(plan.overrides)}.",) if plan.overrides else ()
 
 
-def _sources(outcome: Outcome) -> Iterable[tuple[str, Source]]:
+def _sources(outcome: RowOutcome) -> Iterable[tuple[str, Provenance]]:
     for seed, run in outcome.finished.items():
         newest = run.record.attempts[-1] if run.record.attempts else None
         yield (
             run.record.id,
-            Source(
+            Provenance(
                 seed=seed,
                 commit=newest.commit if newest else None,
                 code_tree=run.result.code_tree,
@@ -119,7 +119,7 @@ def _sources(outcome: Outcome) -> Iterable[tuple[str, Source]]:
 
 def _trained(
     row: PlanRow,
-    known: Known,
+    known: TableInputs,
     gain: Gain,
     costs: Mapping[str, Cost],
     marks: Mapping[tuple[str, str], Mark],
@@ -155,13 +155,13 @@ def _trained(
     )
 
 
-def _config(row: PlanRow, known: Known) -> Mapping[str, object]:
+def _config(row: PlanRow, known: TableInputs) -> Mapping[str, object]:
     if not row.cells:
         return {}
     return {key: value for key, value in config_leaves(known.cells[row.cells[0]].config) if key != "seed"}
 
 
-def _count(row: PlanRow, outcome: Outcome, costs: Mapping[str, Cost], measure: Quantity) -> TableCell:
+def _count(row: PlanRow, outcome: RowOutcome, costs: Mapping[str, Cost], measure: Quantity) -> TableCell:
     """Parameters or MACs: as the runs counted them, else as the plan's costs say; both must agree."""
     counted = {int(getattr(run.result, measure.value)): None for run in outcome.finished.values()}
     told = {int(getattr(costs[run_id], measure.value)): None for run_id in row.cells if run_id in costs}
@@ -179,7 +179,9 @@ def _say(counts: Iterable[int]) -> str:
     return " and ".join(f"{count:,}" for count in counts) or "nothing"
 
 
-def _measured(row: PlanRow, key: str, known: Known, gain: Gain, marks: Mapping[tuple[str, str], Mark]) -> TableCell:
+def _measured(
+    row: PlanRow, key: str, known: TableInputs, gain: Gain, marks: Mapping[tuple[str, str], Mark]
+) -> TableCell:
     """Mean of a measure over seeds, unless they were evaluated on different data."""
     outcome = known.outcomes[row.label]
     if not is_informative(key, known.cells[row.cells[0]].config):
@@ -201,7 +203,7 @@ def _measured(row: PlanRow, key: str, known: Known, gain: Gain, marks: Mapping[t
     )
 
 
-def _bracket(row: PlanRow, key: str, known: Known, gain: Gain) -> float | None:
+def _bracket(row: PlanRow, key: str, known: TableInputs, gain: Gain) -> float | None:
     """The gain beside a measure: of another row over this one where the study says so, else of this one."""
     sign = known.measures[key].better.sign
     if row.gain_of:
@@ -217,7 +219,7 @@ def _bracket(row: PlanRow, key: str, known: Known, gain: Gain) -> float | None:
     return None if compared is None else sign * compared.value
 
 
-def _gain(row: PlanRow, known: Known, gain: Gain) -> TableCell:
+def _gain(row: PlanRow, known: TableInputs, gain: Gain) -> TableCell:
     """Difference row - reference of the primary measure, where the two are comparable."""
     if not gain.reference:
         return TableCell(marks=(Mark.BASELINE,) if row.baseline else ())
@@ -246,7 +248,7 @@ def _gain(row: PlanRow, known: Known, gain: Gain) -> TableCell:
     )
 
 
-def _difference_notes(found: Difference, row: PlanRow, known: Known) -> Iterable[str]:
+def _difference_notes(found: Difference, row: PlanRow, known: TableInputs) -> Iterable[str]:
     label = reference_of(row)
     baseline = known.baselines.get(row.group)
     if baseline is None or baseline.label != label:
@@ -260,7 +262,7 @@ def _difference_notes(found: Difference, row: PlanRow, known: Known) -> Iterable
         yield f"unpaired: {seeds} {label!r}; difference of the means{of}"
 
 
-def _differs(row: PlanRow, known: Known, gain: Gain) -> TableCell:
+def _differs(row: PlanRow, known: TableInputs, gain: Gain) -> TableCell:
     """Whether the row is told apart from its reference; the wording prints it from the comparison."""
     if not gain.reference:
         return TableCell(marks=(Mark.BASELINE,) if row.baseline else ())

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from an_cli.config.task import Measure, Summary
-from an_cli.report.evidence.outcome import Outcome
+from an_cli.report.evidence.outcome import RowOutcome
 from an_cli.report.evidence.per_sample import has_plane, wrong
 from an_cli.report.evidence.per_sample import numbers as samples_of
 from an_cli.report.spec import Epoch
@@ -22,7 +22,7 @@ from an_cli.store import PerSample
 
 
 def compare(
-    row: Outcome, reference: Outcome, measure: Measure, epoch: Epoch, seeds: Sequence[int] | None = None
+    row: RowOutcome, reference: RowOutcome, measure: Measure, epoch: Epoch, seeds: Sequence[int] | None = None
 ) -> Comparison | None:
     """Row - reference: paired where both have the same seeds, else over all runs of both.
 
@@ -52,8 +52,8 @@ def compare(
 
 
 def _over_all_runs(
-    row: Outcome,
-    reference: Outcome,
+    row: RowOutcome,
+    reference: RowOutcome,
     here: Mapping[int, float],
     there: Mapping[int, float],
     measure: Measure,
@@ -67,7 +67,7 @@ def _over_all_runs(
 
 
 def _stacks(
-    row: Outcome, reference: Outcome, seeds: Sequence[int], others: Sequence[int], measure: Measure, epoch: Epoch
+    row: RowOutcome, reference: RowOutcome, seeds: Sequence[int], others: Sequence[int], measure: Measure, epoch: Epoch
 ) -> tuple[Any, Any] | None:
     """Shape: [seeds, samples] each; None where a run has no per-sample evidence, or of other evaluation data."""
     evidence = measure.evidence
@@ -110,7 +110,7 @@ def _untested(value: float) -> Comparison:
 
 
 def looks_of(
-    row: Outcome, reference: Outcome, measure: Measure, epoch: Epoch, rule: Rule
+    row: RowOutcome, reference: RowOutcome, measure: Measure, epoch: Epoch, rule: Rule
 ) -> tuple[Comparison | None, ...]:
     """One comparison for every look of a rule, each on the first seeds of the plan; None where seeds are missing."""
     found: list[Comparison | None] = []

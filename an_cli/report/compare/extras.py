@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from an_cli.report.evidence import comparability
-from an_cli.report.evidence.outcome import Outcome
+from an_cli.report.evidence.outcome import RowOutcome
 from an_cli.report.spec import Epoch, Quantity, Spec
 from an_cli.report.statistics.seeds import summarize
 from an_cli.report.table import Mark, TableCell
@@ -14,7 +14,7 @@ from an_cli.store import Complement, Measures
 
 
 def extra_cells(
-    outcome: Outcome, measured: Mapping[str, TableCell], spec: Spec, measures: Measures
+    outcome: RowOutcome, measured: Mapping[str, TableCell], spec: Spec, measures: Measures
 ) -> dict[str, TableCell]:
     """Those that the spec names, of a trained row."""
     cells = complements(measured, spec, measures)
@@ -45,7 +45,7 @@ def _complement(cell: TableCell, complement: Complement) -> TableCell:
     )
 
 
-def _mean(outcome: Outcome, by_seed: Mapping[int, float]) -> TableCell:
+def _mean(outcome: RowOutcome, by_seed: Mapping[int, float]) -> TableCell:
     sample = summarize(by_seed)
     return TableCell(
         value=sample.mean,

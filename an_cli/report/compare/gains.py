@@ -10,25 +10,25 @@ from an_cli.plan import Cell, Plan, PlanRow
 from an_cli.report.compare.choose_test import after_looks, compare, looks_of
 from an_cli.report.evidence import comparability
 from an_cli.report.evidence.comparability import Side
-from an_cli.report.evidence.outcome import Outcome, outcome_of
+from an_cli.report.evidence.outcome import RowOutcome, outcome_of
 from an_cli.report.evidence.per_sample import Samples
 from an_cli.report.spec import Spec, measures_of_plan
 from an_cli.report.statistics.comparison import Comparison, Covers
 from an_cli.report.statistics.inference import holm
-from an_cli.report.statistics.stopping import Decision, Evidence, Rule, decide
+from an_cli.report.statistics.stopping import Decision, RowLooks, Rule, decide
 from an_cli.report.table import QUOTED
 from an_cli.store import Measures, RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class TableInputs:
     """What a table is made from, looked up by label and id."""
 
     plan: Plan
     rows: Mapping[str, PlanRow]
     baselines: Mapping[str, PlanRow]  # by group
     cells: Mapping[str, Cell]
-    outcomes: Mapping[str, Outcome]  # of trained rows
+    outcomes: Mapping[str, RowOutcome]  # of trained rows
     spec: Spec
     measures: Measures
     rule: Rule | None
@@ -42,11 +42,11 @@ class Known:
 
 def know(
     plan: Plan, records: Mapping[str, RunRecord], samples: Samples | None, spec: Spec, rule: Rule | None = None
-) -> Known:
+) -> TableInputs:
     """Look up what a table is made from; a stopping rule's error rate is the one that its looks have spent."""
     spec = spec if rule is None else dataclasses.replace(spec, alpha=rule.alpha)
     cells = {cell.id: cell for cell in plan.cells}
-    return Known(
+    return TableInputs(
         plan=plan,
         rows={row.label: row for row in plan.rows},
         baselines={row.group: row for row in plan.rows if row.baseline},
@@ -81,7 +81,7 @@ def reference_of(row: PlanRow) -> str:
     return row.gain_over if row.gain_over != row.label else ""
 
 
-def gains(known: Known) -> dict[str, Gain]:
+def gains(known: TableInputs) -> dict[str, Gain]:
     """Every trained row's gain, p-values by Holm over the table, each measure on its own."""
     found = {label: _gain(known.rows[label], known) for label in known.outcomes}
     for measure in known.measures.keys:
@@ -89,7 +89,7 @@ def gains(known: Known) -> dict[str, Gain]:
     return found
 
 
-def _gain(row: PlanRow, known: Known) -> Gain:
+def _gain(row: PlanRow, known: TableInputs) -> Gain:
     label = reference_of(row)
     notes, hidden = _guarded(row, label, known)
     if not label:
@@ -99,7 +99,7 @@ def _gain(row: PlanRow, known: Known) -> Gain:
     return Gain(reference=label, refused=refused, notes=notes, compared=compared)
 
 
-def _guarded(row: PlanRow, label: str, known: Known) -> tuple[tuple[str, ...], bool]:
+def _guarded(row: PlanRow, label: str, known: TableInputs) -> tuple[tuple[str, ...], bool]:
     """Footnotes on what a row, its group's baseline and its reference do not share; whether any of it is undeclared."""
     baseline = known.baselines.get(row.group)
     labels = dict.fromkeys((baseline.label if baseline else "", label))
@@ -112,7 +112,7 @@ def _guarded(row: PlanRow, label: str, known: Known) -> tuple[tuple[str, ...], b
     return tuple(notes), hidden
 
 
-def _refusal(row: PlanRow, label: str, hidden: bool, known: Known) -> str:
+def _refusal(row: PlanRow, label: str, hidden: bool, known: TableInputs) -> str:
     if label not in known.outcomes:
         return f"no difference: {label!r} is {QUOTED}"
     if not comparability.same_data([known.outcomes[row.label], known.outcomes[label]]):
@@ -122,13 +122,13 @@ def _refusal(row: PlanRow, label: str, hidden: bool, known: Known) -> str:
     return ""
 
 
-def refusal_between(row: str, reference: str, known: Known) -> str:
+def refusal_between(row: str, reference: str, known: TableInputs) -> str:
     """Why two rows are not compared; empty where they may be."""
     line = known.rows[row]
     return _refusal(line, reference, _guarded(line, reference, known)[1], known)
 
 
-def compared_rows(row: str, reference: str, key: str, known: Known) -> Comparison | None:
+def compared_rows(row: str, reference: str, key: str, known: TableInputs) -> Comparison | None:
     """Two comparable rows, and whether anything may be said of their designs."""
     here, there, epoch = known.outcomes[row], known.outcomes[reference], known.spec.epoch
     measure = known.measures[key]
@@ -138,7 +138,7 @@ def compared_rows(row: str, reference: str, key: str, known: Known) -> Compariso
     return after_looks(looks_of(here, there, measure, epoch, known.rule), known.rule)
 
 
-def _unclaimed(row: Outcome, reference: Outcome, found: Comparison) -> str:
+def _unclaimed(row: RowOutcome, reference: RowOutcome, found: Comparison) -> str:
     """Why a comparison is of these runs and not of their designs; a look of a stopping rule is complete."""
     if row.failed or reference.failed:
         return "seeds failed"  # those that are left may be the lucky ones
@@ -165,7 +165,7 @@ def _adjust(found: dict[str, Gain], measure: str) -> None:
         found[label] = dataclasses.replace(found[label], compared=compared)
 
 
-def evidence(known: Known, rule: Rule) -> tuple[Evidence, ...]:
+def evidence(known: TableInputs, rule: Rule) -> tuple[RowLooks, ...]:
     """The frame that `decide` takes: every comparable row against its reference, primary measure, at every look."""
     lines = []
     for label, outcome in known.outcomes.items():
@@ -173,7 +173,7 @@ def evidence(known: Known, rule: Rule) -> tuple[Evidence, ...]:
         reference = reference_of(row)
         if reference and not refusal_between(row.label, reference, known):
             looks = looks_of(outcome, known.outcomes[reference], known.measures.primary, known.spec.epoch, rule)
-            lines.append(Evidence(row=label, reference=reference, looks=looks))
+            lines.append(RowLooks(row=label, reference=reference, looks=looks))
     return tuple(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from an_cli.config.task import Better, Measure
-from an_cli.report.compare.gains import Gain, Known, covers_of
+from an_cli.report.compare.gains import Gain, TableInputs, covers_of
 from an_cli.report.formats.wording import clean
 from an_cli.report.spec import EXTRAS, Epoch, Quantity, Spec
 from an_cli.report.statistics.comparison import Covers
@@ -25,7 +25,7 @@ _COVERS = {
 }
 
 
-def general_notes(known: Known, rows: Sequence[TableRow], gains: Mapping[str, Gain]) -> tuple[str, ...]:
+def general_notes(known: TableInputs, rows: Sequence[TableRow], gains: Mapping[str, Gain]) -> tuple[str, ...]:
     """What is to be said of the whole table."""
     trained, spec, measures = (
         [row for row in rows if row.status is not RowStatus.LITERATURE],

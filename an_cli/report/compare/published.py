@@ -9,9 +9,9 @@ from enum import StrEnum
 from scipy import special
 
 from an_cli.plan import Plan, PlanRow
-from an_cli.report.compare.gains import Known, refusal_between
+from an_cli.report.compare.gains import TableInputs, refusal_between
 from an_cli.report.evidence import comparability
-from an_cli.report.evidence.outcome import Outcome
+from an_cli.report.evidence.outcome import RowOutcome
 from an_cli.report.spec import Quantity
 from an_cli.report.statistics.inference import LEVEL, POINTS
 from an_cli.report.statistics.seeds import summarize
@@ -20,7 +20,7 @@ from an_cli.report.table import Mark, RowStatus, TableCell
 _ROUNDING = 0.005  # points: the paper prints two decimals
 
 
-class Verdict(StrEnum):
+class PaperVerdict(StrEnum):
     """Whether the printed number could have been one more run of ours."""
 
     WITHIN = "within"
@@ -29,7 +29,7 @@ class Verdict(StrEnum):
     NOT_COMPARABLE = "not comparable"
 
 
-def beside_paper(row: PlanRow, known: Known) -> Mapping[str, TableCell]:
+def beside_paper(row: PlanRow, known: TableInputs) -> Mapping[str, TableCell]:
     """The cells of the columns "paper", "difference" and "verdict"; empty ones where the paper has no such row.
 
     The printed number is one run on the same evaluation images. With several seeds it is within when a prediction
@@ -50,16 +50,16 @@ def beside_paper(row: PlanRow, known: Known) -> Mapping[str, TableCell]:
     reason = _incomparable(outcome, known.plan)
     if reason or not values:
         notes = (f"not compared with the paper: {reason or 'nothing is finished'}",)
-        word = TableCell(word=Verdict.NOT_COMPARABLE, marks=(Mark.NOT_COMPARABLE,), notes=notes)
+        word = TableCell(word=PaperVerdict.NOT_COMPARABLE, marks=(Mark.NOT_COMPARABLE,), notes=notes)
         return {Quantity.PAPER: paper, Quantity.PAPER_VERDICT: word}
     sample = summarize(values)
     assert sample.mean is not None
     difference = sample.mean - printed
     half, note = _reach(outcome, sample.std, printed)
-    verdict = Verdict.WITHIN if abs(difference) <= half + _ROUNDING else Verdict.OUTSIDE
+    verdict = PaperVerdict.WITHIN if abs(difference) <= half + _ROUNDING else PaperVerdict.OUTSIDE
     gains = _gains(row, sample.mean, printed, known)
-    if verdict is Verdict.WITHIN and gains is not None and gains[0] < gains[1] / 2:
-        verdict = Verdict.GAIN_LOST
+    if verdict is PaperVerdict.WITHIN and gains is not None and gains[0] < gains[1] / 2:
+        verdict = PaperVerdict.GAIN_LOST
     told = "" if gains is None else f"; gain over the baseline {gains[0]:+.2f}, printed {gains[1]:+.2f}"
     return {
         Quantity.PAPER: paper,
@@ -70,7 +70,7 @@ def beside_paper(row: PlanRow, known: Known) -> Mapping[str, TableCell]:
     }
 
 
-def _gains(row: PlanRow, mean: float, printed: float, known: Known) -> tuple[float, float] | None:
+def _gains(row: PlanRow, mean: float, printed: float, known: TableInputs) -> tuple[float, float] | None:
     """Our gain over the group's baseline and the printed one; None where either is not there, or none was printed."""
     baseline = known.baselines.get(row.group)
     if baseline is None or baseline.label == row.label or baseline.published is None:
@@ -85,7 +85,7 @@ def _gains(row: PlanRow, mean: float, printed: float, known: Known) -> tuple[flo
     return (gain, promised) if promised > 0 else None
 
 
-def _incomparable(outcome: Outcome, plan: Plan) -> str:
+def _incomparable(outcome: RowOutcome, plan: Plan) -> str:
     if plan.altered:
         return "the command line has changed the study's base"
     if outcome.status is RowStatus.PARTIAL:
@@ -93,7 +93,7 @@ def _incomparable(outcome: Outcome, plan: Plan) -> str:
     return "" if comparability.same_data([outcome]) else "its seeds were evaluated on different data"
 
 
-def _reach(outcome: Outcome, std: float | None, printed: float) -> tuple[float, str]:
+def _reach(outcome: RowOutcome, std: float | None, printed: float) -> tuple[float, str]:
     """How far off one more run may lie, and the footnote that says from what."""
     count = len(outcome.finished)
     if std is not None:

@@ -9,7 +9,7 @@ from an_cli.errors import StudyError, nearest
 from an_cli.plan import PlanRow, Published, read_ledger
 from an_cli.plan.ledger import TABLES
 from an_cli.report.compare.extras import complements
-from an_cli.report.compare.gains import Known
+from an_cli.report.compare.gains import TableInputs
 from an_cli.report.spec import Epoch, Quantity
 from an_cli.report.statistics.seeds import summarize
 from an_cli.report.table import QUOTED, QUOTED_THERE, Column, Direction, Mark, RowStatus, Table, TableCell, TableRow
@@ -37,7 +37,7 @@ _TITLES: dict[str, str] = {
 }
 
 
-def quoted_row(row: PlanRow, known: Known) -> TableRow:
+def quoted_row(row: PlanRow, known: TableInputs) -> TableRow:
     """A literature row of a study."""
     assert row.published is not None, "the plan gives every literature row its published numbers"
     cells = {**_numbers(row.published), Quantity.GAIN: TableCell(marks=(Mark.LITERATURE,))}

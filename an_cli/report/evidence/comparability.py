@@ -14,7 +14,7 @@ from itertools import chain
 from an_cli.errors import ReportError, nearest
 from an_cli.plan import Cell
 from an_cli.report.evidence.config_columns import config_leaves, part_leaves
-from an_cli.report.evidence.outcome import Outcome
+from an_cli.report.evidence.outcome import RowOutcome
 from an_cli.store import contributing
 from an_cli.store.code_tree import comparable_tree
 
@@ -58,7 +58,7 @@ class Side:
     cell: Cell
     set: tuple[str, ...]
     differs: tuple[str, ...]
-    outcome: Outcome
+    outcome: RowOutcome
 
 
 def guard(row: Side, reference: Side, waive: Iterable[str]) -> Guard:
@@ -103,13 +103,13 @@ def _covers(declared: tuple[str, ...], discord: Discord) -> bool:
     return any(discord.key == key or discord.key.startswith(f"{key}.") for key in declared)
 
 
-def own_notes(outcome: Outcome) -> list[str]:
+def own_notes(outcome: RowOutcome) -> list[str]:
     """Footnotes of a row whose own runs, one per seed, do not share what they should."""
     found = [f"{name} ({_list(values)})" for name, values in _facts(outcome).items() if len(values) > 1]
     return [f"its runs differ in {'; '.join(found)}"] if found else []
 
 
-def same_data(outcomes: Iterable[Outcome]) -> bool:
+def same_data(outcomes: Iterable[RowOutcome]) -> bool:
     """Whether all finished runs were evaluated on the same samples; only then is a difference one."""
     found = {run.result.data_fingerprint for outcome in outcomes for run in outcome.finished.values()}
     return len(found) <= 1
@@ -154,7 +154,7 @@ def _text(value: object) -> str:
 _DATA = ("data", "training data")
 
 
-def run_facts(row: Outcome, reference: Outcome) -> list[Discord]:
+def run_facts(row: RowOutcome, reference: RowOutcome) -> list[Discord]:
     """Facts of the finished runs that are not one and the same in both rows."""
     here, there = _facts(row), _facts(reference)
     named = _data_names(row), _data_names(reference)
@@ -165,7 +165,7 @@ def run_facts(row: Outcome, reference: Outcome) -> list[Discord]:
     ]
 
 
-def _data_names(outcome: Outcome) -> set[str]:
+def _data_names(outcome: RowOutcome) -> set[str]:
     """The data sets by the names that they were chosen by."""
     records = [run.record for run in outcome.finished.values()]
     names = (
@@ -180,7 +180,7 @@ def _shown(fact: str, values: set[str], names: set[str]) -> str:
     return f"{', '.join(sorted(names))} ({text})" if fact in _DATA and names else text
 
 
-def _facts(outcome: Outcome) -> dict[str, set[str]]:
+def _facts(outcome: RowOutcome) -> dict[str, set[str]]:
     runs = outcome.finished.values()
     attempts = [attempt for run in runs for attempt in contributing(run.record.attempts)]
     stamps = (*(one.plugins for one in attempts), *(run.result.plugins for run in runs))

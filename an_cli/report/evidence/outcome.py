@@ -27,7 +27,7 @@ class Finished:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class RowOutcome:
     """A row's runs, by seed.
 
     Attributes:
@@ -112,7 +112,7 @@ def _evaluation(result: Result, epoch: Epoch) -> Evaluation:
 
 def outcome_of(
     row: PlanRow, cells: Mapping[str, Cell], records: Mapping[str, RunRecord], samples: Samples | None = None
-) -> Outcome:
+) -> RowOutcome:
     """Sort a row's runs into those with numbers and those without.
 
     Args:
@@ -136,7 +136,7 @@ def outcome_of(
             if isinstance(found, str):
                 bitless[seed] = found
     seeds = tuple(cells[run_id].config.seed for run_id in row.cells)
-    return Outcome(planned=row.cells, finished=finished, open=still, seeds=seeds, bitless=bitless)
+    return RowOutcome(planned=row.cells, finished=finished, open=still, seeds=seeds, bitless=bitless)
 
 
 def _contradiction(record: RunRecord | None, evidence: PerSample | None, measures: Measures) -> tuple[str, bool] | None:

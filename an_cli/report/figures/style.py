@@ -61,7 +61,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-class Format(StrEnum):
+class FigureFormat(StrEnum):
     """What a figure can be saved as."""
 
     PDF = "pdf"
@@ -78,7 +78,9 @@ def styled() -> Iterator[None]:
         yield
 
 
-def draw_bytes(draw: Callable[[], Figure], format: Format, tell: Callable[[str], None] = lambda text: None) -> bytes:
+def draw_bytes(
+    draw: Callable[[], Figure], format: FigureFormat, tell: Callable[[str], None] = lambda text: None
+) -> bytes:
     """Draw a figure in the house style.
 
     Where the font that comes with matplotlib lacks a character of a label, fonts of this machine are asked as well.
@@ -96,7 +98,7 @@ def draw_bytes(draw: Callable[[], Figure], format: Format, tell: Callable[[str],
     return raw
 
 
-def _draw(draw: Callable[[], Figure], format: Format, fonts: tuple[str, ...]) -> tuple[bytes, list[str]]:
+def _draw(draw: Callable[[], Figure], format: FigureFormat, fonts: tuple[str, ...]) -> tuple[bytes, list[str]]:
     """The bytes, and the characters that none of the fonts has."""
     buffer = io.BytesIO()
     with styled(), warnings.catch_warnings(record=True) as caught:

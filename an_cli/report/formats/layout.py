@@ -19,7 +19,7 @@ _PIECE = re.compile(r"\S*?,(?=[^\W\d])|\S+|\s+")  # a comma before a letter may 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Head:
+class ColumnHead:
     """A column.
 
     Attributes:
@@ -34,7 +34,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TextCell:
     """A text and the style that it is painted in; an empty style leaves it plain."""
 
     text: str
@@ -66,7 +66,7 @@ def plain(text: str, style: str) -> str:
 
 
 def lay_out(
-    heads: Sequence[Head], rows: Sequence[Sequence[Cell]], width: int | None = None, paint: Paint = plain
+    heads: Sequence[ColumnHead], rows: Sequence[Sequence[TextCell]], width: int | None = None, paint: Paint = plain
 ) -> Layout:
     """Set a table in columns.
 
@@ -76,7 +76,7 @@ def lay_out(
         width: columns of the terminal; None for as many as are needed.
         paint: how styles are shown.
     """
-    table = [[Cell(head.title, "bold") for head in heads], *rows]
+    table = [[TextCell(head.title, "bold") for head in heads], *rows]
     shown, parts = _fitted(heads, table, width)
     lines = [tuple(_row(line, heads, parts, paint)) for line in table]
     hidden = tuple(head.title for index, head in enumerate(heads) if index not in shown)
@@ -102,7 +102,9 @@ class _Part:
         return len(self.indent) + _total(self.widths)
 
 
-def _fitted(heads: Sequence[Head], table: Sequence[Sequence[Cell]], width: int | None) -> tuple[list[int], list[_Part]]:
+def _fitted(
+    heads: Sequence[ColumnHead], table: Sequence[Sequence[TextCell]], width: int | None
+) -> tuple[list[int], list[_Part]]:
     """Which columns are shown, and on which lines of a row.
 
     Labels shrink first, to half of their width while there is a column that can go, else to what their words need; then
@@ -168,7 +170,7 @@ def _least(texts: Iterable[str]) -> int:
     return max(min(_LONGEST_PIECE, extent(piece)) for text in texts for piece in pieces(text) or [""])
 
 
-def _row(line: Sequence[Cell], heads: Sequence[Head], parts: Sequence[_Part], paint: Paint) -> Iterable[str]:
+def _row(line: Sequence[TextCell], heads: Sequence[ColumnHead], parts: Sequence[_Part], paint: Paint) -> Iterable[str]:
     for part in parts:
         columns = [
             _column(line[index], heads[index], width, paint)
@@ -189,7 +191,7 @@ class _Column:
         return self.lines[place] if place < len(self.lines) else " " * self.width
 
 
-def _column(cell: Cell, head: Head, width: int, paint: Paint) -> _Column:
+def _column(cell: TextCell, head: ColumnHead, width: int, paint: Paint) -> _Column:
     lines = [cell.text] if extent(cell.text) <= width else wrap(cell.text, width)
     padded = []
     for text in lines:

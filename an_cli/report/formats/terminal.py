@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from an_cli.report.formats.layout import Cell, Head, Paint, lay_out, plain, wrap
+from an_cli.report.formats.layout import ColumnHead, Paint, TextCell, lay_out, plain, wrap
 from an_cli.report.formats.wording import LEFT, Printed, clean, printed_rows
 from an_cli.report.spec import Quantity
 from an_cli.report.table import Column, Table
@@ -33,7 +33,7 @@ def terminal(table: Table, width: int | None = None, paint: Paint = plain) -> st
         Text without control characters but those of `paint`, that ends in a newline.
     """
     room = None if width is None else max(width, _NARROWEST)
-    rows = [[Cell(_text(cell), "bold" if cell.best else "") for cell in cells] for cells in printed_rows(table)]
+    rows = [[TextCell(_text(cell), "bold" if cell.best else "") for cell in cells] for cells in printed_rows(table)]
     layout = lay_out([_head(column, table) for column in table.columns], rows, room, paint)
     rule = "─" * layout.extent
     prose = min(_WIDTH, room or _WIDTH)
@@ -52,10 +52,10 @@ def terminal(table: Table, width: int | None = None, paint: Paint = plain) -> st
     return "\n".join(lines) + "\n"
 
 
-def _head(column: Column, table: Table) -> Head:
+def _head(column: Column, table: Table) -> ColumnHead:
     secondary = column.measure in table.measures and column.measure != table.measures.primary.key
     weight = _SECONDARY if secondary else _WEIGHTS.get(column.measure, 0)
-    return Head(title=column.title, words=column.measure in LEFT, weight=weight)
+    return ColumnHead(title=column.title, words=column.measure in LEFT, weight=weight)
 
 
 def _text(cell: Printed) -> str:

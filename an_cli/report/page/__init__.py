@@ -2,6 +2,6 @@
 
 from an_cli.report.page.html import make_page
 from an_cli.report.page.server import serve
-from an_cli.report.page.snapshot import Reader, State, snapshot
+from an_cli.report.page.snapshot import Reader, RunWord, snapshot
 
-__all__ = ["Reader", "State", "make_page", "serve", "snapshot"]
+__all__ = ["Reader", "RunWord", "make_page", "serve", "snapshot"]

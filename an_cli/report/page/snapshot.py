@@ -46,14 +46,14 @@ _LONGEST_ERROR = 2000
 
 
 @dataclass(frozen=True)
-class State:
+class RunWord:
     """What `status` prints of a run: a word, and what went wrong."""
 
     word: str
     error: str | None = None
 
 
-States = Callable[[Sequence[str]], Mapping[str, State]]
+States = Callable[[Sequence[str]], Mapping[str, RunWord]]
 
 
 class Reader:
@@ -73,7 +73,7 @@ class Reader:
         states = self.states([record.id for record in records if record.status is not Status.FINISHED])
         return [self._in_state(record, states.get(record.id)) for record in records]
 
-    def _in_state(self, record: RunRecord, state: State | None) -> RunRecord:
+    def _in_state(self, record: RunRecord, state: RunWord | None) -> RunRecord:
         if state is None or state.word == record.status.value:
             return record
         if state.word == Status.FINISHED.value:  # since it was read

@@ -58,7 +58,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class RowLooks:
     """A line of the frame: one row against its reference, at every look of the rule that its seeds allow."""
 
     row: str
@@ -67,7 +67,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class RowDecision:
     """What a decision says of one row; `p` is its repeated p-value by Holm over the table."""
 
     row: str
@@ -81,11 +81,11 @@ class Verdict:
 class Decision:
     """The rows of a table, and how many seeds each needs; `refused`: rows that cannot be compared, and why."""
 
-    rows: tuple[Verdict, ...]
+    rows: tuple[RowDecision, ...]
     refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def open(self) -> tuple[Verdict, ...]:
+    def open(self) -> tuple[RowDecision, ...]:
         return tuple(row for row in self.rows if row.state is State.OPEN)
 
     @property
@@ -98,7 +98,7 @@ class Decision:
         return wanted
 
 
-def decide(frame: Sequence[Evidence], rule: Rule) -> Decision:
+def decide(frame: Sequence[RowLooks], rule: Rule) -> Decision:
     """Name the rows that need more seeds.
 
     Args:
@@ -130,7 +130,7 @@ def decide(frame: Sequence[Evidence], rule: Rule) -> Decision:
     rows = zip(frame, states, seeds, adjusted, strict=True)
     return Decision(
         rows=tuple(
-            Verdict(row=line.row, reference=line.reference, state=state, seeds=count, p=p)
+            RowDecision(row=line.row, reference=line.reference, state=state, seeds=count, p=p)
             for line, state, count, p in rows
         )
     )
