@@ -249,3 +249,13 @@ def test_a_module_fits_on_the_desk_and_has_a_telling_name(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
     assert path.stem not in BANNED_NAMES
     assert path.parent.name not in BANNED_NAMES
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """A name is what a reader searches for."""
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(_ids(path))
+    assert not {name: places for name, places in homes.items() if len(places) > 1}

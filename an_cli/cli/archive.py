@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from an_cli.cli.answers import status_values
+from an_cli.cli.answers import status_values, with_jobs
 from an_cli.cli.find_run import runs_of
-from an_cli.cli.job_values import with_jobs
 from an_cli.cli.study import print_json, say
 from an_cli.console.columns import prose
 from an_cli.console.medium import medium

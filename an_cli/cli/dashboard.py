@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from an_cli.cli.answers import status_values
-from an_cli.cli.job_values import with_jobs
+from an_cli.cli.answers import status_values, with_jobs
 from an_cli.cli.study import open_store, say
 from an_cli.errors import StoreError
 from an_cli.files import cannot_write, write_atomic

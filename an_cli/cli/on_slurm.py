@@ -6,8 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from an_cli.cli.ablate import PARTIAL, print_end, record_overrides, tell_failures, tell_unwanted, watched_of
-from an_cli.cli.earlier import tell_earlier
-from an_cli.cli.study import Asked, say, tell_large_batches
+from an_cli.cli.study import Asked, say, tell_earlier, tell_large_batches
 from an_cli.console.live import watching
 from an_cli.errors import StoreError
 from an_cli.launch import Action, Phase, Snapshot, check_data, check_ranks, find_costs, reconcile, set_aside_all, settle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from an_cli.config.schema import Device
@@ -42,3 +43,39 @@ class LaunchConfig:
     sbatch: tuple[str, ...]
 
     on_end: str | None = None  # of the command that follows a study: no job has it, nor a job.json of before it was
+
+
+def slurm_misfits(launch: LaunchConfig) -> Iterator[tuple[str, str, str]]:
+    """Settings out of range, or that do not fit each other: where, what, what now."""
+    for key in ("time_min", "nodes", "cpus_per_task", "array_parallelism", "pack"):
+        if getattr(launch, key) < 1:
+            yield f"launch.{key}", f"{getattr(launch, key)} is below 1", "write 1 or more"
+    for key in ("gpus_per_node", "warn_s"):
+        if getattr(launch, key) < 0:
+            yield f"launch.{key}", f"{getattr(launch, key)} is negative", "write 0 or more"
+    if launch.pack > 1 and launch.nodes > 1:
+        yield "launch.pack", f"{launch.pack} cells in a job of {launch.nodes} nodes", "pack cells on one node only"
+    if launch.nodes > 1 and launch.ranks % launch.nodes:
+        what = f"{launch.ranks} ranks on {launch.nodes} nodes"
+        yield "launch.ranks", what, f"every node trains: write a multiple of {launch.nodes}"
+    if launch.nodes > 1 and launch.stage_to is not None:
+        what = f"data would be copied to the first of {launch.nodes} nodes only"
+        yield "launch.stage_to", what, "leave it null, or use one node"
+    if launch.warn_s >= 60 * launch.time_min:
+        what = f"{launch.warn_s} s before a limit of {launch.time_min} min"
+        yield "launch.warn_s", what, "warn after the job has begun: a smaller warn_s"
+    for option in launch.sbatch:
+        name = option.strip().lstrip("-").replace("_", "-").partition("=")[0].partition(" ")[0]
+        short = option.strip().startswith("-") and not option.strip().startswith("--")
+        if name in _OURS or (name[:1] if short else name) in _SHORT:
+            yield "launch.sbatch", f"{option!r} is an-cli's own option", f"an-cli sets {', '.join(sorted(_OURS))}"
+        elif name in _NO_JOB:
+            yield "launch.sbatch", f"{option!r} makes no job that can be followed", "leave it away"
+
+
+_OURS = {
+    "array", "chdir", "comment", "dependency", "error", "export", "input", "job-name", "kill-on-invalid-dep",
+    "no-requeue", "open-mode", "output", "parsable", "requeue", "signal", "wrap",
+}  # fmt: skip
+_SHORT = {"a", "d", "D", "e", "i", "J", "o"}
+_NO_JOB = {"test-only", "wait", "W", "clusters", "M", "help", "h", "usage", "version", "V"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from an_cli.config import LaunchConfig
-from an_cli.config.check_slurm import slurm_misfits
+from an_cli.config.launching import slurm_misfits
 from an_cli.errors import LaunchError
 from an_cli.launch import Phase
 from an_cli.launch.causes import Cause

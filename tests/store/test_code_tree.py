@@ -14,7 +14,7 @@ from an_cli.store.code_tree import PACKAGE, SAME_NUMBERS, SCIENCE, code_tree, co
 # Files of the science rooms that cannot change a number of a run: they refuse, choose, describe, move or stop.
 LOGISTICS = {
     "config": (
-        "__init__ check check_data check_model check_slurm check_task compose from_file identity launching overrides "
+        "__init__ check check_data check_model check_task compose from_file identity launching overrides "
         "plugins search_path spend"
     ),
     "norm": "convert flow sites",

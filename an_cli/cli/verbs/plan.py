@@ -18,8 +18,7 @@ def plan(
 ) -> None:
     """Print the rows and cells of a study. Nothing is started or changed."""
     from an_cli.cli.answers import plan_value
-    from an_cli.cli.earlier import tell_earlier
-    from an_cli.cli.study import ask_study, open_store, print_json, tell_large_batches
+    from an_cli.cli.study import ask_study, open_store, print_json, tell_earlier, tell_large_batches
 
     opened = open_store(store)
     asked = ask_study(study, words or [], opened)

@@ -29,11 +29,9 @@ def status(
     store: StorePath = HERE,
 ) -> None:
     """Print the state of a study's cells, or of all runs in the store. Nothing is changed."""
-    from an_cli.cli.answers import status_values
-    from an_cli.cli.earlier import tell_earlier
+    from an_cli.cli.answers import status_values, with_jobs
     from an_cli.cli.find_run import labels_of
-    from an_cli.cli.job_values import with_jobs
-    from an_cli.cli.study import ask_study, is_store, open_store, print_json, say
+    from an_cli.cli.study import ask_study, is_store, open_store, print_json, say, tell_earlier
     from an_cli.cli.tag import with_tags
     from an_cli.store.remarks import run_remarks
 
