@@ -8,7 +8,7 @@ keeps its traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 _SHOWN = 16  # legal words in one message; more would hide the answer
 
@@ -32,6 +32,29 @@ class AnError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.where, self.now)
+
+
+def to_value(error: AnError) -> dict[str, str]:
+    """An error as plain text, to cross a pipe between processes."""
+    return {"kind": type(error).__name__, "what": error.what, "where": error.where, "now": error.now}
+
+
+def from_value(value: Mapping[str, str], label: str = "") -> AnError:
+    """The error that `to_value` described, of the same class.
+
+    Args:
+        value: its parts.
+        label: of what was asked about, put before where it was.
+    """
+    kinds = {kind.__name__: kind for kind in _family(AnError)}
+    where = f"{label}: {value['where']}" if label else value["where"]
+    return kinds.get(value.get("kind", ""), AnError)(value["what"], where=where, now=value["now"])
+
+
+def _family(kind: type[AnError]) -> Iterator[type[AnError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _family(child)
 
 
 def _rebuild(kind: type[AnError], what: str, where: str, now: str) -> AnError:

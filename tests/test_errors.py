@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import pytest
 
 from an_cli import errors
-from an_cli.errors import AnError, ConfigError, Fenced, StoreError, nearest
+from an_cli.errors import AnError, ConfigError, Fenced, StoreError, from_value, nearest, to_value
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AnError)]
 
@@ -53,3 +54,14 @@ def test_many_legal_words_are_cut_and_counted() -> None:
     text = nearest("zzz", [f"word{index:02}" for index in range(40)])
     assert "word15, ... (40 in all)" in text
     assert "word16" not in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_crosses_a_pipe_as_the_class_that_it_was(kind: type[AnError]) -> None:
+    back = from_value(json.loads(json.dumps(to_value(kind("what", where="here", now="do")))))
+    assert (type(back), str(back)) == (kind, "what (here) -> do")
+
+
+def test_an_error_of_another_version_is_still_an_error_of_ours() -> None:
+    back = from_value({"kind": "NovelError", "what": "w", "where": "a key", "now": "n"}, label="row a")
+    assert (type(back), str(back)) == (AnError, "w (row a: a key) -> n")

@@ -22,6 +22,7 @@ from an_cli.store import (
     RunFolder,
     Status,
     Store,
+    error_line,
     measures_of,
     read_config,
     read_doing,
@@ -134,7 +135,7 @@ def _status(run: RunFolder, label: str) -> dict[str, Any]:
         primary.key: progress.values.get(primary.key) if progress else None,
         "eta_s": remaining_s(progress, doing) if status is Status.RUNNING else None,
         "phase": str(doing.activity) if doing else None,
-        "error": _error(run) if status is Status.FAILED else None,
+        "error": error_line(run) if status is Status.FAILED else None,
         "code": None,
         "measure": measure_value(primary),
     }
@@ -183,13 +184,6 @@ def _imported(run: RunFolder, primary: Measure) -> dict[str, Any]:
     except AnError as error:
         return {"status": str(Status.UNREADABLE), "error": str(error)}
     return {primary.key: found.values.get(primary.key) if found else None}
-
-
-def _error(run: RunFolder) -> str:
-    try:
-        return run.error.read_text(errors="replace").strip().partition("\n")[0]
-    except OSError as error:
-        return f"error.txt cannot be read: {error.strerror}"
 
 
 def config_yaml(run: RunFolder) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from an_cli.config import compose
 from an_cli.config.schema import DataConfig
-from an_cli.launch import Door, refusal
+from an_cli.launch import Door
 
 
 def ask_prepare(source: Path, target: Path, shards: int | None) -> dict[str, Any]:
@@ -45,11 +45,7 @@ def _full(path: Path) -> str:
 
 
 def _ask(request: Mapping[str, object]) -> dict[str, Any]:
-    answer = Door().ask("data", [request])[0]
-    error = refusal(answer)
-    if error is not None:
-        raise error
-    return answer
+    return Door().ask_about("data", request)
 
 
 def _problems(found: Mapping[str, Any], expected: DataConfig | None) -> Iterator[str]:

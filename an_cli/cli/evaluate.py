@@ -16,7 +16,7 @@ from an_cli.config.check import check_cell
 from an_cli.config.overrides import parse
 from an_cli.config.schema import Augment, Data, DataConfig
 from an_cli.errors import ConfigError, StoreError
-from an_cli.launch import Door, refusal, settle
+from an_cli.launch import Door, settle
 from an_cli.store import RunFolder, RunRecord, Status, Store, measures_of, read_run
 
 _WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
@@ -124,12 +124,9 @@ def _answer(
         "out": str(question.out.expanduser().resolve()) if question.out else None,
         "record": keeps,
     }
-    answers = Door().ask("evaluate", [request])
-    for answer in answers:
-        if (error := refusal(answer)) is not None:
-            raise error
+    answer = Door().ask_about("evaluate", request)
     measures = [measure_value(measure) for measure in measures_of(cell).all]
-    return {"target": question.target, **answers[0], "measures": measures, "out": request["out"]}
+    return {"target": question.target, **answer, "measures": measures, "out": request["out"]}
 
 
 def _recorded(record: RunRecord, epoch: str) -> dict[str, Any] | None:

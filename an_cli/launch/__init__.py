@@ -1,7 +1,7 @@
 """Starting processes: what is wanted against what exists, costs, and runs on this machine."""
 
 from an_cli.launch.ask.costs import Costs, cost_key, find_costs
-from an_cli.launch.ask.door import Door, refusal
+from an_cli.launch.ask.door import Door
 from an_cli.launch.here.crew import Phase, RunState, Snapshot, run_cells
 from an_cli.launch.here.foreground import run_foreground
 from an_cli.launch.here.machine import Here
@@ -14,6 +14,6 @@ from an_cli.launch.upkeep.rerun import find_reruns, made_by_other_code, set_asid
 __all__ = [
     "Action", "Costs", "Door", "Here", "Phase", "Place", "Reconciliation", "RunState", "Share", "Snapshot",
     "check_data", "check_ranks", "cost_key", "find_costs", "find_reruns", "link_study", "made_by_other_code",
-    "own_gpus", "prepare_run", "prepare_study", "reconcile", "refusal", "run_cells", "run_foreground", "set_aside_all",
+    "own_gpus", "prepare_run", "prepare_study", "reconcile", "run_cells", "run_foreground", "set_aside_all",
     "settle", "share_machine", "visible_gpus",
 ]  # fmt: skip

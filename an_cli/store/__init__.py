@@ -28,6 +28,7 @@ from an_cli.store.measures import (
 )
 from an_cli.store.per_sample import Kind, PerSample
 from an_cli.store.reading import (
+    error_line,
     is_finished,
     read_config,
     read_imported,
@@ -47,8 +48,9 @@ __all__ = [
     "Activity", "Attempt", "CLASSIFICATION", "Claim", "Complement", "DETECTION", "Doing", "End", "Evaluation",
     "Holder", "Imported", "Kind", "Life", "Measures", "PerSample", "Progress", "Result", "RunFolder", "RunRecord",
     "RunWriter", "Status", "Store", "Submission", "ask_to_stop", "code_tree", "commit", "contributing",
-    "forget_stop", "holder_life", "is_current", "is_finished", "is_here", "is_informative", "life", "measures_of",
-    "measures_of_all", "newest_claim", "newest_submission", "read_config", "read_doing", "read_holder",
-    "read_imported", "read_per_sample", "read_progress", "read_result", "read_run", "read_run_and_count",
-    "read_runs", "set_aside", "status_of", "take", "take_submission", "this_process", "write_doing",
+    "error_line", "forget_stop", "holder_life", "is_current", "is_finished", "is_here", "is_informative", "life",
+    "measures_of", "measures_of_all", "newest_claim", "newest_submission", "read_config", "read_doing",
+    "read_holder", "read_imported", "read_per_sample", "read_progress", "read_result", "read_run",
+    "read_run_and_count", "read_runs", "set_aside", "status_of", "take", "take_submission", "this_process",
+    "write_doing",
 ]  # fmt: skip

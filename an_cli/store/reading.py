@@ -183,7 +183,7 @@ def _head(run: RunFolder) -> RunRecord:
     except AnError as problem:
         status, error = Status.UNREADABLE, str(problem)
     if status is Status.FAILED:
-        error = _why(run)
+        error = _error_text(run) or "failed without a message"
     try:
         attempts, lost = _attempts(run)
     except AnError as problem:
@@ -212,11 +212,18 @@ def _measured(result: Result, config: CellConfig | None, run: RunFolder) -> Resu
     return result
 
 
-def _why(run: RunFolder) -> str:
+def error_line(run: RunFolder) -> str:
+    """The first line of `error.txt`: why the run failed; empty where it says nothing."""
+    return _error_text(run).partition("\n")[0]
+
+
+def _error_text(run: RunFolder) -> str:
     try:
-        return run.error.read_text(errors="replace").strip() or "failed without a message"
+        return run.error.read_text(errors="replace").strip()
+    except FileNotFoundError:
+        return ""
     except OSError as problem:
-        return f"cannot read error.txt: {problem.strerror}"
+        return f"error.txt cannot be read: {problem.strerror}"
 
 
 def _attempts(run: RunFolder) -> tuple[tuple[Attempt, ...], int]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from an_cli.errors import AnError
+from an_cli.errors import AnError, to_value
 
 Request = Mapping[str, Any]
 
@@ -21,8 +21,7 @@ def answer_to(request: Request, answers: TextIO, work: Callable[[Request], Mappi
     try:
         found = work(request)
     except AnError as error:
-        said = {"what": error.what, "where": error.where, "now": error.now}
-        print(json.dumps({"error": said}), file=answers, flush=True)
+        print(json.dumps({"error": to_value(error)}), file=answers, flush=True)
         return 1
     if found is not None:
         print(json.dumps(found), file=answers, flush=True)

@@ -11,9 +11,10 @@ import torch
 
 from an_cli.config import CellConfig, read
 from an_cli.config.schema import PluginModelConfig, PluginNormConfig
-from an_cli.errors import AnError, ConfigError
+from an_cli.errors import AnError, ConfigError, to_value
 from an_cli.models import Counts
 from an_cli.train import make_task
+from an_cli.worker.answering import answer
 
 
 def answer_costs(requests: Iterable[str], answers: TextIO) -> int:
@@ -22,25 +23,19 @@ def answer_costs(requests: Iterable[str], answers: TextIO) -> int:
         if not line.strip():
             continue
         request = json.loads(line)
-        answer: dict[str, object] = {"key": request["key"]}
+        counted: dict[str, object] = {"key": request["key"]}
         try:
             counts = count_cell(read(CellConfig, request["config"]))
-            answer.update(params=counts.params, macs=counts.macs)
+            counted.update(params=counts.params, macs=counts.macs)
         except AnError as error:
-            answer["error"] = {"what": error.what, "where": error.where, "now": error.now}
-        print(json.dumps(answer), file=answers, flush=True)
+            counted["error"] = to_value(error)
+        print(json.dumps(counted), file=answers, flush=True)
     return 0
 
 
-def answer_model(request: TextIO, answer: TextIO) -> int:
+def answer_model(requests: TextIO, answers: TextIO) -> int:
     """For one cell config answer its counts by part and by kind of parameter; exit 1 with the error otherwise."""
-    try:
-        counts = count_cell(read(CellConfig, json.loads(request.read())))
-    except AnError as error:
-        print(json.dumps({"error": {"what": error.what, "where": error.where, "now": error.now}}), file=answer)
-        return 1
-    print(json.dumps(_describe(counts)), file=answer)
-    return 0
+    return answer(requests, answers, lambda request: _describe(count_cell(read(CellConfig, request))))
 
 
 def count_cell(config: CellConfig) -> Counts:

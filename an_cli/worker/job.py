@@ -28,6 +28,7 @@ from an_cli.store import Holder, RunFolder, is_finished, newest_submission, read
 from an_cli.store.endings import Exit
 from an_cli.train import StopFlag, read_launch
 from an_cli.train.signals import STOPS
+from an_cli.worker.child import fork
 from an_cli.worker.nodes import become_srun, run_node
 from an_cli.worker.parent import die_with_parent
 from an_cli.worker.run import Account, run_here
@@ -187,28 +188,16 @@ class _JobCrew:
 
     def _start(self, run: RunFolder, deadline: float | None) -> None:
         held = signal.pthread_sigmask(signal.SIG_BLOCK, set(STOPS))
-        pid = os.fork()
-        if pid == 0:
-            self._become(run, deadline, held)
+        pid = fork(lambda: self._become(run, deadline, held))
         self._children[pid] = run
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
-    def _become(self, run: RunFolder, deadline: float | None, held: set[signal.Signals] | set[int]) -> None:
-        status = 1
-        try:
-            early = StopFlag(insists=False).install()
-            die_with_parent()
-            signal.pthread_sigmask(signal.SIG_SETMASK, held)
-            redirect(run.log)
-            status = self._attempt(run, early, deadline)
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+    def _become(self, run: RunFolder, deadline: float | None, held: set[signal.Signals] | set[int]) -> int:
+        early = StopFlag(insists=False).install()
+        die_with_parent()
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        redirect(run.log)
+        return self._attempt(run, early, deadline)
 
     def _attempt(self, run: RunFolder, early: StopFlag, deadline: float | None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr, force=True)

@@ -9,14 +9,13 @@ import logging
 import os
 import signal
 import socket
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from an_cli.train import Seat
 from an_cli.train.signals import heeded
+from an_cli.worker.child import fork
 from an_cli.worker.parent import die_with_parent
 
 GRACE_S = 10.0  # between the first rank's end and the kill of those that still wait for it
@@ -79,27 +78,20 @@ def supervise(ranks: int, work: Callable[[Seat], int], meeting: Meeting | None =
 
 
 def _fork(local: int, meeting: Meeting, listening: int | None, work: Callable[[Seat], int]) -> int:
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
+    seat = Seat(
+        rank=meeting.first + local,
+        size=meeting.size,
+        local_rank=local,
+        address=meeting.address,
+        port=meeting.port,
+        listening=listening if local == 0 else None,
+    )
+
+    def be_a_rank() -> int:
         die_with_parent(signal.SIGKILL)
-        seat = Seat(
-            rank=meeting.first + local,
-            size=meeting.size,
-            local_rank=local,
-            address=meeting.address,
-            port=meeting.port,
-            listening=listening if local == 0 else None,
-        )
-        status = work(seat)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+        return work(seat)
+
+    return fork(be_a_rank)
 
 
 def _send(children: dict[int, int], number: int) -> None:

@@ -24,6 +24,7 @@ import torch._dynamo  # noqa: F401 - the first optimizer of a process imports it
 
 from an_cli.redact import redact_output
 from an_cli.store import code_tree
+from an_cli.worker.child import fork
 from an_cli.worker.parent import die_with_parent
 from an_cli.worker.run import run_here
 
@@ -85,36 +86,24 @@ class _Server:
     def _start(self, folder: str, environment: Mapping[str, str]) -> None:
         # A stop that arrives between fork and bookkeeping would miss the child: hold signals back for that long.
         held = signal.pthread_sigmask(signal.SIG_BLOCK, set(_ENDS))
-        pid = os.fork()
-        if pid == 0:
-            self._become_run(folder, environment, held)
+        pid = fork(lambda: self._become_run(folder, environment, held))
         self._children[pid] = folder
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
         self._say(event="started", run=folder, pid=pid)
 
-    def _become_run(self, folder: str, environment: Mapping[str, str], held: set[signal.Signals] | set[int]) -> None:
-        status = 1
-        try:
-            os.environ.update(environment)  # CUDA looks at its own when it is first used, which is after the fork
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, *_ENDS):
-                if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                    signal.signal(number, signal.SIG_DFL)
-            die_with_parent()
-            signal.pthread_sigmask(signal.SIG_SETMASK, held)
-            for descriptor in (self._wake, self._wake_end):
-                os.close(descriptor)
-            os.setsid()  # Ctrl-C on the terminal reaches the launcher, which decides
-            redirect(Path(folder) / "log.txt")
-            status = run_here(Path(folder))
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+    def _become_run(self, folder: str, environment: Mapping[str, str], held: set[signal.Signals] | set[int]) -> int:
+        os.environ.update(environment)  # CUDA looks at its own when it is first used, which is after the fork
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, *_ENDS):
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+        die_with_parent()
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        for descriptor in (self._wake, self._wake_end):
+            os.close(descriptor)
+        os.setsid()  # Ctrl-C on the terminal reaches the launcher, which decides
+        redirect(Path(folder) / "log.txt")
+        return run_here(Path(folder))
 
     def _reap(self) -> None:
         for pid in list(self._children):

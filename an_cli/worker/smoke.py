@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-from an_cli.store import RunFolder, this_process
+from an_cli.store import RunFolder, error_line, this_process
 from an_cli.train import StopFlag
+from an_cli.worker.child import fork
 from an_cli.worker.parent import die_with_parent
 from an_cli.worker.run import Account, run_here
 from an_cli.worker.serve import redirect
@@ -44,22 +45,18 @@ def answer_smoke(requests: Iterable[str], answers: TextIO) -> int:
 
 
 def _in_a_process(folder: Path) -> str | None:
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            die_with_parent()
-            redirect(folder / "log.txt")
-            first = run_here(folder, Account(make_stop=_AfterOneStep, holder=this_process))
-            status = run_here(folder) if first == STOPPED else first or 1
-        finally:
-            os._exit(status)
+    pid = fork(lambda: _stop_and_resume(folder))
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return None if code == 0 else _why(RunFolder(folder), code)
 
 
+def _stop_and_resume(folder: Path) -> int:
+    die_with_parent()
+    redirect(folder / "log.txt")
+    first = run_here(folder, Account(make_stop=_AfterOneStep, holder=this_process))
+    return run_here(folder) if first == STOPPED else first or 1
+
+
 def _why(run: RunFolder, code: int) -> str:
-    try:
-        return run.error.read_text(errors="replace").strip().partition("\n")[0]
-    except OSError:
-        return f"killed by signal {-code}" if code < 0 else f"ended with exit status {code}; see {run.log}"
+    ended = f"killed by signal {-code}" if code < 0 else f"ended with exit status {code}; see {run.log}"
+    return error_line(run) or ended

@@ -162,7 +162,14 @@ def cost() -> int:
         config = request["config"]
         answer: dict[str, object] = {"params": sum(config["model"]["widths"]), "macs": 7}
         if config["model"]["stem_width"] == 13:
-            answer = {"error": {"what": "13 is unlucky", "where": "model.stem_width", "now": "write 12"}}
+            answer = {
+                "error": {
+                    "kind": "ConfigError",
+                    "what": "13 is unlucky",
+                    "where": "model.stem_width",
+                    "now": "write 12",
+                }
+            }
         say(key=request["key"], **answer)
     return 0
 

@@ -35,7 +35,7 @@ def import_weights(
     from an_cli.cli.study import open_store, print_json
     from an_cli.config import compose, plain
     from an_cli.console.evaluated import imported_text
-    from an_cli.launch import Door, refusal
+    from an_cli.launch import Door
 
     named = {"model": model, "norm": norm, "recipe": recipe, "data": data}
     composed = compose([*(f"{group}={name}" for group, name in named.items() if name), *(words or ())])
@@ -47,10 +47,7 @@ def import_weights(
         "out": str(out.expanduser().resolve()) if out else None,
         "store": str(open_store(store).root) if as_run else None,
     }
-    answer = Door().ask("import", [request])[0]
-    error = refusal(answer)
-    if error is not None:
-        raise error
+    answer = Door().ask_about("import", request)
     found = {"file": str(file), **answer, "out": request["out"]}
     if json:
         print_json(found)

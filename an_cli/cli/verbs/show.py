@@ -62,12 +62,9 @@ def _show_model(words: list[str], *, json: bool) -> None:
     from an_cli.config import compose, plain
     from an_cli.console.medium import medium
     from an_cli.console.texts import model_text
-    from an_cli.launch import Door, refusal
+    from an_cli.launch import Door
 
-    answer = Door().ask("model", [plain(compose(words).cell)])[0]
-    error = refusal(answer)
-    if error is not None:
-        raise error
+    answer = Door().ask_about("model", plain(compose(words).cell))
     if json:
         print_json(answer)
     else:

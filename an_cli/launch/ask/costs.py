@@ -17,9 +17,9 @@ from typing import Any
 
 from an_cli.config import CellConfig, plain, read
 from an_cli.config.plugins import has_parts, stamps_of
-from an_cli.errors import LaunchError, StoreError
+from an_cli.errors import LaunchError, StoreError, from_value
 from an_cli.files import canonical_json, read_json, write_json
-from an_cli.launch.ask.door import Door, refusal
+from an_cli.launch.ask.door import Door
 from an_cli.plan import Cell
 from an_cli.store import Store, code_tree
 
@@ -92,9 +92,8 @@ def ask_costs(cells: Mapping[str, Cell], door: Door) -> dict[str, Costs]:
     answers = door.ask("cost", [{"key": key, "config": plain(cell.config)} for key, cell in cells.items()])
     found: dict[str, Costs] = {}
     for answer in answers:
-        error = refusal(answer, cells[answer["key"]].label)
-        if error is not None:
-            raise error
+        if "error" in answer:
+            raise from_value(answer["error"], cells[answer["key"]].label)
         found[answer["key"]] = Costs(params=answer["params"], macs=answer["macs"])
     left_out = [cell.label for key, cell in cells.items() if key not in found]
     if left_out:

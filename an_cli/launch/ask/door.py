@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from an_cli.errors import AnError, ConfigError, LaunchError
+from an_cli.errors import LaunchError, from_value
 
 # -P: a user's random.py in the working directory must not shadow the library's.
 WORKER = (sys.executable, "-P", "-m", "an_cli.worker")
@@ -56,6 +56,19 @@ class Door:
             raise
         return _read(answer, verb, process.returncode)
 
+    def ask_about(self, verb: str, request: object) -> dict[str, Any]:
+        """Send one request, return its answer.
+
+        Raises:
+            AnError: what the heavy door refused it with, as the class that it was there.
+            LaunchError: see `ask`.
+        """
+        (first, *others) = self.ask(verb, [request])
+        for answer in (first, *others):  # of several ranks any may be the one that says why
+            if (error := answer.get("error")) is not None:
+                raise from_value(error)
+        return first
+
 
 def _read(answer: bytes, verb: str, status: int) -> list[dict[str, Any]]:
     try:
@@ -70,17 +83,3 @@ def _read(answer: bytes, verb: str, status: int) -> list[dict[str, Any]]:
             now="what it said stands above; `python -c 'import torch'` must work",
         )
     return found
-
-
-def refusal(answer: Mapping[str, Any], label: str = "") -> AnError | None:
-    """The error in an answer, as the error it was behind the door.
-
-    Args:
-        answer: one JSON line of the heavy door.
-        label: of the cell that was asked about, for the message.
-    """
-    said = answer.get("error")
-    if said is None:
-        return None
-    where = f"{label}: {said['where']}" if label else said["where"]
-    return ConfigError(said["what"], where=where, now=said["now"])

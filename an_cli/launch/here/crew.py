@@ -28,6 +28,7 @@ from an_cli.store import (
     Progress,
     RunFolder,
     Status,
+    error_line,
     is_finished,
     read_doing,
     read_progress,
@@ -176,7 +177,7 @@ class _Crew:
             case Status.FINISHED | Status.IMPORTED:
                 self._set(run, Phase.FINISHED)
             case Status.FAILED | Status.UNREADABLE:
-                self._set(run, Phase.FAILED, _cause(run))
+                self._set(run, Phase.FAILED, error_line(run))
             case _:  # it can be started
                 self._set(run, Phase.QUEUED)
                 self._queue.append(run)
@@ -255,8 +256,8 @@ class _Crew:
             number = -status if status < 0 else status - 128
             cause = cause_of(number, memory_ran_out=self._memory_ran_out())
             self._again(run, cause, f"{in_words(cause)} ({signal_name(number)})")
-        elif status != 0 and _cause(run):
-            self._set(run, Phase.FAILED, _cause(run))
+        elif status != 0 and error_line(run):
+            self._set(run, Phase.FAILED, error_line(run))
         else:
             self._fail(run, f"ended {f'with exit status {status}' if status else 'without a result'}; see log.txt")
 
@@ -335,10 +336,3 @@ class _Crew:
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(runs=tuple(self._states.values()), stopping=self._stopping)
-
-
-def _cause(run: RunFolder) -> str:
-    try:
-        return run.error.read_text(errors="replace").strip().partition("\n")[0]
-    except OSError:
-        return ""

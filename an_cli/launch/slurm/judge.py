@@ -16,7 +16,7 @@ from an_cli.launch.causes import Cause
 from an_cli.launch.slurm.intent import SBATCH_GONE_S, Intent, IntentState, user_name
 from an_cli.launch.slurm.observe import PLAIN, Key, Observation, QueueRow
 from an_cli.launch.slurm.states import Stage, is_held, meaning, never_starts
-from an_cli.store import Holder, Life, RunFolder, Submission, is_finished, life, read_holder
+from an_cli.store import Holder, Life, RunFolder, Submission, error_line, is_finished, life, read_holder
 from an_cli.store.endings import Ending
 
 ABSENT_S = 15.0  # a job must be missing for so long, in at least two looks, before anybody asks whether it is gone
@@ -84,7 +84,7 @@ def gather(run: RunFolder, submission: Submission, known: IntentState, intent: I
         finished=is_finished(run),
         life=life(run),
         holder=read_holder(run),
-        error=_first_line(run),
+        error=error_line(run),
         stop=run.stop.exists(),
         output=_last_words(intent, submission, known) if intent is not None else "",
     )
@@ -290,10 +290,3 @@ def _last_words(intent: Intent, submission: Submission, known: IntentState) -> s
         return ""
     said = [line.strip() for line in lines if line.strip()]
     return f"{said[-1][:200]} [{path}]" if said else ""
-
-
-def _first_line(run: RunFolder) -> str:
-    try:
-        return run.error.read_text(errors="replace").strip().partition("\n")[0]
-    except OSError:
-        return ""
