@@ -179,7 +179,7 @@ def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], sto
     if again:
         left = f"; {len(again) - len(aside)} left to another process" if len(aside) < len(again) else ""
         say(f"set aside: {len(aside)}, each in archive/ of its run{left}")
-    refused = prepare_study(asked.plan.folder, wanted, launch, store)
+    refused = prepare_study(asked.plan.folder, wanted, store)
     for cell_id, error in refused.items():
         say(f"left alone: {labels[cell_id]}: {error}")
     followed = [cell for cell in wanted.to_follow if cell.id not in refused]
@@ -188,7 +188,7 @@ def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], sto
         gpus = f", GPUs {' | '.join(share.gpus)}" if share.gpus else ""
         say(f"{share.at_once} at once, {threads} each{gpus}; Ctrl-C saves and stops")
     needs = {store.run(cell.id): [store.run(need) for need in cell.depends_on] for cell in followed}
-    machine = Here(store, Door(environment=share.environment), share.at_once, tuple(share.gpus), needs)
+    machine = Here(store, launch, Door(environment=share.environment), share.at_once, tuple(share.gpus), needs)
     with watching(watched_of(wanted.to_follow), share.at_once) as watch:
         return machine.launch([store.run(cell.id) for cell in followed], watch)
 

@@ -83,13 +83,14 @@ def check_ranks(cells: Sequence[Cell], launch: LaunchConfig) -> None:
         )
 
 
-def prepare_study(study: str, wanted: Reconciliation, launch: LaunchConfig, store: Store) -> dict[str, StoreError]:
+def prepare_study(study: str, wanted: Reconciliation, store: Store) -> dict[str, StoreError]:
     """Write and link the folders of all cells that will be started; link those that are there already.
+
+    How a run is started its place says, once it takes it.
 
     Args:
         study: name of the links' folder.
         wanted: what will be done.
-        launch: settled.
         store: where.
 
     Returns:
@@ -104,7 +105,7 @@ def prepare_study(study: str, wanted: Reconciliation, launch: LaunchConfig, stor
     for cell, _ in wanted.actions:
         try:
             if cell.id in launched:
-                prepare_run(cell.config, cell.choices, launch, store)
+                prepare_folder(cell.config, cell.choices, store)
                 store.link(study, cell.label, store.run(cell.id))
         except StoreError as error:
             refused[cell.id] = error

@@ -43,6 +43,13 @@ class PlaceContract:
         assert [attempts_of(run) for run in runs] == [1] * 4
         assert {standing.status for standing in place.look(runs).values()} == {Status.FINISHED}
 
+    def test_what_it_starts_it_says_how_and_of_nothing_else(self, make_place: MakePlace, scripted: Scripted) -> None:
+        done, new = scripted("finish"), scripted("finish")
+        finish(done)
+        make_place({}).launch([done, new], silent)
+        assert new.job.exists()
+        assert not done.job.exists()
+
     def test_looking_changes_nothing(self, make_place: MakePlace, scripted: Scripted) -> None:
         run = scripted("finish")
         before = sorted(path.name for path in run.path.rglob("*"))

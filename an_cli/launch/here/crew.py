@@ -84,6 +84,7 @@ def run_cells(
     at_once: int,
     gpus: Sequence[str] = (),
     needs: Mapping[RunFolder, Sequence[RunFolder]] | None = None,
+    take: Callable[[RunFolder], None] = lambda run: None,
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
     tick_s: float = TICK_S,
 ) -> Snapshot:
@@ -95,6 +96,7 @@ def run_cells(
         at_once: most runs at a time.
         gpus: what CUDA_VISIBLE_DEVICES is for each place; a run takes the place that fewest have. None: left as it is.
         needs: run -> runs that must have finished before it starts.
+        take: called of a run right before it is started, to write down how.
         watch: called about every `tick_s` seconds with how things stand.
         tick_s: seconds between looks at the disk.
 
@@ -105,7 +107,7 @@ def run_cells(
         LaunchError: the worker cannot start at all.
     """
     with listening() as stops:
-        return _Crew(runs, door, at_once, tuple(gpus), needs or {}, tick_s, stops).run(watch)
+        return _Crew(runs, door, at_once, tuple(gpus), needs or {}, take, tick_s, stops).run(watch)
 
 
 class _Crew:
@@ -118,10 +120,11 @@ class _Crew:
         at_once: int,
         gpus: tuple[str, ...],
         needs: Mapping[RunFolder, Sequence[RunFolder]],
+        take: Callable[[RunFolder], None],
         tick_s: float,
         stops: Stops,
     ) -> None:
-        self._gpus, self._needs = gpus, needs
+        self._gpus, self._needs, self._write_down = gpus, needs, take
         self._at_gpus: dict[RunFolder, str] = {}
         self._states = {run: RunState(run=run) for run in runs}
         self._by_path = {str(run.path): run for run in runs}
@@ -200,6 +203,7 @@ class _Crew:
             if status.is_done or status.is_going:
                 self._settle(run, status)
                 continue
+            self._write_down(run)
             self._worker = self._worker or WarmWorker(self._door)
             self._worker.start(run, own_gpus(self._place(run)))
             self._running[run] = 0
