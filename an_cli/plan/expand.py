@@ -108,9 +108,9 @@ def make_plan(study: Study, composer: Composer | None = None) -> Plan:
         rows.append(_plan_row(study, row, tuple(ids), ledger, baselines))
     _refuse_twins(study, rows)
     baseline = next((row.cells[0] for row in rows if row.baseline), next(iter(runs), ""))
-    labels = make_labels(
-        {run_id: config for run_id, (config, _) in runs.items()}, _told(study, runs, baseline, composer)
-    )
+    own = next((row.label.replace(", ", ",") for row in study.rows if row.baseline), "") if study.grid else ""
+    configs = {run_id: config for run_id, (config, _) in runs.items()}
+    labels = make_labels(configs, _told(study, runs, baseline, composer), own)
     cells = tuple(
         Cell(config=config, id=run_id, label=labels[run_id], choices=choices)
         for run_id, (config, choices) in runs.items()

@@ -27,12 +27,15 @@ class LabelReference:
     reference: CellConfig
 
 
-def make_labels(configs: Mapping[str, CellConfig], told: Mapping[str, LabelReference]) -> dict[str, str]:
+def make_labels(
+    configs: Mapping[str, CellConfig], told: Mapping[str, LabelReference], baseline: str = ""
+) -> dict[str, str]:
     """A label for every cell.
 
     Args:
         configs: id -> config of all cells of a study.
         told: id -> what its label is told from; cells with the same choices share one reference.
+        baseline: what stands for the cells in which nothing differs: in a grid, their own values of its factors.
 
     Returns:
         id -> label, for example "norm=bn,lr=0.2,seed=1"; "baseline" where nothing differs.
@@ -51,6 +54,7 @@ def make_labels(configs: Mapping[str, CellConfig], told: Mapping[str, LabelRefer
     for run_id, differing in more.items():
         words = [f"{group}={choice}" for group, choice in told[run_id].choices.items()]
         words += [f"{short[key]}={_text(value)}" for key, value in differing.items()]
+        words += [] if words or not baseline else [baseline]
         words += [f"seed={flat[run_id]['seed']}"] if len(seeds) > 1 else []
         labels[run_id] = _file_name(",".join(words) or "baseline")
     return _unique(labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from an_cli.config import cell_id
@@ -31,6 +32,11 @@ def _copied(folder: Path) -> str:
         return cell_id(read_config(RunFolder(folder)))
     except AnError:
         return ""
+
+
+def first_label(labels: Iterable[str]) -> str:
+    """The name that a run goes by of several: that of a study before those of its variants: "a/x" before "a+1b/x"."""
+    return min(labels, key=lambda label: label.partition("/"))
 
 
 def labels_of(store: Store) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from an_cli.errors import AnError
-from an_cli.plan import load_study, make_plan, write_grid
+from an_cli.plan import load_study, make_plan, plan_grid, write_grid
 
 WORDS = ["norm=bn,an_bn", "recipe.lr=0.1,0.2", "model=resnet50", "seed=0,1"]
 
@@ -71,3 +71,12 @@ def test_a_mistake_leaves_no_file_in_the_way_of_the_corrected_command(
     with pytest.raises(AnError, match=message):
         write_grid(name, words)
     assert not list(own.iterdir())
+
+
+def test_every_cell_of_a_grid_is_named_by_all_its_factors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["model=resnet_small", "recipe=demo", "data=fashion_mnist_small", "recipe.lr=0.1,0.2"]
+    labels = [cell.label for cell in make_plan(plan_grid("rates", words)[0]).cells]
+    assert labels == ["lr=0.1", "lr=0.2"]
+    labels = [cell.label for cell in make_plan(plan_grid("rates", [*words, "seed=0,1"])[0]).cells]
+    assert labels == ["lr=0.1,seed=0", "lr=0.1,seed=1", "lr=0.2,seed=0", "lr=0.2,seed=1"]

@@ -137,3 +137,9 @@ def test_the_docs_name_every_status() -> None:
 
     text = DOCS.read_text(encoding="utf-8")
     assert [status for status in Status if f"`{status}`" not in text] == []
+
+
+def test_a_run_goes_by_its_studys_name_before_that_of_a_variant() -> None:
+    from an_cli.store.labels import first_label
+
+    assert first_label(["demo+1b2c3d/lr=0.2", "demo/baseline"]) == "demo/baseline"

@@ -33,13 +33,14 @@ def status(
     from an_cli.cli.find_run import labels_of
     from an_cli.cli.study import ask_study, is_store, open_store, print_json, say, tell_earlier
     from an_cli.cli.tag import with_tags
+    from an_cli.store.labels import first_label
     from an_cli.store.remarks import run_remarks
 
     opened = open_store(store)
     if study is not None and not is_store(opened):
         say(f"note: {opened.root} holds no store: nothing has been run here")
     if study is None:
-        labels = {run_id: min(found) for run_id, found in labels_of(opened).items()}
+        labels = {run_id: first_label(found) for run_id, found in labels_of(opened).items()}
         ids = sorted(opened.run_ids(), key=lambda run_id: (labels.get(run_id, "~"), run_id))
     else:
         asked = ask_study(study, words or [], opened)
