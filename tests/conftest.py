@@ -22,6 +22,9 @@ from tests.slurm.presence import has_cluster
 from tests.tiny import TINY
 from tests.warm import Warm, warm_worker
 
+# Under nohup a hang-up is ignored, by every process that a test starts as well: test what a closing terminal does.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 GOLDENS = Path(__file__).parent / "golden"
 
 # No deadline: a busy machine fails no test. Derandomized: a change fails for what it changed.

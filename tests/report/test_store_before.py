@@ -40,5 +40,5 @@ def test_its_runs_count_as_made_by_the_present_code_while_that_gives_the_same_nu
 @pytest.mark.parametrize("form", FORMATS)
 def test_its_table_is_what_it_was_to_the_byte(store: Store, form: str) -> None:
     plan = make_plan(load_study("before"))
-    written = (BEFORE / "reports" / "build" / f"before.{FORMATS[form]}").read_text(encoding="utf-8")
+    written = (BEFORE / "tables" / f"before.{FORMATS[form]}").read_text(encoding="utf-8")
     assert render(make_table(plan, store, {}), form) == written
