@@ -55,7 +55,7 @@ def _of_file(name: str, store: Store, composer: Composer, data: set[str]) -> dic
     try:
         study = load_study(name)
         value |= {"origin": "ships" if study.source == ships else "yours", "source": str(study.source)}
-        value |= {"kind": _kind(study), "title": study.title, "extends": next(iter(study.lineage), None)}
+        value |= {"kind": str(study.kind), "title": study.title, "extends": next(iter(study.lineage), None)}
         trained = sum(row.literature is None for row in study.rows)
         value |= {"rows": trained, "quoted": len(study.rows) - trained, "seeds": len(study.seeds)}
         plan = make_plan(study, composer) if _may_have_runs(study, data) else None
@@ -65,10 +65,6 @@ def _of_file(name: str, store: Store, composer: Composer, data: set[str]) -> dic
         return value | {"planned": trained * len(study.seeds)}
     found = _statuses(plan, store)
     return value | {"planned": len(found), "done": sum(status.is_done for status in found.values())}
-
-
-def _kind(study: Study) -> str:
-    return "grid" if study.grid else "rows"
 
 
 def _of_links(name: str, store: Store) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from an_cli.errors import AnError, StudyError, nearest
 from an_cli.plan.labels import LabelReference, make_labels
 from an_cli.plan.ledger import Published, read_ledger
 from an_cli.plan.rows import Row
-from an_cli.plan.study import Study
+from an_cli.plan.study import Study, StudyKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,11 @@ def make_plan(study: Study, composer: Composer | None = None) -> Plan:
         rows.append(_plan_row(study, row, tuple(ids), ledger, baselines))
     _refuse_twins(study, rows)
     baseline = next((row.cells[0] for row in rows if row.baseline), next(iter(runs), ""))
-    own = next((row.label.replace(", ", ",") for row in study.rows if row.baseline), "") if study.grid else ""
+    own = (
+        next((row.label.replace(", ", ",") for row in study.rows if row.baseline), "")
+        if study.kind is StudyKind.GRID
+        else ""
+    )
     configs = {run_id: config for run_id, (config, _) in runs.items()}
     labels = make_labels(configs, _told(study, runs, baseline, composer), own)
     cells = tuple(

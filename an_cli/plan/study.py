@@ -1,7 +1,8 @@
 """A study: a file of sweeps/ as a frozen value.
 
-Two shapes: `rows` (one factor at a time around a baseline) and `grid` (products). A study can extend another one with
-other base values; that is how the small, embedded version of a table is made, so that both are the same study.
+Its kind says where its cells come from: `rows` (one factor at a time around a baseline) or a `grid` (products). A study
+can extend another one with other base values; that is how the small, embedded version of a table is made, so that both
+are the same study.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,13 @@ from an_cli.store.variants import read_variant
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
+class StudyKind(StrEnum):
+    """Where the cells of a study come from: the key of its file that gives them."""
+
+    ROWS = "rows"
+    GRID = "grid"
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudyFile:
     """The keys that a study file may hold."""
@@ -38,6 +47,19 @@ class StudyFile:
     rows: tuple[Row, ...] = ()
     grid: Mapping[str, Any] = field(default_factory=dict)
 
+    def kind(self, where: str) -> StudyKind | None:
+        """The kind that its keys say; None where they leave it to the study that it extends.
+
+        Raises:
+            StudyError: keys of several kinds.
+        """
+        kinds = [kind for kind in StudyKind if getattr(self, kind)]
+        if len(kinds) > 1:
+            raise StudyError(
+                f"a study has {' or a '.join(kinds)}, not both", where=where, now="split it in two studies"
+            )
+        return kinds[0] if kinds else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
@@ -49,7 +71,7 @@ class Study:
             another base makes other numbers.
         base: overrides of every row.
         overrides: words of the command line that have changed its base: its runs are not those of the study as written.
-        grid: whether its rows are the products of a grid.
+        kind: where its cells come from.
         lineage: names of the studies it extends, nearest first.
         source: the file; `shadows` is a shipped file of the same name that it hides.
     """
@@ -64,7 +86,7 @@ class Study:
     source: Path
     shadows: Path | None
     overrides: tuple[str, ...] = ()
-    grid: bool = False
+    kind: StudyKind = StudyKind.ROWS
     all_seeds: tuple[int, ...] = ()  # as written, where the command line names others
 
 
@@ -135,11 +157,12 @@ def override_base(study: Study, overrides: Sequence[str]) -> Study:
 def _refuse_overruled(study: Study, words: Sequence[Override]) -> None:
     """A word whose key every row sets itself would change nothing, not even by a value that there is not."""
     rows = [{parse(text).key for text in row.set} for row in study.rows if row.literature is None]
+    whole = "grid" if study.kind is StudyKind.GRID else "study"
     everywhere = set[str]().intersection(*rows) if not rows else rows[0].intersection(*rows[1:])
     for word in words:
         if word.key in everywhere:
             raise StudyError(
-                f"{word.text!r} would change nothing: every row of the {'grid' if study.grid else 'study'} sets it",
+                f"{word.text!r} would change nothing: every row of the {whole} sets it",
                 where=study.name,
                 now=f"edit {study.source.name}, or describe a grid of your own: --as NAME {word.key}=...",
             )
@@ -178,7 +201,8 @@ def _fold(name: str, content: Any, source: Path, shadows: Path | None, above: tu
     """The study that a file's content describes, with what it extends folded in."""
     file = read(StudyFile, content, where=source.name, error=StudyError)
     parent = _load(file.extends, (*above, name)) if file.extends else None
-    rows = _rows(file, name) or (parent.rows if parent else ())
+    kind = file.kind(name) or (parent.kind if parent else StudyKind.ROWS)
+    rows = _rows(file, kind, name) or (parent.rows if parent else ())
     study = Study(
         name=name,
         title=file.title or (parent.title if parent else name),
@@ -189,7 +213,7 @@ def _fold(name: str, content: Any, source: Path, shadows: Path | None, above: tu
         lineage=(parent.name, *parent.lineage) if parent else (),
         source=source,
         shadows=shadows,
-        grid=bool(file.grid) or (parent is not None and parent.grid and not file.rows),
+        kind=kind,
     )
     _check(study)
     return study
@@ -206,12 +230,13 @@ def _seeds(seeds: Sequence[Any], name: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def _rows(file: StudyFile, name: str) -> tuple[Row, ...]:
-    if not file.grid:
-        return file.rows
-    if file.rows:
-        raise StudyError("a study has rows or a grid, not both", where=name, now="split it in two studies")
-    return grid_rows(file.grid, name)
+def _rows(file: StudyFile, kind: StudyKind, name: str) -> tuple[Row, ...]:
+    """The rows that the file itself gives."""
+    match kind:
+        case StudyKind.ROWS:
+            return file.rows
+        case StudyKind.GRID:
+            return grid_rows(file.grid, name) if file.grid else ()
 
 
 def _check(study: Study) -> None:
