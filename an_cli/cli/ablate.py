@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from an_cli.cli.ends import print_end, record_overrides, tell_failures, tell_unwanted, watched_of
+from an_cli.cli.on_slurm import ablate_on_slurm
+from an_cli.cli.options import Where
 from an_cli.cli.study import Asked, print_json, say, standings, tell_earlier, tell_large_batches
 from an_cli.console.columns import align, prose
-from an_cli.console.live import Watched, watching
+from an_cli.console.live import watching
 from an_cli.console.medium import medium
 from an_cli.errors import DataError, LaunchError
 from an_cli.launch import (
@@ -29,14 +31,10 @@ from an_cli.launch import (
     settle,
     share_machine,
 )
-from an_cli.launch.standing import look
-from an_cli.launch.upkeep.on_end import run_on_end
-from an_cli.plan import Cell, Plan
-from an_cli.store import Status, Store, measures_of, status_of
-from an_cli.store.labels import links
-from an_cli.store.variants import record_variant
+from an_cli.plan import Plan
+from an_cli.store import Store
 
-FAILED, PARTIAL, INTERRUPTED = 1, 3, 130
+INTERRUPTED = 130
 
 
 def print_dry_run(asked: Asked, store: Store, reruns: Mapping[str, int], *, on_slurm: bool, json: bool) -> None:
@@ -69,19 +67,40 @@ def tell_archived(plan: Plan, store: Store) -> None:
         say(f"note: {len(away)} are archived and would be run anew; an-cli archive --back {plan.study} --yes has them")
 
 
-def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, command: Sequence[str], json: bool) -> int:
+def ablate_study(
+    asked: Asked,
+    store: Store,
+    reruns: Mapping[str, int],
+    *,
+    on: Where,
+    command: Sequence[str],
+    json: bool,
+    detach: bool = False,
+    forgive: bool = False,
+) -> int:
     """Bring a study to its end and print its table.
 
     Args:
         asked: the study.
         store: where its runs are.
         reruns: cells to run again (see `find_reruns`).
+        on: where.
         command: the words that continue it, for messages.
         json: print the table as JSON.
+        detach: leave a cluster once everything is submitted.
+        forgive: give cells that a cluster has given up a new budget.
 
     Returns:
-        Exit status: 0, 1 when every cell failed, 3 when some did, 130 when told to stop.
+        Exit status: 0, 1 when every cell failed, 3 when some did or a cluster did not take all, 130 when told to stop.
     """
+    match on:
+        case Where.LOCAL:
+            return _ablate_here(asked, store, reruns, command=command, json=json)
+        case Where.SLURM:
+            return ablate_on_slurm(asked, store, reruns, command=command, json=json, detach=detach, forgive=forgive)
+
+
+def _ablate_here(asked: Asked, store: Store, reruns: Mapping[str, int], *, command: Sequence[str], json: bool) -> int:
     wanted = reconcile(asked.plan.cells, standings(asked.plan, store), reruns)
     say(f"{asked.plan.study}: {wanted.sentence}")
     _tell_queued(wanted, command)
@@ -104,39 +123,6 @@ def ablate_study(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
     return print_end(asked, store, json=json, followed=followed)
 
 
-def record_overrides(asked: Asked, store: Store) -> None:
-    """Write down what a variant's name stands for, before any run has it."""
-    plan = asked.plan
-    if plan.overrides:
-        record_variant(store, plan.folder, plan.study, plan.overrides)
-
-
-def print_end(asked: Asked, store: Store, *, json: bool, followed: bool) -> int:
-    """Print a study's table (see `print_table`); where its end was waited for, do what `launch.on_end` says."""
-    status = print_table(asked, store, json=json)
-    command = asked.launch.on_end
-    if followed and command and (why := run_on_end(command, asked.plan, store)):
-        say(f"warning: launch.on_end: {why}: {command}")
-    return status
-
-
-def print_table(asked: Asked, store: Store, *, json: bool) -> int:
-    """Print and write a study's table as it stands.
-
-    Returns:
-        Exit status: 0, 1 when no cell is finished, 3 when some are.
-    """
-    from an_cli.cli.report import asked_table, write_table  # numerical libraries, which a dry run does not need
-    from an_cli.report import render
-
-    table = asked_table(asked, store)
-    on = medium()
-    write_table(table, store)  # first: a terminal may be gone, or lack the table's signs
-    print(render(table, "json" if json else "terminal", width=on.width, paint=on.paint), end="", flush=True)
-    say(f"runs: {store.runs}; by name: {store.studies / asked.plan.folder}")
-    return _exit_status(asked.plan, store)
-
-
 def _tell_queued(wanted: Reconciliation, command: Sequence[str]) -> None:
     """Say which cells a scheduler has: started here too they would take each other's place."""
     if cells := wanted.in_queue:
@@ -145,18 +131,6 @@ def _tell_queued(wanted: Reconciliation, command: Sequence[str]) -> None:
         follow = shlex.join([*command, "--on", "slurm"])
         take = f"an-cli cancel {command[2]}" if len(command) > 2 else "an-cli cancel"
         say(f"left to SLURM{named}: {len(cells)}, which are not started here. Follow them with: {follow}; or {take}")
-
-
-def tell_unwanted(plan: Plan, store: Store) -> None:
-    """Say which runs a scheduler still has that the study once wanted and wants no more, and how to take them back."""
-    planned = {cell.id for cell in plan.cells}
-    linked = {run_id: label for label, run_id in links(store).items() if label.partition("/")[0] == plan.folder}
-    others = {store.run(run_id): label for run_id, label in linked.items() if run_id not in planned}
-    queued = {run: label for run, label in others.items() if run.submissions.is_dir()}
-    for run, standing in look(store, queued).items() if queued else ():
-        if standing.status.is_in_queue or (standing.status is Status.RUNNING and standing.job):
-            what = f"{queued[run]} is {standing.status} (job {standing.job})"
-            say(f"note: {what}, and {plan.study} wants it no more: an-cli cancel {run.id}")
 
 
 def _tell_other_code(wanted: Reconciliation, store: Store, command: Sequence[str]) -> None:
@@ -193,18 +167,6 @@ def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], sto
         return machine.launch([store.run(cell.id) for cell in followed], watch)
 
 
-def watched_of(cells: Iterable[Cell]) -> dict[str, Watched]:
-    """What is shown of cells that are followed, by id."""
-    return {cell.id: Watched(cell.label, measures_of(cell.config).primary) for cell in cells}
-
-
-def tell_failures(plan: Plan, end: Snapshot) -> None:
-    labels = {cell.id: cell.label for cell in plan.cells}
-    for state in end.runs:
-        if state.phase is Phase.FAILED:
-            say(f"failed {labels[state.run.id]}: {state.cause} [{os.path.relpath(state.run.log)}]")
-
-
 def _stopped(end: Snapshot, command: Sequence[str]) -> str:
     finished, saved = end.count(Phase.FINISHED), end.count(Phase.INTERRUPTED)
     elsewhere = end.count(Phase.ELSEWHERE)
@@ -213,10 +175,3 @@ def _stopped(end: Snapshot, command: Sequence[str]) -> str:
         f"stopped: {finished} of {len(end.runs)} finished, {saved} interrupted{others}. "
         f"Continue with: {shlex.join(command)}"
     )
-
-
-def _exit_status(plan: Plan, store: Store) -> int:
-    found = [status_of(store.run(cell.id)) for cell in plan.cells]
-    if all(status.is_done for status in found):
-        return 0
-    return PARTIAL if Status.FINISHED in found else FAILED

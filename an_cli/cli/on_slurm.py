@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from an_cli.cli.ablate import PARTIAL, print_end, record_overrides, tell_failures, tell_unwanted, watched_of
+from an_cli.cli.ends import PARTIAL, print_end, record_overrides, tell_failures, tell_unwanted, watched_of
 from an_cli.cli.study import Asked, say, tell_earlier, tell_large_batches
 from an_cli.console.live import watching
 from an_cli.errors import StoreError

@@ -61,7 +61,8 @@ def ablate(
     store: StorePath = HERE,
 ) -> None:
     """Run what a study still needs and print its table. The same command continues what was interrupted."""
-    from an_cli.cli.ablate import PARTIAL, ablate_study, print_dry_run, tell_archived
+    from an_cli.cli.ablate import ablate_study, print_dry_run, tell_archived
+    from an_cli.cli.ends import PARTIAL
     from an_cli.cli.study import ask_study, open_store, study_and_overrides
     from an_cli.launch import find_reruns
 
@@ -87,12 +88,7 @@ def ablate(
         return
     command = ["an-cli", "ablate", *([name, *overrides] if name else words or []), *on.options]
     command += [*(["--until-resolved"] if until_resolved else []), *store_words(store)]
-    if on is Where.SLURM:
-        from an_cli.cli.on_slurm import ablate_on_slurm
-
-        status = ablate_on_slurm(asked, opened, reruns, command=command, json=json, detach=detach)
-    else:
-        status = ablate_study(asked, opened, reruns, command=command, json=json)
+    status = ablate_study(asked, opened, reruns, on=on, command=command, json=json, detach=detach)
     if rule is not None and status in (0, PARTIAL):
         from an_cli.cli.rounds import tell
 

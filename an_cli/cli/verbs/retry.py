@@ -24,11 +24,6 @@ def retry(
     opened = open_store(store)
     asked = ask_study(study, [*on.words, *(words or [])], opened)
     command = ["an-cli", "ablate", study, *(words or []), *on.options, *store_words(store)]
-    if on is Where.SLURM:
-        from an_cli.cli.on_slurm import ablate_on_slurm
-
-        status = ablate_on_slurm(asked, opened, {}, command=command, json=json, detach=detach, forgive=True)
-    else:
-        status = ablate_study(asked, opened, {}, command=command, json=json)
+    status = ablate_study(asked, opened, {}, on=on, command=command, json=json, detach=detach, forgive=True)
     if status:
         raise typer.Exit(status)
