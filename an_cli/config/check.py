@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from an_cli.config.check_data import data_misfits
-from an_cli.config.check_model import Misfit, model_misfits, plain_values, positive
+from an_cli.config.check_parts import Misfit, data_misfits, model_misfits, plain_values, positive
 from an_cli.config.check_task import task_misfits
 from an_cli.config.launching import LaunchConfig, slurm_misfits
 from an_cli.config.schema import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from an_cli.config.check_model import Misfit, plain_values
+from an_cli.config.check_parts import Misfit, plain_values
 from an_cli.config.task import Measure, PluginTaskConfig, Summary
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*")

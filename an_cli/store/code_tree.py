@@ -16,7 +16,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 SCIENCE = {
-    "config": "parts reader schema task",
+    "config": "cell_json reader schema task",
     "norm": (
         "__init__ attentive factory gates groups heads initial mixture moments squeeze_excite squeezes standardizers "
         "switchable"
@@ -37,7 +37,7 @@ SCIENCE = {
 }
 # Trees whose numbers the present files give again, bit for bit: what was made by them counts as made by these. A change
 # that keeps the bits adds the tree that it replaces; one that does not empties the list.
-SAME_NUMBERS = ("7769ccdedf28ecd5", "72d74786418a29fb")
+SAME_NUMBERS = ("ed58c6fdb3cfef40", "7769ccdedf28ecd5", "72d74786418a29fb")
 
 
 @cache

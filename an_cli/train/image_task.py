@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from an_cli.config import CellConfig
-from an_cli.config.check_data import lone_sample
+from an_cli.config.check_parts import lone_sample
 from an_cli.data import (
     DataPair,
     DataSet,

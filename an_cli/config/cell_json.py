@@ -1,21 +1,32 @@
-"""Reading many configs that share their parts: thousands of runs have a few models, recipes and data sets.
+"""A cell as JSON: the id that its config has, and the reading of many that share their parts.
 
-A part is remembered by its JSON, so that what a `cell.json` repeats is neither decoded nor checked again. What cannot
-be read this way is left to the strict reader, which says why.
+Identity is by type, never by an exclude list: everything in `CellConfig` counts, nothing else does. A default changed
+in YAML therefore changes the id, and old results are not taken for new ones.
+
+Thousands of runs have a few models, recipes and data sets. A part is remembered by its JSON, so that what a `cell.json`
+repeats is neither decoded nor checked again; what cannot be read this way is left to the strict reader, which says why.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import typing
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any, TypedDict
 
-from an_cli.config.reader import reader_of
+from an_cli.config.reader import plain, reader_of
 from an_cli.config.schema import CellConfig
 from an_cli.errors import AnError, ConfigError
-from an_cli.files import JsonDecoder, RawJson
+from an_cli.files import JsonDecoder, RawJson, canonical_json
+
+ID_LENGTH = 16  # hex digits: 64 bits
+
+
+def cell_id(config: CellConfig) -> str:
+    """The id of a cell: 16 hex digits of the SHA-256 of its canonical JSON."""
+    return hashlib.sha256(canonical_json(plain(config)).encode()).hexdigest()[:ID_LENGTH]
 
 
 class _Cell(TypedDict):
