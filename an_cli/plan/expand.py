@@ -10,7 +10,7 @@ from functools import cached_property
 
 from an_cli.config import CellConfig, Composer, cell_id
 from an_cli.errors import AnError, StudyError, nearest
-from an_cli.plan.labels import LabelReference, make_labels
+from an_cli.plan.labels import Choice, label_references, make_labels
 from an_cli.plan.ledger import Published, read_ledger
 from an_cli.plan.rows import Row
 from an_cli.plan.study import Study, StudyKind
@@ -100,21 +100,14 @@ def make_plan(study: Study, composer: Composer | None = None) -> Plan:
     """
     composer = composer or Composer()
     ledger = read_ledger(study.paper) if study.paper else {}
-    runs: dict[str, tuple[CellConfig, Mapping[str, str]]] = {}
+    runs: dict[str, Choice] = {}
     rows = []
     baselines = {row.group: row.label for row in study.rows if row.baseline}
     for row in study.rows:
         ids = [] if row.literature else _cells(study, row, composer, runs)
         rows.append(_plan_row(study, row, tuple(ids), ledger, baselines))
     _refuse_twins(study, rows)
-    baseline = next((row.cells[0] for row in rows if row.baseline), next(iter(runs), ""))
-    own = (
-        next((row.label.replace(", ", ",") for row in study.rows if row.baseline), "")
-        if study.kind is StudyKind.GRID
-        else ""
-    )
-    configs = {run_id: config for run_id, (config, _) in runs.items()}
-    labels = make_labels(configs, _told(study, runs, baseline, composer), own)
+    labels = _labels(study, rows, runs, composer)
     cells = tuple(
         Cell(config=config, id=run_id, label=labels[run_id], choices=choices)
         for run_id, (config, choices) in runs.items()
@@ -142,9 +135,7 @@ def take_seeds(plan: Plan, counts: Mapping[str, int]) -> Plan:
     return dataclasses.replace(plan, rows=rows, cells=tuple(cell for cell in plan.cells if cell.id in kept))
 
 
-def _cells(
-    study: Study, row: Row, composer: Composer, runs: dict[str, tuple[CellConfig, Mapping[str, str]]]
-) -> list[str]:
+def _cells(study: Study, row: Row, composer: Composer, runs: dict[str, Choice]) -> list[str]:
     ids = []
     for seed in study.seeds:
         try:
@@ -159,26 +150,14 @@ def _cells(
     return ids
 
 
-def _told(
-    study: Study, runs: Mapping[str, tuple[CellConfig, Mapping[str, str]]], baseline: str, composer: Composer
-) -> dict[str, LabelReference]:
-    """What each cell's label is told from: the baseline, or what the cell's choices of groups make of the base."""
+def _labels(study: Study, rows: Sequence[PlanRow], runs: Mapping[str, Choice], composer: Composer) -> dict[str, str]:
     if not runs:
         return {}
-    config, usual = runs[baseline]
-    known = {frozenset[tuple[str, str]](): LabelReference(choices={}, reference=config)}
-    told = {}
-    for run_id, (_, choices) in runs.items():
-        other = {group: choice for group, choice in choices.items() if usual.get(group) != choice and group != "launch"}
-        key = frozenset(other.items())
-        if key not in known:
-            try:
-                words = [f"{group}={choice}" for group, choice in choices.items()]
-                known[key] = LabelReference(choices=other, reference=composer.compose([*study.base, *words]).cell)
-            except AnError:  # these choices need the row's other words to fit together
-                known[key] = LabelReference(choices={}, reference=config)
-        told[run_id] = known[key]
-    return told
+    baseline = next((row.cells[0] for row in rows if row.baseline), next(iter(runs)))
+    grid = study.kind is StudyKind.GRID
+    own = next((row.label.replace(", ", ",") for row in rows if row.baseline), "") if grid else ""
+    references = label_references(runs, runs[baseline], study.base, composer)
+    return make_labels({run_id: config for run_id, (config, _) in runs.items()}, references, own)
 
 
 def _refuse_twins(study: Study, rows: Sequence[PlanRow]) -> None:
