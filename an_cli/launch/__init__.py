@@ -3,8 +3,7 @@
 from an_cli.launch.ask.costs import Costs, cost_key, find_costs
 from an_cli.launch.ask.door import Door
 from an_cli.launch.here.crew import Phase, RunState, Snapshot, run_cells
-from an_cli.launch.here.foreground import run_foreground
-from an_cli.launch.here.machine import Here
+from an_cli.launch.here.machine import Here, run_foreground
 from an_cli.launch.here.sharing import Share, own_gpus, share_machine, visible_gpus
 from an_cli.launch.place import Place
 from an_cli.launch.prepare import check_data, check_ranks, link_study, prepare_run, prepare_study, settle

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from an_cli.launch.slurm.judge import Standing, Verdict
 from an_cli.launch.slurm.observe import Observer
-from an_cli.launch.slurm.owed import owed
+from an_cli.launch.slurm.policy import owed
 from an_cli.launch.slurm.scheduler import Commands
 from an_cli.launch.slurm.watcher import JobView, Watcher
 from an_cli.store import RunFolder, Status, Store, status_of

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 from an_cli.environment import clean, open_streams, short_temporary_folder
+from an_cli.worker.child import end_with_parent
 from an_cli.worker.frozen import prefer_frozen
-from an_cli.worker.parent import end_with_parent
 
 PARENT = "AN_CLI_PARENT"  # the process that waits for this one; a job of a scheduler has none
 

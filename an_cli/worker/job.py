@@ -28,9 +28,8 @@ from an_cli.store import Holder, RunFolder, is_finished, newest_submission, read
 from an_cli.store.endings import Exit
 from an_cli.train import StopFlag, read_launch
 from an_cli.train.signals import STOPS
-from an_cli.worker.child import fork
+from an_cli.worker.child import die_with_parent, fork
 from an_cli.worker.nodes import become_srun, run_node
-from an_cli.worker.parent import die_with_parent
 from an_cli.worker.run import Account, run_here
 from an_cli.worker.serve import redirect
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 from an_cli.train import Seat
 from an_cli.train.signals import heeded
-from an_cli.worker.child import fork
-from an_cli.worker.parent import die_with_parent
+from an_cli.worker.child import die_with_parent, fork
 
 GRACE_S = 10.0  # between the first rank's end and the kill of those that still wait for it
 log = logging.getLogger("an_cli.worker")

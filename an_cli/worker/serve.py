@@ -24,8 +24,7 @@ import torch._dynamo  # noqa: F401 - the first optimizer of a process imports it
 
 from an_cli.redact import redact_output
 from an_cli.store import code_tree
-from an_cli.worker.child import fork
-from an_cli.worker.parent import die_with_parent
+from an_cli.worker.child import die_with_parent, fork
 from an_cli.worker.run import run_here
 
 _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -12,8 +12,7 @@ from typing import TextIO
 
 from an_cli.store import RunFolder, error_line, this_process
 from an_cli.train import StopFlag
-from an_cli.worker.child import fork
-from an_cli.worker.parent import die_with_parent
+from an_cli.worker.child import die_with_parent, fork
 from an_cli.worker.run import Account, run_here
 from an_cli.worker.serve import redirect
 

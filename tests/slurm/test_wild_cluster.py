@@ -17,10 +17,10 @@ from an_cli.errors import LaunchError
 from an_cli.launch import Phase
 from an_cli.launch.causes import Cause
 from an_cli.launch.slurm import intent as intents
-from an_cli.launch.slurm.blame import blame
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.intent import Intent
 from an_cli.launch.slurm.judge import Standing, Verdict
+from an_cli.launch.slurm.policy import blame
 from an_cli.launch.slurm.scheduler import Commands, Said
 from an_cli.launch.slurm.script import check_path
 from an_cli.launch.slurm.states import never_starts

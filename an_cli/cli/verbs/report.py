@@ -55,8 +55,7 @@ def report(
     store: StorePath = HERE,
 ) -> None:
     """Print a study's table from what is on disk, and write it to reports/build/ of the store."""
-    from an_cli.cli.judging import print_power, verify_table
-    from an_cli.cli.report import asked_table, print_per_seed, write_table
+    from an_cli.cli.report import asked_table, print_per_seed, print_power, verify_table, write_table
     from an_cli.cli.study import ask_study, open_store, say, tell_earlier
     from an_cli.console.medium import is_terminal, medium
     from an_cli.report import render

@@ -1,13 +1,16 @@
-"""This machine as a place: one warm worker, so many runs at once."""
+"""This machine: as a place that makes many runs, and as the terminal that one run is followed on."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from an_cli.config import LaunchConfig
 from an_cli.launch.ask.door import Door
 from an_cli.launch.here.crew import Snapshot, run_cells
+from an_cli.launch.here.stops import listening
 from an_cli.launch.prepare import write_job
 from an_cli.launch.standing import RunStanding, look
 from an_cli.store import RunFolder, Store
@@ -47,3 +50,27 @@ class Here:
             take=lambda run: write_job(run, self.settings, on="local"),
             watch=watch,
         )
+
+
+_LOOK_S = 0.2
+
+
+def run_foreground(run: RunFolder, door: Door) -> int:
+    """Make one attempt at a prepared run and wait for it.
+
+    Returns:
+        Its exit status: 0 finished, 1 failed, 75 held by another attempt, 130 told to stop (the first signal lets it
+        save, a second one ends it).
+    """
+    with listening() as stops:
+        process = door.start("run", str(run.path))
+        heard = 0
+        while True:
+            try:
+                status = process.wait(_LOOK_S)
+            except subprocess.TimeoutExpired:
+                if stops.count > heard:
+                    process.send_signal(signal.SIGTERM if stops.count == 1 else signal.SIGKILL)
+                    heard = stops.count
+                continue
+            return 130 if stops.count and status != 0 else status

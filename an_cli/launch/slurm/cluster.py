@@ -13,11 +13,10 @@ from dataclasses import dataclass, field, replace
 from an_cli.launch.causes import Cause
 from an_cli.launch.here.crew import Phase, RunState, Snapshot
 from an_cli.launch.here.stops import Stops, listening
-from an_cli.launch.slurm.blame import Blame, blame
 from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.launch.slurm.judge import ABSENT_S, Standing
 from an_cli.launch.slurm.observe import FRESH_S
-from an_cli.launch.slurm.owed import owed
+from an_cli.launch.slurm.policy import Blame, blame, owed
 from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import Scheduler
 from an_cli.launch.slurm.submit import SubmitOutcome, check_taken, submit

@@ -21,8 +21,7 @@ from an_cli.report.spec import Quantity, Spec, load_spec
 from an_cli.report.statistics.comparison import Comparison
 from an_cli.report.statistics.seeds import Difference, difference, summarize
 from an_cli.report.statistics.stopping import Rule
-from an_cli.report.table import Mark, Provenance, Table, TableCell, TableRow
-from an_cli.report.uncollected import uncollected
+from an_cli.report.table import Mark, Provenance, Table, TableCell, TableRow, uncollected
 from an_cli.store import RunRecord, Store, is_informative, read_run_and_count
 
 

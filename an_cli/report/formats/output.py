@@ -13,8 +13,7 @@ from an_cli.report.formats.latex import latex
 from an_cli.report.formats.layout import Paint, plain
 from an_cli.report.formats.markdown import markdown
 from an_cli.report.formats.terminal import terminal
-from an_cli.report.table import Table
-from an_cli.report.uncollected import uncollected
+from an_cli.report.table import Table, uncollected
 from an_cli.store import Store
 
 _RENDERERS = {

@@ -1,8 +1,13 @@
-"""What a verdict asks for: nothing, another submission, or its owner's attention. Pure but for the run's progress."""
+"""What follows from how submissions ended: another one, their owner's attention, or the blame of a node.
+
+A node without the store, or without the container, ends each job in a second, and so is given nearly all of them. No
+cell is to blame, and none pays.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from an_cli.launch.causes import Cause, spent
 from an_cli.launch.slurm.judge import Standing
@@ -60,3 +65,44 @@ def owed(
     if reason and not forgive:
         return Owed(left_alone=reason)
     return Owed(SubmissionRequest(run=run, number=submission.number + 1, after=() if reason else after))
+
+
+_NODES = 2  # so many nodes that fail alike, while nowhere a run has begun, are no nodes' fault
+
+
+@dataclass(frozen=True)
+class Blame:
+    """What jobs that never began their runs say.
+
+    Attributes:
+        nodes: to stay away from -> what a job printed there.
+        everywhere: why no job of this study can begin anywhere; empty while one may.
+    """
+
+    nodes: Mapping[str, str] = field(default_factory=dict)
+    everywhere: str = ""
+
+
+def blame(views: Iterable[JobView], began: Iterable[str]) -> Blame:
+    """Judge a study's failures before the run.
+
+    Args:
+        views: of its runs, with how their earlier submissions ended.
+        began: nodes on which a run has begun, as far as this command has seen.
+    """
+    failed: dict[str, str] = {}
+    nowhere = ""
+    for view in views:
+        verdict, submission = view.verdict, view.submission
+        for end in submission.after if submission else ():
+            if end.cause == Cause.SET_UP and end.node:
+                failed.setdefault(end.node, end.detail)
+        if verdict.cause is Cause.SET_UP:
+            if verdict.node:
+                failed.setdefault(verdict.node, verdict.detail)
+            else:
+                nowhere = verdict.detail
+    good = set(began)
+    if not good and (len(failed) >= _NODES or (nowhere and not failed)):
+        return Blame(everywhere=next(iter(failed.values()), nowhere))
+    return Blame(nodes={node: why for node, why in failed.items() if node not in good})
