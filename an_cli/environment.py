@@ -12,6 +12,7 @@ import pwd
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 
@@ -121,6 +122,12 @@ def start_over() -> None:
     os.environ["PYTHONUTF8"] = "1"
     with suppress(OSError):
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def hush_libraries() -> None:
+    """Print no warnings of libraries: they are for who writes programs with them. `python -W default` shows them."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
 
 
 def open_streams() -> None:

@@ -153,6 +153,20 @@ def test_a_wait_that_has_no_end_is_left_after_a_stop() -> None:
     assert "stopped by SIGHUP in a wait" in ended.stderr
 
 
+@pytest.mark.parametrize(("flags", "printed"), [([], False), (["-W", "default"], True)])
+@pytest.mark.parametrize("door", [["an_cli", "paper", "show", "table1"], ["an_cli.worker", "cost"]])
+def test_warnings_of_libraries_are_printed_to_those_who_ask_for_them(
+    door: list[str], flags: list[str], printed: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import atexit, warnings\natexit.register(warnings.warn, 'deep inside')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, *flags, "-m", *door]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True
+    )
+    assert (b"deep inside" in ended.stderr) is printed
+
+
 def test_what_an_encoding_lacks_is_spelled(tmp_path: Path) -> None:
     ended = _call(["paper", "show", "table1"], tmp_path, {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
     assert ended.returncode == 0

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 
-from an_cli.environment import clean, open_streams, printable, start_over
+from an_cli.environment import clean, hush_libraries, open_streams, printable, start_over
 from an_cli.errors import AnError
 from an_cli.redact import redact
 
@@ -34,6 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if words is None:  # a process of its own
         start_over()
         open_streams()
+        hush_libraries()
     clean()
     try:
         status = _call(list(sys.argv[1:] if words is None else words))

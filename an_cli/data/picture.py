@@ -7,6 +7,8 @@ would clip it, to white or black. A picture whose range nobody can know is refus
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -46,6 +48,9 @@ _BEGINNINGS = {
 def picture(file: Path | BytesIO, where: Callable[[], str]) -> Iterator[Image.Image]:
     """Open an image file; what goes wrong inside the block is the image's fault, and names it.
 
+    PIL warns of what it repairs or doubts (sizes, EXIF, palettes, animations) in words for who writes programs with it;
+    here a picture is taken or refused.
+
     Args:
         file: the file, or its bytes.
         where: names the image in an error.
@@ -57,18 +62,19 @@ def picture(file: Path | BytesIO, where: Callable[[], str]) -> Iterator[Image.Im
         DataError: the file is missing, empty, truncated or no image, or has a range that cannot be known.
     """
     try:
-        with Image.open(file) as image:
-            yield _eight_bits(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file) as image:
+                yield _eight_bits(image)
     except DataError as error:
         raise DataError(error.what, where=where(), now=error.now) from error
     except UnidentifiedImageError as error:
         raise DataError(_no_image(file), where=where(), now=_COPY_AGAIN) from error
     except Image.DecompressionBombError as error:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise DataError(
-            f"an image has more than {most:,} pixels, which no photograph has",
+            _too_large(file, str(error)),
             where=where(),
-            now="remove it, or make it smaller: so few bytes that claim so many pixels are meant to fill a memory",
+            now="remove it, or make it smaller: few bytes that claim so many pixels are meant to fill a memory",
         ) from error
     except MemoryError as error:
         raise DataError(
@@ -76,6 +82,18 @@ def picture(file: Path | BytesIO, where: Callable[[], str]) -> Iterator[Image.Im
         ) from error
     except Exception as error:  # damaged bytes make PIL's readers raise anything: struct.error, IndexError, zlib.error
         raise DataError(f"an image cannot be read: {_reason(error)}", where=where(), now=_COPY_AGAIN) from error
+
+
+def _too_large(file: Path | BytesIO, said: str) -> str:
+    """What is known of an image that PIL does not open: its bytes, and its pixels by PIL's own words."""
+    most, size = 2 * (Image.MAX_IMAGE_PIXELS or 0), len(file.getbuffer()) if isinstance(file, BytesIO) else _size(file)
+    pixels = re.search(r"\((\d+) pixels\)", said)
+    claims = f"claims {int(pixels[1]):,} pixels" if pixels else "claims more pixels than are read"
+    return f"an image of {size:,} bytes {claims}; more than {most:,} no photograph has"
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size
 
 
 def _reason(error: Exception) -> str:

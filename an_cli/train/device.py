@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -17,9 +18,10 @@ def pick_device(wanted: Device, precision: Precision, *, local_rank: int = 0) ->
     Raises:
         LaunchError: no GPU where one is asked for, or a device without the recipe's precision.
     """
-    gpu = torch.cuda.is_available()
+    gpu, why_not = _gpu()
     if wanted is Device.CUDA and not gpu:
-        raise LaunchError("no GPU is visible", where="launch.device=cuda", now="ask for one, or set launch.device=cpu")
+        what = f"no GPU is visible{f': {why_not}' if why_not else ''}"
+        raise LaunchError(what, where="launch.device=cuda", now="ask for one, or set launch.device=cpu")
     device = torch.device("cuda", local_rank) if gpu and wanted is not Device.CPU else torch.device("cpu")
     if device.type == "cuda" and local_rank >= torch.cuda.device_count():
         raise LaunchError(
@@ -35,6 +37,14 @@ def pick_device(wanted: Device, precision: Precision, *, local_rank: int = 0) ->
         name = torch.cuda.get_device_name(device)
         raise LaunchError(f"{name} has no bf16", where="recipe.precision", now="use fp16 (with loss_scale=128) or fp32")
     return device
+
+
+def _gpu() -> tuple[bool, str]:
+    """Whether torch can use a GPU, and its warning where it cannot: a driver that is too old, a GPU that has failed."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        gpu = torch.cuda.is_available()
+    return gpu, " ".join(str(caught[-1].message).split())[:300] if caught else ""
 
 
 def device_name(device: torch.device) -> str:

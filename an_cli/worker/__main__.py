@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from an_cli.environment import clean, open_streams, short_temporary_folder
+from an_cli.environment import clean, hush_libraries, open_streams, short_temporary_folder
 from an_cli.worker.child import end_with_parent
 from an_cli.worker.frozen import prefer_frozen
 
@@ -104,4 +104,5 @@ def _answers() -> TextIO:
 
 
 if __name__ == "__main__":
+    hush_libraries()
     sys.exit(main(sys.argv[1:]))

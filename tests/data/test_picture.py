@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import random
+import warnings
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -204,10 +207,46 @@ def test_an_image_without_memory_for_it_is_named(tmp_path: Path, monkeypatch: py
     assert caught.value.where == str(path)
 
 
+@pytest.mark.parametrize("as_bytes", [False, True])
 def test_a_file_that_claims_more_pixels_than_any_photograph_is_refused_in_our_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    as_bytes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Image.fromarray(np.zeros((40, 50), np.uint8)).save(tmp_path / "bomb.png")
+    path = save(Image.fromarray(np.zeros((40, 50), np.uint8)), tmp_path / "bomb.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
-    with pytest.raises(DataError, match=r"an image has more than 1,000 pixels, .*bomb\.png"):
-        shown(tmp_path / "bomb.png")
+    size = path.stat().st_size
+    expected = rf"an image of {size} bytes claims 2,000 pixels; more than 1,000 no photograph has \(.*bomb\.png\)"
+    file = io.BytesIO(path.read_bytes()) if as_bytes else path
+    with pytest.raises(DataError, match=expected):
+        decode(file, 0, VIEW, mode="L", where=lambda: str(path))
+
+
+def _large(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1500)  # below the picture's 2,000: PIL warns, and reads it
+    return save(Image.fromarray(np.zeros((40, 50), np.uint8)), path.with_suffix(".png"))
+
+
+def _palette_with_alpha(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    image = Image.fromarray((RAMP >> 8).astype(np.uint8)).convert("P")
+    return save(image, path.with_suffix(".png"), transparency=bytes(range(200)))
+
+
+def _animated_wrongly(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = save(Image.fromarray(np.zeros((40, 50), np.uint8)), path.with_suffix(".png"))
+    raw, chunk = file.read_bytes(), b"acTL" + bytes(8)
+    end_of_header = 8 + 4 + 4 + 13 + 4
+    animation = (8).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    file.write_bytes(raw[:end_of_header] + animation + raw[end_of_header:])
+    return file
+
+
+@pytest.mark.parametrize("made", [_large, _palette_with_alpha, _animated_wrongly])
+def test_what_pil_warns_of_is_read_without_a_word(
+    made: Callable[[Path, pytest.MonkeyPatch], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = made(tmp_path / "doubtful", monkeypatch)
+    with pytest.warns(match="."), Image.open(path) as image:
+        image.convert("RGB")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert shown(path, "RGB").shape == (3, 40, 40)
+    assert not caught

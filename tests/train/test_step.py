@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -81,6 +82,17 @@ def test_what_the_device_lacks_is_a_launch_error() -> None:
         pick_device(Device.CUDA, Precision.FP32)
     with pytest.raises(LaunchError, match="fp16 needs a GPU"):
         pick_device(Device.AUTO, Precision.FP16)
+
+
+def test_why_torch_sees_no_gpu_is_said_in_the_error_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def old_driver() -> bool:
+        warnings.warn("The NVIDIA driver on your system is too old\n(found version 9000)", stacklevel=2)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", old_driver)
+    with pytest.raises(LaunchError, match=r"no GPU is visible: The NVIDIA driver .* too old \(found version 9000\) "):
+        pick_device(Device.CUDA, Precision.FP32)
+    assert pick_device(Device.AUTO, Precision.FP32).type == "cpu"
 
 
 def decayed(model: nn.Module, cell: CellConfig) -> Iterator[str]:
