@@ -9,7 +9,7 @@ import pytest
 from an_cli.plan import Plan
 from an_cli.report import Mark, Quantity, Table, TableRow, build_table
 from an_cli.store import RunRecord
-from tests.report.by_hand import SPEC, finished, plan, row
+from tests.report.by_hand import SPEC, attempt, finished, plan, result, row
 
 BASE = row("base", baseline=True)
 MEAN = row("mean", "norm.attention.squeeze=mean")
@@ -51,7 +51,44 @@ def test_unequal_evaluation_data_are_never_subtracted() -> None:
     assert gain.marks == (Mark.NOT_COMPARABLE,)
     assert gain.notes == ("no difference: not evaluated on the same data as 'base'",)
     assert found.cells["top1_error_pct"].value == 11.0
-    assert "data (fashion_mnist_small (other) against fashion_mnist_small (da7a))" in found.notes[0]
+    same = "data (same name, other content: fashion_mnist_small (other) against fashion_mnist_small (da7a))"
+    assert same in found.notes[0]
+
+
+def _on(data: str, several: list[RunRecord], fingerprint: str) -> list[RunRecord]:
+    """Runs whose data were chosen by a name, with the contents of each fact by one fingerprint."""
+    return [
+        dataclasses.replace(
+            one,
+            choices={**one.choices, "data": data},
+            result=result(10.0, data_fingerprint=f"eval {fingerprint}"),
+            attempts=(attempt(train_fingerprint=f"train {fingerprint}"),),
+        )
+        for one in several
+    ]
+
+
+def test_undeclared_data_are_named_and_fingerprints_left_out_where_names_tell_all() -> None:
+    base, mean = _on("shapes", finished(BASE, ERRORS), "1"), _on("birds", finished(MEAN, ERRORS), "2")
+    note = second(table_of(plan(BASE, MEAN), base, mean)).notes[0]
+    assert (
+        note == "differs from 'base', undeclared, in data (birds against shapes); training data (birds against shapes)"
+    )
+
+
+def test_of_several_names_only_the_one_with_two_contents_has_fingerprints() -> None:
+    base, mean = _on("shapes", finished(BASE, ERRORS), "1"), finished(MEAN, ERRORS)
+    mixed = [*_on("birds", mean[:1], "2"), *_on("shapes", mean[1:], "3")]
+    notes = second(table_of(plan(BASE, MEAN), base, mixed)).notes
+    assert "data (same name, other content: birds, shapes (eval 3) against shapes (eval 1))" in " ".join(notes)
+
+
+def test_a_row_whose_own_seeds_saw_other_data_names_them() -> None:
+    runs = finished(BASE, ERRORS)
+    named = table_of(plan(BASE), [*_on("birds", runs[:1], "2"), *_on("shapes", runs[1:], "1")]).rows[0].notes
+    assert named == ("its runs differ in data (birds, shapes); training data (birds, shapes)",)
+    edited = table_of(plan(BASE), [*_on("shapes", runs[:1], "2"), *_on("shapes", runs[1:], "1")]).rows[0].notes
+    assert "data (same name, other content: shapes (eval 1), shapes (eval 2))" in edited[0]
 
 
 def test_seeds_on_different_data_have_no_mean() -> None:

@@ -14,8 +14,8 @@ from itertools import chain
 from an_cli.errors import ReportError, nearest
 from an_cli.plan import Cell
 from an_cli.report.evidence.config_columns import config_leaves, part_leaves
-from an_cli.report.evidence.outcome import RowOutcome
-from an_cli.store import contributing
+from an_cli.report.evidence.outcome import Finished, RowOutcome
+from an_cli.store import RunRecord, contributing
 from an_cli.store.code_tree import comparable_tree
 
 FACTS = ("data", "training data", "code", "device")  # that rows are compared by, beside the keys of their configs
@@ -32,9 +32,10 @@ class Discord:
     key: str
     here: str
     there: str
+    remark: str = ""
 
     def __str__(self) -> str:
-        return f"{self.key} ({self.here} against {self.there})"
+        return f"{self.key} ({self.remark}{self.here} against {self.there})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +106,14 @@ def _covers(declared: tuple[str, ...], discord: Discord) -> bool:
 
 def own_notes(outcome: RowOutcome) -> list[str]:
     """Footnotes of a row whose own runs, one per seed, do not share what they should."""
-    found = [f"{name} ({_list(values)})" for name, values in _facts(outcome).items() if len(values) > 1]
-    return [f"its runs differ in {'; '.join(found)}"] if found else []
+    differing = [name for name, values in _facts(outcome).items() if len(values) > 1]
+    texts = [_own_text(name, outcome) for name in differing]
+    return [f"its runs differ in {'; '.join(texts)}"] if texts else []
+
+
+def _own_text(fact: str, outcome: RowOutcome) -> str:
+    (values,), remark = _shown(fact, outcome)
+    return f"{fact} ({remark}{values})"
 
 
 def same_data(outcomes: Iterable[RowOutcome]) -> bool:
@@ -151,33 +158,54 @@ def _text(value: object) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-_DATA = ("data", "training data")
-
-
 def run_facts(row: RowOutcome, reference: RowOutcome) -> list[Discord]:
     """Facts of the finished runs that are not one and the same in both rows."""
     here, there = _facts(row), _facts(reference)
-    named = _data_names(row), _data_names(reference)
-    return [
-        Discord(key=name, here=_shown(name, here[name], named[0]), there=_shown(name, there[name], named[1]))
-        for name in here
-        if here[name] and there.get(name) and len(here[name] | there[name]) > 1
-    ]
+    differing = [name for name in here if here[name] and there.get(name) and len(here[name] | there[name]) > 1]
+    return [_fact_discord(name, row, reference) for name in differing]
 
 
-def _data_names(outcome: RowOutcome) -> set[str]:
-    """The data sets by the names that they were chosen by."""
-    records = [run.record for run in outcome.finished.values()]
-    names = (
-        record.choices.get("data") or (str(record.config.data.source) if record.config else "") for record in records
-    )
-    return {name for name in names if name}
+def _fact_discord(fact: str, row: RowOutcome, reference: RowOutcome) -> Discord:
+    (here, there), remark = _shown(fact, row, reference)
+    return Discord(key=fact, here=here, there=there, remark=remark)
 
 
-def _shown(fact: str, values: set[str], names: set[str]) -> str:
-    """A fact's values; of data their names too, since a fingerprint alone tells a reader nothing."""
-    text = _list(values)
-    return f"{', '.join(sorted(names))} ({text})" if fact in _DATA and names else text
+_SAME_NAME = "same name, other content: "
+
+
+def _shown(fact: str, *outcomes: RowOutcome) -> tuple[list[str], str]:
+    """A fact as each of some rows has it, and a remark: data by their names, which a reader knows.
+
+    A fingerprint stands beside a name that has several contents.
+    """
+    named = [_named_values(fact, outcome) for outcome in outcomes]
+    contents: dict[str, set[str]] = {}
+    for name, value in chain.from_iterable(named):
+        contents.setdefault(name, set()).add(value)
+    doubtful = {name for name, values in contents.items() if name and len(values) > 1}
+    texts = [{_named(name, value, name in doubtful) for name, value in pairs} for pairs in named]
+    return [_list(words) for words in texts], _SAME_NAME if doubtful else ""
+
+
+def _named(name: str, value: str, doubtful: bool) -> str:
+    return (f"{name} ({_short(value)})" if doubtful else name) or _short(value)
+
+
+def _named_values(fact: str, outcome: RowOutcome) -> set[tuple[str, str]]:
+    """A row's values of a fact, each with the name that its data were chosen by; other facts have none."""
+    if fact not in ("data", "training data"):
+        return {("", value) for value in _facts(outcome).get(fact, set())}
+    return {(_data_name(run.record), value) for run in outcome.finished.values() for value in _fingerprints(fact, run)}
+
+
+def _data_name(record: RunRecord) -> str:
+    return record.choices.get("data") or (str(record.config.data.source) if record.config else "")
+
+
+def _fingerprints(fact: str, run: Finished) -> list[str]:
+    if fact == "data":
+        return [run.result.data_fingerprint]
+    return [attempt.train_fingerprint for attempt in contributing(run.record.attempts)]
 
 
 def _facts(outcome: RowOutcome) -> dict[str, set[str]]:
@@ -189,8 +217,8 @@ def _facts(outcome: RowOutcome) -> dict[str, set[str]]:
         name, _, version = stamp.partition(" ")
         own.setdefault(name, set()).add(version)
     return {
-        "data": {run.result.data_fingerprint for run in runs},
-        "training data": {attempt.train_fingerprint for attempt in attempts},
+        "data": {value for run in runs for value in _fingerprints("data", run)},
+        "training data": {value for run in runs for value in _fingerprints("training data", run)},
         "code": {
             *(comparable_tree(tree) for run in runs for tree in run.result.code_trees),
             *(comparable_tree(attempt.code_tree) for attempt in attempts),
@@ -201,5 +229,9 @@ def _facts(outcome: RowOutcome) -> dict[str, set[str]]:
 
 
 def _list(values: set[str]) -> str:
-    shown = [value if len(value) <= _WIDTH else value[: _WIDTH - 3] + "..." for value in sorted(values)[:_SHOWN]]
+    shown = [_short(value) for value in sorted(values)[:_SHOWN]]
     return ", ".join(shown) + (f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else "")
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _WIDTH else value[: _WIDTH - 3] + "..."
