@@ -43,6 +43,8 @@ class LaunchConfig:
     sbatch: tuple[str, ...]
 
     on_end: str | None = None  # of the command that follows a study: no job has it, nor a job.json of before it was
+    # Leave once so many epochs are done, of the schedule that the cell says: a search pauses a run so. No key of conf/.
+    stop_after_epochs: int | None = None
 
 
 def slurm_misfits(launch: LaunchConfig) -> Iterator[tuple[str, str, str]]:

@@ -33,7 +33,7 @@ _ENDED = (Phase.FINISHED, Phase.FAILED)
 _ORDER = {
     phase: place
     for place, phase in enumerate(
-        (Phase.RUNNING, Phase.ELSEWHERE, Phase.FAILED, Phase.INTERRUPTED, Phase.FINISHED, Phase.QUEUED)
+        (Phase.RUNNING, Phase.ELSEWHERE, Phase.FAILED, Phase.PAUSED, Phase.INTERRUPTED, Phase.FINISHED, Phase.QUEUED)
     )
 }
 _FRAME = 4  # lines of the screen that are not cells'

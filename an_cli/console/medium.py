@@ -20,6 +20,7 @@ STATE_STYLES = {
     "elsewhere": "cyan",
     "failed": "red",
     "unreadable": "red",
+    "paused": "yellow",
     "interrupted": "yellow",
     "unknown": "yellow",
     "held": "yellow",

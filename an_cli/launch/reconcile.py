@@ -31,6 +31,7 @@ _ACTIONS = {
     Status.WAITING: Action.START,
     Status.UNREADABLE: Action.START,  # a folder without cell.json: preparing was cut off, preparing again completes it
     Status.INTERRUPTED: Action.CONTINUE,
+    Status.PAUSED: Action.CONTINUE,
     Status.FAILED: Action.RETRY,
     Status.RUNNING: Action.WAIT,
     Status.UNKNOWN: Action.WAIT,  # its holder cannot be seen from here, which is no reason to call it dead

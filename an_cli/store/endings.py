@@ -12,6 +12,7 @@ class Ending(StrEnum):
     FINISHED = "finished"
     FAILED = "failed"  # `error.txt` says why
     STOPPED = "stopped"  # by a signal; the state is saved
+    PAUSED = "paused"  # at the end of an epoch that its launch names; the state is saved
     FENCED = "fenced"  # a newer attempt owns the run
     LOST_A_RANK = "lost a rank"
     STRIPPED = "stripped"  # by gc, which keeps the weights alone
@@ -27,4 +28,5 @@ class Exit(IntEnum):
     """Exit statuses of an attempt besides 0, 1 and 128 + signal."""
 
     BUSY = 75  # another attempt holds the run, or it is finished
+    PAUSED = 77  # as its launch says, at the end of an epoch
     LOST = 76  # another rank is gone; who started the ranks knows why

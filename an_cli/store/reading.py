@@ -13,7 +13,8 @@ from typing import Any, TypedDict
 from an_cli.config import CellConfig, read, read_cell_quickly
 from an_cli.errors import AnError, StoreError
 from an_cli.files import JsonDecoder, json_object, read_json, read_json_lines, read_lines, read_whole
-from an_cli.store.claims import Life, life, newest_claim
+from an_cli.store.claims import Life, life, newest_claim, read_holder
+from an_cli.store.endings import Ending
 from an_cli.store.folder import RunFolder, Store
 from an_cli.store.measures import measures_of
 from an_cli.store.per_sample import PerSample, decode
@@ -45,7 +46,15 @@ def status_of(run: RunFolder) -> Status:
         return Status.IMPORTED
     if run.error.exists():
         return Status.FAILED
-    return Status.UNREADABLE if damaged else Status.INTERRUPTED
+    if damaged:
+        return Status.UNREADABLE
+    return Status.PAUSED if _is_paused(run) else Status.INTERRUPTED
+
+
+def _is_paused(run: RunFolder) -> bool:
+    """Whether the last attempt ended where its launch had told it to, before the schedule's end."""
+    holder = read_holder(run)
+    return holder is not None and Ending.of(holder.left) is Ending.PAUSED
 
 
 def is_finished(run: RunFolder) -> bool:

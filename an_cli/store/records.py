@@ -19,6 +19,7 @@ class Status(StrEnum):
     QUEUED = "queued"  # its job waits
     HELD = "held"  # its job waits for somebody to release it
     RUNNING = "running"
+    PAUSED = "paused"  # at the end of an epoch, by a search that may continue it
     INTERRUPTED = "interrupted"  # the attempt is gone; the same command continues it
     FAILED = "failed"
     FINISHED = "finished"

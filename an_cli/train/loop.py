@@ -15,7 +15,7 @@ from an_cli.errors import ConfigError, TrainingDiverged
 from an_cli.store import Activity, RunWriter, measures_of
 from an_cli.train import checkpoint
 from an_cli.train.schedule import learning_rate
-from an_cli.train.signals import SAVE_S, Interrupted, StopFlag
+from an_cli.train.signals import SAVE_S, Interrupted, Paused, StopFlag
 from an_cli.train.state import TrainState
 from an_cli.train.step import Batches, Step
 from an_cli.train.task import Evaluated, Task
@@ -62,12 +62,15 @@ class Loop:
 
         Raises:
             Interrupted: told to stop; the state is saved.
+            Paused: it has done as many epochs as its launch asks for; the state is saved.
             TrainingDiverged: a loss that is not finite, with epoch, step, learning rate and the last finite value.
             Fenced: a newer attempt owns the run.
         """
         self.state.model.train()
         while self.state.step < self.steps:
             epoch = self.state.step // self.epoch_steps
+            if self.launch.stop_after_epochs is not None and epoch >= self.launch.stop_after_epochs:
+                raise Paused(epoch)
             self._say(Activity.TRAINING)
             self._epoch(epoch)
             begun = time.monotonic()

@@ -37,6 +37,14 @@ class Interrupted(Exception):
         super().__init__(f"stopped by {signal.Signals(number).name}")
 
 
+class Paused(Exception):
+    """The run has done as many epochs as its launch asks for, and has saved its state."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        super().__init__(f"paused after epoch {epochs}")
+
+
 class StopFlag:
     """Remembers the first stop signal; a second one ends the process at once.
 

@@ -1,6 +1,6 @@
 """One attempt at a run folder, with an exit status that says how it ended.
 
-Exit status: 0 finished, 1 failed (`error.txt` says why), 75 another attempt holds the run or it is finished already,
+Exit status: 0 finished, 1 failed (`error.txt` says why), 75 another attempt holds the run or it is finished already, 77 paused as its launch says,
 128 + signal when told to stop (the state is saved) or when one of several ranks was killed.
 """
 
@@ -33,7 +33,7 @@ from an_cli.store import (
 )
 from an_cli.store.claims import HEARTBEAT_S
 from an_cli.store.endings import Ending, Exit
-from an_cli.train import Interrupted, Seat, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
+from an_cli.train import Interrupted, Paused, Seat, StopFlag, World, attempt, join, leave, lost_a_rank, read_launch
 
 WORD_S = 2.0  # how long the leader waits for another rank's word before it takes it for killed
 log = logging.getLogger("an_cli.worker")
@@ -137,6 +137,9 @@ def _run(writer: RunWriter, stop: StopFlag, world: World) -> tuple[int, str]:
     except Interrupted as told:
         log.info("%s; the same command continues", told)
         return 128 + told.number, f"{Ending.STOPPED} by signal {told.number}"
+    except Paused as paused:
+        log.info("%s", paused)
+        return Exit.PAUSED, f"{Ending.PAUSED} after epoch {paused.epochs}"
     except Fenced as fenced:
         log.info("%s", fenced)
         return Exit.BUSY, Ending.FENCED

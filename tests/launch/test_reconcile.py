@@ -33,6 +33,7 @@ def test_every_status_has_an_action(cells: list[Cell]) -> None:
         "queued": Action.AWAIT_JOB,
         "held": Action.AWAIT_JOB,
         "running": Action.WAIT,
+        "paused": Action.CONTINUE,
         "interrupted": Action.CONTINUE,
         "failed": Action.RETRY,
         "finished": Action.KEEP,
@@ -45,7 +46,7 @@ def test_every_status_has_an_action(cells: list[Cell]) -> None:
 def test_the_sentence_counts_what_is_there_and_what_will_be_done(cells: list[Cell]) -> None:
     wanted = reconcile(cells, ON_DISK)
     assert wanted.sentence == (
-        "12 cells: 1 finished, 1 imported (not trained), 2 running elsewhere, 1 to continue, 1 to retry, 3 to start, "
+        "13 cells: 1 finished, 1 imported (not trained), 2 running elsewhere, 2 to continue, 1 to retry, 3 to start, "
         "1 queued, 1 held, 1 being submitted"
     )
 

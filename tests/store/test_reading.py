@@ -82,6 +82,17 @@ def test_status_is_read_off_the_files_and_the_claim_s_holder(
     assert (record.result is not None) == (expected is Status.FINISHED)
 
 
+def test_an_attempt_that_ended_where_its_launch_told_it_to_leaves_a_paused_run(run: RunFolder, hold: Hold) -> None:
+    hold(1, left="paused after epoch 2")
+    assert status_of(run) is Status.PAUSED
+    answers = {name: getattr(Status.PAUSED, name) for name in ("is_done", "is_broken", "is_in_queue", "is_going")}
+    assert not any(answers.values()), answers
+    assert Status.PAUSED.can_start
+    assert not Status.PAUSED.is_untouched
+    run.error.write_text("why")
+    assert status_of(run) is Status.FAILED, "a failure after it counts"
+
+
 @pytest.mark.parametrize("damage", ["", "{torn", "{}", "null", '{"last": 1}'])
 def test_a_damaged_result_is_none(damage: str, run: RunFolder, hold: Hold, records: Any) -> None:
     hold(1, **HOLDERS[Life.DEAD])

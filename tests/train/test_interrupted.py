@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 
 from an_cli.errors import DataError
 from an_cli.files import append_line, read_json, read_json_lines
+from an_cli.launch.prepare import write_job
 from an_cli.store import RunFolder, code_tree, is_current, read_result
-from an_cli.train import Interrupted, StopFlag, loop
+from an_cli.train import Interrupted, Paused, StopFlag, loop, read_launch
 from an_cli.train import checkpoint as checkpoints
 from an_cli.train.checkpoint import found, load_best, load_newest
 
@@ -83,6 +85,24 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(
     for looks in (0, 2, 3, 1):
         with pytest.raises(Interrupted):
             train(pieces, StopAfter(looks))
+    train(pieces)
+    assert_same_run(pieces, whole)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_run_paused_after_every_epoch_ends_with_the_same_bits(
+    make_run: Callable, train: Callable, recipe: str
+) -> None:
+    whole, pieces = make_run("whole", RECIPES[recipe]), make_run("pieces", RECIPES[recipe])
+    train(whole)
+    launch = read_launch(pieces)
+    for epochs in (1, 2):
+        write_job(pieces, replace(launch, stop_after_epochs=epochs), on="local")
+        for _ in range(2):  # asked again it has nothing to do
+            with pytest.raises(Paused, match=f"after epoch {epochs}"):
+                train(pieces)
+        assert [line["epoch"] for line in numbers(pieces) if line["kind"] == "epoch"] == list(range(epochs))
+    write_job(pieces, launch, on="local")
     train(pieces)
     assert_same_run(pieces, whole)
 

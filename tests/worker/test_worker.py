@@ -9,13 +9,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from an_cli.config import Composer, plain
+from an_cli.launch.prepare import write_job
 from an_cli.store import Holder, Status, ask_to_stop, read_run, status_of, take, this_process
 from an_cli.store.endings import Exit
-from an_cli.train import StopFlag
+from an_cli.train import StopFlag, read_launch
 from an_cli.worker.run import Account, _beat, run_rank
 from tests.launch.fake_door import finish
 from tests.tiny import TINY
@@ -39,6 +41,18 @@ def test_the_warm_worker_runs_each_request_in_its_own_process(warm: Warm, make_r
     assert "finished: top-1 error" in good[0].log.read_text()
     warm.ask(good[0])
     assert warm.exits(1) == {good[0].id: 75}, "a finished run is not run again"
+
+
+def test_a_run_that_its_launch_stops_after_an_epoch_is_paused_and_continues(warm: Warm, make_run: Callable) -> None:
+    run = make_run()
+    launch = read_launch(run)
+    write_job(run, replace(launch, stop_after_epochs=1), on="local")
+    warm.ask(run)
+    assert warm.exits(1) == {run.id: Exit.PAUSED}
+    assert status_of(run) is Status.PAUSED
+    write_job(run, launch, on="local")
+    warm.ask(run)
+    assert warm.exits(1) == {run.id: 0}
 
 
 def test_a_run_that_another_process_holds_is_left_to_it(warm: Warm, make_run: Callable) -> None:

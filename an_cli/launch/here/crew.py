@@ -50,6 +50,7 @@ class Phase(StrEnum):
     ELSEWHERE = "elsewhere"  # another process runs it; its end is awaited
     FINISHED = "finished"
     FAILED = "failed"
+    PAUSED = "paused"  # at the epoch that its launch names
     INTERRUPTED = "interrupted"
 
 
@@ -254,6 +255,8 @@ class _Crew:
             self._set(run, Phase.ELSEWHERE)  # another attempt has it, and may well finish it
         elif status == Exit.BUSY:
             self._settle(run, status_of(run))
+        elif status == Exit.PAUSED:
+            self._set(run, Phase.PAUSED)
         elif run.stop.exists():
             self._set(run, Phase.INTERRUPTED, CANCELLED)
         elif status < 0 or status in _STOPPED:

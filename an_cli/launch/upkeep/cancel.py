@@ -74,7 +74,7 @@ def cancel(runs: Sequence[RunFolder], scheduler: Scheduler | None = None) -> dic
 
 def _may_start(status: Status) -> bool:
     """Whether a run goes, or a command that lives may have it in its queue and start it."""
-    return status.is_going or status in (Status.WAITING, Status.INTERRUPTED)
+    return status.is_going or status in (Status.WAITING, Status.PAUSED, Status.INTERRUPTED)
 
 
 def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> dict[RunFolder, _Job]:

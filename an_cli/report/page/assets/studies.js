@@ -1,5 +1,5 @@
 // Studies: a card each with how far it is, and the table of the chosen one.
-const STATUSES = ['finished', 'imported', 'running', 'interrupted', 'submitting', 'queued', 'held', 'waiting', 'unknown', 'failed', 'unreadable', 'missing'];
+const STATUSES = ['finished', 'imported', 'running', 'paused', 'interrupted', 'submitting', 'queued', 'held', 'waiting', 'unknown', 'failed', 'unreadable', 'missing'];
 const UNSTARTED = ['submitting', 'queued', 'held', 'waiting', 'missing'];
 
 function drawStudies(page) {
