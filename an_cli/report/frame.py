@@ -52,16 +52,16 @@ def load(store: Path | str | Store) -> pd.DataFrame:
     return _frame(rows)
 
 
-def _named(labels: Sequence[str], said: Remarks) -> dict[str, Any]:
+def _named(labels: Sequence[str], remarks: Remarks) -> dict[str, Any]:
     """What it is called; without a study its given name is its label."""
     study, _, label = min((label.partition("/") for label in labels), default=("", "", ""))  # "a" before "a+1b2c3d"
     return {
         "study": study or None,
-        "label": label or said.name or None,
+        "label": label or remarks.name or None,
         "labels": tuple(sorted(labels)),
-        "name": said.name or None,
-        "tags": said.tags,
-        "notes": tuple(note.text for note in said.notes),
+        "name": remarks.name or None,
+        "tags": remarks.tags,
+        "notes": tuple(note.text for note in remarks.notes),
     }
 
 

@@ -56,10 +56,10 @@ def _between_tables(ledgers: Ledgers) -> Iterator[Finding]:
     for rows in ledgers.values():
         for row in rows.values():
             earlier = first.setdefault((row.model, row.setup), row)
-            for column, said in _COLUMNS.items():
+            for column, meaning in _COLUMNS.items():
                 here, there = getattr(row, column), getattr(earlier, column)
                 if row.model and None not in (here, there) and here != there:
-                    yield Finding(True, earlier.source, f"{said} {there:.2f}, but {here:.2f} in {row.source}")
+                    yield Finding(True, earlier.source, f"{meaning} {there:.2f}, but {here:.2f} in {row.source}")
 
 
 def _counts(row: Published, counts: Mapping[str, Counted]) -> Iterator[Finding]:
@@ -67,8 +67,8 @@ def _counts(row: Published, counts: Mapping[str, Counted]) -> Iterator[Finding]:
         return
     exact = counts[row.model].params
     if not _prints(row.params_m, exact, 6):
-        said = f"{row.params_m:.2f}M parameters, but {row.label} has {exact:,}, {_rounded(exact, 6)}M"
-        yield Finding(True, row.source, said)
+        what = f"{row.params_m:.2f}M parameters, but {row.label} has {exact:,}, {_rounded(exact, 6)}M"
+        yield Finding(True, row.source, what)
 
 
 def _gains(row: Published, rows: Mapping[str, Published]) -> Iterator[Finding]:
@@ -78,8 +78,8 @@ def _gains(row: Published, rows: Mapping[str, Published]) -> Iterator[Finding]:
         if round(gain - printed, 6):
             decimals = 1 if measure in AP else 2
             larger, smaller = (better, worse) if measure in AP else (worse, better)
-            said = f"{_SPOKEN[measure]} gain {printed:.{decimals}f} of {row.label}, but {larger:.{decimals}f} - "
-            yield Finding(True, row.source, f"{said}{smaller:.{decimals}f} is {gain:.{decimals}f}")
+            what = f"{_SPOKEN[measure]} gain {printed:.{decimals}f} of {row.label}, but {larger:.{decimals}f} - "
+            yield Finding(True, row.source, f"{what}{smaller:.{decimals}f} is {gain:.{decimals}f}")
 
 
 def _value(row: Published, measure: str) -> float:
@@ -98,15 +98,15 @@ def _form(row: Published) -> Iterator[Finding]:
 
 def _flops(ledgers: Ledgers, counts: Mapping[str, Counted]) -> Iterator[Finding]:
     """One remark where the FLOPs column mixes counters."""
-    found: dict[str, dict[str, None]] = {}
+    flops: dict[str, dict[str, None]] = {}
     for rows in ledgers.values():
         for row in rows.values():
             if row.flops_g is not None and row.model in counts and counts[row.model].macs is not None:
-                said = f"{row.flops_g:.2f}G ({row.architecture})"
-                if not any(said in values for values in found.values()):
-                    found.setdefault(_counter(row, counts), {})[said] = None
-    if len(found) > 1:
-        texts = [f"{', '.join(values)} {'are' if len(values) > 1 else 'is'} {how}" for how, values in found.items()]
+                what = f"{row.flops_g:.2f}G ({row.architecture})"
+                if not any(what in values for values in flops.values()):
+                    flops.setdefault(_counter(row, counts), {})[what] = None
+    if len(flops) > 1:
+        texts = [f"{', '.join(values)} {'are' if len(values) > 1 else 'is'} {how}" for how, values in flops.items()]
         yield Finding(False, "FLOPs column", f"mixed counters: {'; '.join(texts)}")
 
 
@@ -132,9 +132,9 @@ def _uncounted(ledgers: Ledgers, counts: Mapping[str, Counted]) -> Iterator[Find
     rows = [row for several in ledgers.values() for row in several.values()]
     left = [row for row in rows if row.params_m is not None and row.model not in counts]
     if left:
-        said = ", ".join(f"{row.params_m:.2f}M ({row.label})" for row in left)
+        printed = ", ".join(f"{row.params_m:.2f}M ({row.label})" for row in left)
         reason = f": {left[0].note}" if left[0].note else ""
-        yield Finding(False, left[0].source, f"parameters not checked: {said}{reason}")
+        yield Finding(False, left[0].source, f"parameters not checked: {printed}{reason}")
 
 
 def _prints(printed: float, exact: int, digits: int) -> bool:

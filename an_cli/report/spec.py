@@ -82,11 +82,11 @@ def load_spec(plan: Plan) -> Spec:
     Raises:
         ReportError: a spec that does not read as one.
     """
-    known = set(search_path.names("reports"))
-    name = next((name for name in (plan.study, *plan.lineage) if name in known), "default")
-    found = search_path.find("reports", name, error=ReportError, what="report")
-    where = str(found.path)
-    spec = _checked(read(Spec, read_yaml(found.path, ReportError), where=name, error=ReportError), where)
+    names = set(search_path.names("reports"))
+    name = next((name for name in (plan.study, *plan.lineage) if name in names), "default")
+    path = search_path.find("reports", name, error=ReportError, what="report")
+    where = str(path.path)
+    spec = _checked(read(Spec, read_yaml(path.path, ReportError), where=name, error=ReportError), where)
     measures = measures_of_plan(plan)
     columns = [key for column in spec.columns for key in (measures.keys if column == MEASURES else (column,))]
     return replace(spec, columns=tuple(_shown(column, plan, measures, where) for column in columns))
@@ -102,7 +102,7 @@ def _shown(column: str, plan: Plan, measures: Measures, where: str) -> str:
     quantities = {quantity.value: quantity for quantity in Quantity}
     if column in quantities:
         return quantities[column]
-    beside = tuple(one.measure.key for one in measures.complements)
+    beside = tuple(complement.measure.key for complement in measures.complements)
     if column in (*measures.keys, *beside, *DETECTION.keys):  # quoted rows have these in any study
         return column
     keys = {key for cell in plan.cells for key, _ in config_leaves(cell.config)} - {"seed"}

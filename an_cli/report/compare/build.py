@@ -71,11 +71,13 @@ def build_table(
     Args:
         samples: run id -> per-sample evidence, or why there is none; without it only seeds are compared.
     """
-    known = know(plan, {record.id: record for record in records}, samples, spec, rule)
-    found = gains(known)
-    marks = best_marks(known, found)
+    inputs = know(plan, {record.id: record for record in records}, samples, spec, rule)
+    row_gains = gains(inputs)
+    marks = best_marks(inputs, row_gains)
     rows = tuple(
-        quoted_row(row, known) if row.kind == "literature" else _trained(row, known, found[row.label], costs, marks)
+        quoted_row(row, inputs)
+        if row.kind == "literature"
+        else _trained(row, inputs, row_gains[row.label], costs, marks)
         for row in plan.rows
     )
     return Table(
@@ -83,16 +85,16 @@ def build_table(
         file_name=plan.file_name,
         caption=spec.caption or plan.title,
         epoch=spec.epoch,
-        columns=columns_of(spec, rows, known.measures),
+        columns=columns_of(spec, rows, inputs.measures),
         rows=rows,
-        notes=(*_overridden(plan), *general_notes(known, rows, found)),
+        notes=(*_overridden(plan), *general_notes(inputs, rows, row_gains)),
         brackets=spec.brackets,
         stacked_k=spec.stacked_k,
         math=spec.math,
-        sources={run_id: source for outcome in known.outcomes.values() for run_id, source in _sources(outcome)},
-        alpha=known.spec.alpha,
+        sources={run_id: source for outcome in inputs.outcomes.values() for run_id, source in _sources(outcome)},
+        alpha=inputs.spec.alpha,
         looks=None if rule is None else len(rule.seeds_at),
-        measures=known.measures,
+        measures=inputs.measures,
     )
 
 
@@ -118,14 +120,14 @@ def _sources(outcome: RowOutcome) -> Iterable[tuple[str, Provenance]]:
 
 def _trained(
     row: PlanRow,
-    known: TableInputs,
+    inputs: TableInputs,
     gain: Gain,
     costs: Mapping[str, Cost],
     marks: Mapping[tuple[str, str], Mark],
 ) -> TableRow:
-    outcome, published = known.outcomes[row.label], row.published
+    outcome, published = inputs.outcomes[row.label], row.published
     notes = [outcome.note] if outcome.note else []
-    measured = {key: _measured(row, key, known, gain, marks) for key in known.measures.keys}
+    measured = {key: _measured(row, key, inputs, gain, marks) for key in inputs.measures.keys}
     return TableRow(
         label=row.label,
         kind=row.kind,
@@ -143,34 +145,34 @@ def _trained(
             Quantity.PARAMS: _count(row, outcome, costs, Quantity.PARAMS),
             Quantity.MACS: _count(row, outcome, costs, Quantity.MACS),
             **measured,
-            Quantity.GAIN: _gain(row, known, gain),
-            Quantity.DIFFERS: _differs(row, known, gain),
-            **beside_paper(row, known),
-            **extra_cells(outcome, measured, known.spec, known.measures),
+            Quantity.GAIN: _gain(row, inputs, gain),
+            Quantity.DIFFERS: _differs(row, inputs, gain),
+            **beside_paper(row, inputs),
+            **extra_cells(outcome, measured, inputs.spec, inputs.measures),
         },
-        title=published.label if published and known.spec.paper_labels else "",
+        title=published.label if published and inputs.spec.paper_labels else "",
         label_latex=row.label_latex,
-        config=_config(row, known),
+        config=_config(row, inputs),
     )
 
 
-def _config(row: PlanRow, known: TableInputs) -> Mapping[str, object]:
+def _config(row: PlanRow, inputs: TableInputs) -> Mapping[str, object]:
     if not row.cells:
         return {}
-    return {key: value for key, value in config_leaves(known.cells[row.cells[0]].config) if key != "seed"}
+    return {key: value for key, value in config_leaves(inputs.cells[row.cells[0]].config) if key != "seed"}
 
 
 def _count(row: PlanRow, outcome: RowOutcome, costs: Mapping[str, Cost], measure: Quantity) -> TableCell:
     """Parameters or MACs: as the runs counted them, else as the plan's costs say; both must agree."""
     counted = {int(getattr(run.result, measure.value)): None for run in outcome.finished.values()}
-    told = {int(getattr(costs[run_id], measure.value)): None for run_id in row.cells if run_id in costs}
-    values = [*{**counted, **told}]
+    counts = {int(getattr(costs[run_id], measure.value)): None for run_id in row.cells if run_id in costs}
+    values = [*{**counted, **counts}]
     if not values:
         return TableCell(marks=(Mark.MISSING,))
     runs = outcome.runs if counted else ()
     if len(values) == 1:
         return TableCell(value=values[0], runs=runs)
-    note = f"counts disagree: runs say {_say(counted)}, the model as it is now {_say(told)}"
+    note = f"counts disagree: runs say {_say(counted)}, the model as it is now {_say(counts)}"
     return TableCell(value=values[0], runs=runs, notes=(note,))
 
 
@@ -179,13 +181,13 @@ def _say(counts: Iterable[int]) -> str:
 
 
 def _measured(
-    row: PlanRow, key: str, known: TableInputs, gain: Gain, marks: Mapping[tuple[str, str], Mark]
+    row: PlanRow, key: str, inputs: TableInputs, gain: Gain, marks: Mapping[tuple[str, str], Mark]
 ) -> TableCell:
     """Mean of a measure over seeds, unless they were evaluated on different data."""
-    outcome = known.outcomes[row.label]
-    if not is_informative(key, known.cells[row.cells[0]].config):
+    outcome = inputs.outcomes[row.label]
+    if not is_informative(key, inputs.cells[row.cells[0]].config):
         return TableCell(runs=outcome.runs)
-    sample = summarize(outcome.values(key, known.spec.epoch))
+    sample = summarize(outcome.values(key, inputs.spec.epoch))
     if not comparability.same_data([outcome]):
         note = "no mean: its seeds were evaluated on different data"
         return TableCell(values=sample.values, marks=(Mark.NOT_COMPARABLE,), notes=(note,), runs=outcome.runs)
@@ -196,74 +198,74 @@ def _measured(
         standard_error=sample.standard_error,
         values=sample.values,
         comparison=gain.compared.get(key),
-        bracket=_bracket(row, key, known, gain),
+        bracket=_bracket(row, key, inputs, gain),
         marks=(*outcome.marks, *((mark,) if mark else ())),
         runs=outcome.runs,
     )
 
 
-def _bracket(row: PlanRow, key: str, known: TableInputs, gain: Gain) -> float | None:
+def _bracket(row: PlanRow, key: str, inputs: TableInputs, gain: Gain) -> float | None:
     """The gain beside a measure: of another row over this one where the study says so, else of this one."""
-    sign = known.measures[key].better.sign
+    sign = inputs.measures[key].better.sign
     if row.gain_of:
-        other, epoch = known.outcomes.get(row.gain_of), known.spec.epoch
-        outcome = known.outcomes[row.label]
-        if other is None or refusal_between(row.gain_of, row.label, known):
+        other, epoch = inputs.outcomes.get(row.gain_of), inputs.spec.epoch
+        outcome = inputs.outcomes[row.label]
+        if other is None or refusal_between(row.gain_of, row.label, inputs):
             return None
-        found = difference(outcome.values(key, epoch), other.values(key, epoch))
-        return None if found is None or found.sample.mean is None else -sign * found.sample.mean
-    if row.label in known.beside:
+        delta = difference(outcome.values(key, epoch), other.values(key, epoch))
+        return None if delta is None or delta.sample.mean is None else -sign * delta.sample.mean
+    if row.label in inputs.beside:
         return None
     compared: Comparison | None = gain.compared.get(key)
     return None if compared is None else sign * compared.value
 
 
-def _gain(row: PlanRow, known: TableInputs, gain: Gain) -> TableCell:
+def _gain(row: PlanRow, inputs: TableInputs, gain: Gain) -> TableCell:
     """Difference row - reference of the primary measure, where the two are comparable."""
     if not gain.reference:
         return TableCell(marks=(Mark.BASELINE,) if row.baseline else ())
-    outcome, reference = known.outcomes[row.label], known.outcomes.get(gain.reference)
+    outcome, reference = inputs.outcomes[row.label], inputs.outcomes.get(gain.reference)
     runs = (*outcome.runs, *(reference.runs if reference else ()))
     if gain.refused or reference is None:
         return TableCell(marks=(Mark.NOT_COMPARABLE,), notes=(gain.refused,), runs=runs if reference else ())
-    epoch, primary = known.spec.epoch, known.measures.primary
-    found = difference(outcome.values(primary.key, epoch), reference.values(primary.key, epoch))
-    if found is None:
+    epoch, primary = inputs.spec.epoch, inputs.measures.primary
+    delta = difference(outcome.values(primary.key, epoch), reference.values(primary.key, epoch))
+    if delta is None:
         return TableCell(marks=(Mark.MISSING,), runs=runs)
-    used = found.seeds or (*outcome.finished, *reference.finished)
+    used = delta.seeds or (*outcome.finished, *reference.finished)
     compared = gain.compared[primary.key]
     return TableCell(
-        value=compared.value if known.rule and compared else found.sample.mean,  # looks stand on whole rounds
-        spread=found.sample.std,
-        standard_error=found.sample.standard_error,
-        values=found.sample.values,
-        paired=found.paired,
+        value=compared.value if inputs.rule and compared else delta.sample.mean,  # looks stand on whole rounds
+        spread=delta.sample.std,
+        standard_error=delta.sample.standard_error,
+        values=delta.sample.values,
+        paired=delta.paired,
         comparison=compared,
         marks=(Mark.PARTIAL,) if outcome.open or reference.open else (),
-        notes=tuple(_difference_notes(found, row, known)),
+        notes=tuple(_difference_notes(delta, row, inputs)),
         runs=tuple(
             run.record.id for side in (outcome, reference) for seed, run in side.finished.items() if seed in used
         ),
     )
 
 
-def _difference_notes(found: Difference, row: PlanRow, known: TableInputs) -> Iterable[str]:
+def _difference_notes(delta: Difference, row: PlanRow, inputs: TableInputs) -> Iterable[str]:
     label = reference_of(row)
-    baseline = known.baselines.get(row.group)
+    baseline = inputs.baselines.get(row.group)
     if baseline is None or baseline.label != label:
         yield f"difference to {label!r}"
-    if not found.paired:
-        error = found.sample.standard_error
-        decimals = decimals_of(known.measures.primary, known.spec)
+    if not delta.paired:
+        error = delta.sample.standard_error
+        decimals = decimals_of(inputs.measures.primary, inputs.spec)
         of = "" if error is None else f", standard error {error:.{decimals}f}"
-        shared = set(known.outcomes[row.label].finished) & set(known.outcomes[label].finished)
+        shared = set(inputs.outcomes[row.label].finished) & set(inputs.outcomes[label].finished)
         seeds = "not the same seeds as" if shared else "no seed in common with"
         yield f"unpaired: {seeds} {label!r}; difference of the means{of}"
 
 
-def _differs(row: PlanRow, known: TableInputs, gain: Gain) -> TableCell:
+def _differs(row: PlanRow, inputs: TableInputs, gain: Gain) -> TableCell:
     """Whether the row is told apart from its reference; the wording prints it from the comparison."""
     if not gain.reference:
         return TableCell(marks=(Mark.BASELINE,) if row.baseline else ())
-    compared = gain.compared.get(known.measures.primary.key)
+    compared = gain.compared.get(inputs.measures.primary.key)
     return TableCell(comparison=compared, marks=() if compared else (Mark.MISSING,))

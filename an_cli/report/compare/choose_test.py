@@ -74,10 +74,10 @@ def _stacks(
     if evidence is None:
         return None
     every = [row.finished[seed].samples for seed in seeds] + [reference.finished[seed].samples for seed in others]
-    known = [one for one in every if one is not None and has_plane(one, epoch.value, evidence)]
-    if len(known) < len(every) or len({(one.fingerprint, one.samples) for one in known}) > 1:
+    present = [record for record in every if record is not None and has_plane(record, epoch.value, evidence)]
+    if len(present) < len(every) or len({(record.fingerprint, record.samples) for record in present}) > 1:
         return None
-    sides = tuple(known[: len(seeds)]), tuple(known[len(seeds) :])
+    sides = tuple(present[: len(seeds)]), tuple(present[len(seeds) :])
     plane = f"{epoch.value}.{evidence.plane}"
     return (_side(sides[0], plane, evidence.summary), _side(sides[1], plane, evidence.summary))
 
@@ -113,12 +113,12 @@ def looks_of(
     row: RowOutcome, reference: RowOutcome, measure: Measure, epoch: Epoch, rule: Rule
 ) -> tuple[Comparison | None, ...]:
     """One comparison for every look of a rule, each on the first seeds of the plan; None where seeds are missing."""
-    found: list[Comparison | None] = []
+    looks: list[Comparison | None] = []
     for count in rule.seeds_at:
         first = row.seeds[:count]
-        complete = len(first) == count and all(seed in one.finished for seed in first for one in (row, reference))
-        found.append(compare(row, reference, measure, epoch, first) if complete else None)
-    return tuple(found)
+        complete = len(first) == count and all(seed in side.finished for seed in first for side in (row, reference))
+        looks.append(compare(row, reference, measure, epoch, first) if complete else None)
+    return tuple(looks)
 
 
 def after_looks(looks: Sequence[Comparison | None], rule: Rule) -> Comparison | None:
@@ -130,8 +130,8 @@ def after_looks(looks: Sequence[Comparison | None], rule: Rule) -> Comparison | 
     if any(look.p is None for look in seen) or newest.seeds_variance is None or newest.samples_variance is None:
         return dataclasses.replace(newest, low=None, high=None, p=None, looks=len(seen))
     level = look_levels(rule.alpha, rule.fractions)[len(seen) - 1]
-    found = Variance(newest.seeds_variance, newest.samples_variance, newest.seeds - 1)
-    half = inference.half_width(found, level)
+    variance = Variance(newest.seeds_variance, newest.samples_variance, newest.seeds - 1)
+    half = inference.half_width(variance, level)
     p = repeated_p([look.p for look in seen if look.p is not None], rule.fractions)
     if not half:  # nothing was seen to vary: the interval of a single look says what that leaves open
         return dataclasses.replace(newest, p=p, looks=len(seen))

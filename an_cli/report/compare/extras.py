@@ -32,8 +32,12 @@ def extra_cells(
 
 def complements(measured: Mapping[str, TableCell], spec: Spec, measures: Measures) -> dict[str, TableCell]:
     """Complements of measures, with their spread and marks: the same numbers, so nothing is tested twice."""
-    shown = [one for one in measures.complements if one.measure.key in spec.columns and one.of in measured]
-    return {one.measure.key: _complement(measured[one.of], one) for one in shown}
+    shown = [
+        complement
+        for complement in measures.complements
+        if complement.measure.key in spec.columns and complement.of in measured
+    ]
+    return {complement.measure.key: _complement(measured[complement.of], complement) for complement in shown}
 
 
 def _complement(cell: TableCell, complement: Complement) -> TableCell:

@@ -81,111 +81,115 @@ def reference_of(row: PlanRow) -> str:
     return row.gain_over if row.gain_over != row.label else ""
 
 
-def gains(known: TableInputs) -> dict[str, Gain]:
+def gains(inputs: TableInputs) -> dict[str, Gain]:
     """Every trained row's gain, p-values by Holm over the table, each measure on its own."""
-    found = {label: _gain(known.rows[label], known) for label in known.outcomes}
-    for measure in known.measures.keys:
-        _adjust(found, measure)
-    return found
+    row_gains = {label: _gain(inputs.rows[label], inputs) for label in inputs.outcomes}
+    for measure in inputs.measures.keys:
+        _adjust(row_gains, measure)
+    return row_gains
 
 
-def _gain(row: PlanRow, known: TableInputs) -> Gain:
+def _gain(row: PlanRow, inputs: TableInputs) -> Gain:
     label = reference_of(row)
-    notes, hidden = _guarded(row, label, known)
+    notes, hidden = _guarded(row, label, inputs)
     if not label:
         return Gain(notes=notes)
-    refused = _refusal(row, label, hidden, known)
-    compared = {} if refused else {key: compared_rows(row.label, label, key, known) for key in known.measures.keys}
+    refused = _refusal(row, label, hidden, inputs)
+    compared = {} if refused else {key: compared_rows(row.label, label, key, inputs) for key in inputs.measures.keys}
     return Gain(reference=label, refused=refused, notes=notes, compared=compared)
 
 
-def _guarded(row: PlanRow, label: str, known: TableInputs) -> tuple[tuple[str, ...], bool]:
+def _guarded(row: PlanRow, label: str, inputs: TableInputs) -> tuple[tuple[str, ...], bool]:
     """Footnotes on what a row, its group's baseline and its reference do not share; whether any of it is undeclared."""
-    baseline = known.baselines.get(row.group)
+    baseline = inputs.baselines.get(row.group)
     labels = dict.fromkeys((baseline.label if baseline else "", label))
-    notes, hidden = comparability.own_notes(known.outcomes[row.label]), False
-    for other in (known.rows[name] for name in labels if name not in ("", row.label)):
+    notes, hidden = comparability.own_notes(inputs.outcomes[row.label]), False
+    for other in (inputs.rows[name] for name in labels if name not in ("", row.label)):
         if other.cells and row.cells:
-            found = comparability.guard(known.side(row), known.side(other), known.spec.waive)
-            notes += found.notes(other.label)
-            hidden = hidden or (bool(found.hidden) and other.label == label)
+            guard = comparability.guard(inputs.side(row), inputs.side(other), inputs.spec.waive)
+            notes += guard.notes(other.label)
+            hidden = hidden or (bool(guard.hidden) and other.label == label)
     return tuple(notes), hidden
 
 
-def _refusal(row: PlanRow, label: str, hidden: bool, known: TableInputs) -> str:
-    if label not in known.outcomes:
+def _refusal(row: PlanRow, label: str, hidden: bool, inputs: TableInputs) -> str:
+    if label not in inputs.outcomes:
         return f"no difference: {label!r} is {QUOTED}"
-    if not comparability.same_data([known.outcomes[row.label], known.outcomes[label]]):
+    if not comparability.same_data([inputs.outcomes[row.label], inputs.outcomes[label]]):
         return f"no difference: not evaluated on the same data as {label!r}"
     if hidden:
         return f"no difference: see what it does not share with {label!r}; declare it (differs:) or --waive it"
     return ""
 
 
-def refusal_between(row: str, reference: str, known: TableInputs) -> str:
+def refusal_between(row: str, reference: str, inputs: TableInputs) -> str:
     """Why two rows are not compared; empty where they may be."""
-    line = known.rows[row]
-    return _refusal(line, reference, _guarded(line, reference, known)[1], known)
+    line = inputs.rows[row]
+    return _refusal(line, reference, _guarded(line, reference, inputs)[1], inputs)
 
 
-def compared_rows(row: str, reference: str, key: str, known: TableInputs) -> Comparison | None:
+def compared_rows(row: str, reference: str, key: str, inputs: TableInputs) -> Comparison | None:
     """Two comparable rows, and whether anything may be said of their designs."""
-    here, there, epoch = known.outcomes[row], known.outcomes[reference], known.spec.epoch
-    measure = known.measures[key]
-    if known.rule is None:
-        found = compare(here, there, measure, epoch)
-        return None if found is None else dataclasses.replace(found, unclaimed=_unclaimed(here, there, found))
-    return after_looks(looks_of(here, there, measure, epoch, known.rule), known.rule)
+    here, there, epoch = inputs.outcomes[row], inputs.outcomes[reference], inputs.spec.epoch
+    measure = inputs.measures[key]
+    if inputs.rule is None:
+        comparison = compare(here, there, measure, epoch)
+        return (
+            None
+            if comparison is None
+            else dataclasses.replace(comparison, unclaimed=_unclaimed(here, there, comparison))
+        )
+    return after_looks(looks_of(here, there, measure, epoch, inputs.rule), inputs.rule)
 
 
-def _unclaimed(row: RowOutcome, reference: RowOutcome, found: Comparison) -> str:
+def _unclaimed(row: RowOutcome, reference: RowOutcome, comparison: Comparison) -> str:
     """Why a comparison is of these runs and not of their designs; a look of a stopping rule is complete."""
     if row.failed or reference.failed:
         return "seeds failed"  # those that are left may be the lucky ones
     if row.open or reference.open:
         return "incomplete"  # a look at part of the data, which no p-value here allows for
-    return "one seed" if found.covers is Covers.SAMPLES else ""
+    return "one seed" if comparison.covers is Covers.SAMPLES else ""
 
 
-def _adjust(found: dict[str, Gain], measure: str) -> None:
+def _adjust(row_gains: dict[str, Gain], measure: str) -> None:
     """Holm over all rows that something may be claimed of, for this measure; the others stay outside."""
     tested = {
         label: comparison
-        for label, gain in found.items()
+        for label, gain in row_gains.items()
         if (comparison := gain.compared.get(measure)) is not None
         and comparison.p is not None
         and not comparison.unclaimed
     }
     # Rows that are not there yet belong to the family: a claim must not vanish when they come.
-    family = sum(bool(gain.reference and not gain.refused) for gain in found.values())
+    family = sum(bool(gain.reference and not gain.refused) for gain in row_gains.values())
     p_values = [comparison.p or 0.0 for comparison in tested.values()]
     adjusted = holm(p_values + [1.0] * (family - len(p_values)))
     for (label, comparison), p in zip(tested.items(), adjusted, strict=False):
-        compared = {**found[label].compared, measure: dataclasses.replace(comparison, p_table=p)}
-        found[label] = dataclasses.replace(found[label], compared=compared)
+        compared = {**row_gains[label].compared, measure: dataclasses.replace(comparison, p_table=p)}
+        row_gains[label] = dataclasses.replace(row_gains[label], compared=compared)
 
 
-def evidence(known: TableInputs, rule: Rule) -> tuple[RowLooks, ...]:
+def evidence(inputs: TableInputs, rule: Rule) -> tuple[RowLooks, ...]:
     """The frame that `decide` takes: every comparable row against its reference, primary measure, at every look."""
     lines = []
-    for label, outcome in known.outcomes.items():
-        row = known.rows[label]
+    for label, outcome in inputs.outcomes.items():
+        row = inputs.rows[label]
         reference = reference_of(row)
-        if reference and not refusal_between(row.label, reference, known):
-            looks = looks_of(outcome, known.outcomes[reference], known.measures.primary, known.spec.epoch, rule)
+        if reference and not refusal_between(row.label, reference, inputs):
+            looks = looks_of(outcome, inputs.outcomes[reference], inputs.measures.primary, inputs.spec.epoch, rule)
             lines.append(RowLooks(row=label, reference=reference, looks=looks))
     return tuple(lines)
 
 
 def decision(plan: Plan, records: Mapping[str, RunRecord], samples: Samples | None, spec: Spec, rule: Rule) -> Decision:
     """Which rows of a plan with all seeds need more of them, and which cannot be compared at all."""
-    known = know(plan, records, samples, spec, rule)
-    pairs = ((label, reference_of(known.rows[label])) for label in known.outcomes)
-    reasons = {label: refusal_between(label, reference, known) for label, reference in pairs if reference}
+    inputs = know(plan, records, samples, spec, rule)
+    pairs = ((label, reference_of(inputs.rows[label])) for label in inputs.outcomes)
+    reasons = {label: refusal_between(label, reference, inputs) for label, reference in pairs if reference}
     refused = {label: why for label, why in reasons.items() if why}
-    return dataclasses.replace(decide(evidence(known, rule), rule), refused=refused)
+    return dataclasses.replace(decide(evidence(inputs, rule), rule), refused=refused)
 
 
-def covers_of(found: Mapping[str, Gain], measure: str) -> set[Covers]:
+def covers_of(row_gains: Mapping[str, Gain], measure: str) -> set[Covers]:
     """Which variation the table's comparisons stand for."""
-    return {one.covers for gain in found.values() if (one := gain.compared.get(measure)) is not None}
+    return {comparison.covers for gain in row_gains.values() if (comparison := gain.compared.get(measure)) is not None}

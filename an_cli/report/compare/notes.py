@@ -25,17 +25,17 @@ _COVERS = {
 }
 
 
-def general_notes(known: TableInputs, rows: Sequence[TableRow], gains: Mapping[str, Gain]) -> tuple[str, ...]:
+def general_notes(inputs: TableInputs, rows: Sequence[TableRow], gains: Mapping[str, Gain]) -> tuple[str, ...]:
     """What is to be said of the whole table."""
     trained, spec, measures = (
         [row for row in rows if row.status is not RowStatus.LITERATURE],
-        known.spec,
-        known.measures,
+        inputs.spec,
+        inputs.measures,
     )
     return (
         *_measured(spec, measures, trained),
         *_compared(spec, measures, trained, gains),
-        *_stopping(spec, known.rule),
+        *_stopping(spec, inputs.rule),
         *_columns(spec, measures, rows),
     )
 
@@ -47,7 +47,7 @@ def _measured(spec: Spec, measures: Measures, trained: Sequence[TableRow]) -> It
     shown = [measure for measure in measures.all if measure.key in spec.columns]
     if shown:
         yield _epoch(spec, measures, shown)
-    beside = [one for one in measures.complements if one.measure.key in spec.columns]
+    beside = [complement for complement in measures.complements if complement.measure.key in spec.columns]
     if beside:
         yield f"Accuracy: 100 - error rate of the {spec.epoch} epoch, in per cent; higher is better."
     if shown or beside or any(quantity in spec.columns for quantity in EXTRAS):
@@ -81,17 +81,23 @@ def _compared(spec: Spec, measures: Measures, trained: Sequence[TableRow], gains
     if Quantity.GAIN in spec.columns and trained:
         better = "negative" if primary.better is Better.LOWER else "positive"
         yield f"vs. baseline: row - baseline, {_in_unit(primary)}, {_pairing(trained)}; {better} is better."
-    found = {label: one for label, gain in gains.items() if (one := gain.compared.get(primary.key)) is not None}
-    if not found or not {Quantity.GAIN, Quantity.DIFFERS} & set(spec.columns):
+    comparisons = {
+        label: comparison for label, gain in gains.items() if (comparison := gain.compared.get(primary.key)) is not None
+    }
+    if not comparisons or not {Quantity.GAIN, Quantity.DIFFERS} & set(spec.columns):
         yield from _best(spec, measures, trained)  # a mark that is printed is explained
         return
-    if any(one.low is not None for one in found.values()):
+    if any(comparison.low is not None for comparison in comparisons.values()):
         yield "In square brackets: a 95 % interval of that comparison alone."
-    methods = " or ".join(sorted({one.method for one in found.values() if one.covers is Covers.SAMPLES}))
+    methods = " or ".join(
+        sorted({comparison.method for comparison in comparisons.values() if comparison.covers is Covers.SAMPLES})
+    )
     yield from (_COVERS[covers].format(method=methods) for covers in Covers if covers in covers_of(gains, primary.key))
-    if any(one.unclaimed in ("seeds failed", "incomplete") for one in found.values()):
+    if any(comparison.unclaimed in ("seeds failed", "incomplete") for comparison in comparisons.values()):
         yield "Nothing is claimed of a row whose planned seeds are missing or failed: those left may be the lucky ones."
-    tested = {label: yes for label, one in found.items() if (yes := one.separated(spec.alpha)) is not None}
+    tested = {
+        label: yes for label, comparison in comparisons.items() if (yes := comparison.separated(spec.alpha)) is not None
+    }
     if tested:
         family = sum(bool(gain.reference and not gain.refused) for gain in gains.values())
         yield f"Tested by Holm at {spec.alpha * 100:g} % over the table's {_count(family, 'comparison')}."
@@ -114,7 +120,7 @@ def _pairing(trained: Sequence[TableRow]) -> str:
 
 
 def _best(spec: Spec, measures: Measures, trained: Sequence[TableRow]) -> Iterator[str]:
-    every = (*measures.all, *(one.measure for one in measures.complements))
+    every = (*measures.all, *(complement.measure for complement in measures.complements))
     shown = [measure for measure in every if measure.key in spec.columns]
     own = [measure for measure in shown if measure.key in measures] or shown  # a complement is marked as its measure is
     directions = {measure.better for measure in own}
@@ -144,10 +150,10 @@ def _columns(spec: Spec, measures: Measures, rows: Sequence[TableRow]) -> Iterat
 
 
 def _names(labels: Iterator[str]) -> str:
-    found = [clean(label) for label in labels]
-    if len(found) > _NAMED:
-        return f"{len(found)} rows"
-    return "; ".join(found) or "none"
+    names = [clean(label) for label in labels]
+    if len(names) > _NAMED:
+        return f"{len(names)} rows"
+    return "; ".join(names) or "none"
 
 
 def _count(number: int, noun: str) -> str:

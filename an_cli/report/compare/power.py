@@ -93,9 +93,9 @@ def seeds_needed(comparison: Comparison, alpha: float) -> int | None:
     if abs(comparison.value) <= _reach(comparison.samples_variance, alpha):
         return None
     for seeds in range(3, _MOST + 1):
-        found = Variance(one_seed / seeds, comparison.samples_variance, seeds - 1)
-        spread = math.sqrt(found.seeds + found.samples)
-        if half_width(found, alpha) + float(special.ndtri(POWER)) * spread <= abs(comparison.value):
+        variance = Variance(one_seed / seeds, comparison.samples_variance, seeds - 1)
+        spread = math.sqrt(variance.seeds + variance.samples)
+        if half_width(variance, alpha) + float(special.ndtri(POWER)) * spread <= abs(comparison.value):
             return seeds
     return None
 

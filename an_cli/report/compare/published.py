@@ -29,7 +29,7 @@ class PaperVerdict(StrEnum):
     NOT_COMPARABLE = "not comparable"
 
 
-def beside_paper(row: PlanRow, known: TableInputs) -> Mapping[str, TableCell]:
+def beside_paper(row: PlanRow, inputs: TableInputs) -> Mapping[str, TableCell]:
     """The cells of the columns "paper", "difference" and "verdict"; empty ones where the paper has no such row.
 
     The printed number is one run on the same evaluation images. With several seeds it is within when a prediction
@@ -41,13 +41,13 @@ def beside_paper(row: PlanRow, known: TableInputs) -> Mapping[str, TableCell]:
     network at least do. A level within does not do where the gain over the group's baseline is printed too, and less
     than half of it was found.
     """
-    primary = known.measures.primary
-    outcome, printed = known.outcomes[row.label], row.published.values.get(primary.key) if row.published else None
+    primary = inputs.measures.primary
+    outcome, printed = inputs.outcomes[row.label], row.published.values.get(primary.key) if row.published else None
     if printed is None:
         return {}
     paper = TableCell(value=printed, marks=(Mark.LITERATURE,))
-    values = outcome.values(primary.key, known.spec.epoch)
-    reason = _incomparable(outcome, known.plan)
+    values = outcome.values(primary.key, inputs.spec.epoch)
+    reason = _incomparable(outcome, inputs.plan)
     if reason or not values:
         notes = (f"not compared with the paper: {reason or 'nothing is finished'}",)
         word = TableCell(word=PaperVerdict.NOT_COMPARABLE, marks=(Mark.NOT_COMPARABLE,), notes=notes)
@@ -57,29 +57,29 @@ def beside_paper(row: PlanRow, known: TableInputs) -> Mapping[str, TableCell]:
     difference = sample.mean - printed
     half, note = _reach(outcome, sample.std, printed)
     verdict = PaperVerdict.WITHIN if abs(difference) <= half + _ROUNDING else PaperVerdict.OUTSIDE
-    gains = _gains(row, sample.mean, printed, known)
+    gains = _gains(row, sample.mean, printed, inputs)
     if verdict is PaperVerdict.WITHIN and gains is not None and gains[0] < gains[1] / 2:
         verdict = PaperVerdict.GAIN_LOST
-    told = "" if gains is None else f"; gain over the baseline {gains[0]:+.2f}, printed {gains[1]:+.2f}"
+    gains_text = "" if gains is None else f"; gain over the baseline {gains[0]:+.2f}, printed {gains[1]:+.2f}"
     return {
         Quantity.PAPER: paper,
         Quantity.PAPER_DIFFERENCE: TableCell(value=difference, runs=outcome.runs),
         Quantity.PAPER_VERDICT: TableCell(
-            word=verdict, notes=(f"{note}; ours of the {known.spec.epoch} epoch{told}",), runs=outcome.runs
+            word=verdict, notes=(f"{note}; ours of the {inputs.spec.epoch} epoch{gains_text}",), runs=outcome.runs
         ),
     }
 
 
-def _gains(row: PlanRow, mean: float, printed: float, known: TableInputs) -> tuple[float, float] | None:
+def _gains(row: PlanRow, mean: float, printed: float, inputs: TableInputs) -> tuple[float, float] | None:
     """Our gain over the group's baseline and the printed one; None where either is not there, or none was printed."""
-    baseline = known.baselines.get(row.group)
+    baseline = inputs.baselines.get(row.group)
     if baseline is None or baseline.label == row.label or baseline.published is None:
         return None
-    primary = known.measures.primary
+    primary = inputs.measures.primary
     level = baseline.published.values.get(primary.key)
-    outcome = known.outcomes.get(baseline.label)
-    ours = summarize(outcome.values(primary.key, known.spec.epoch)).mean if outcome else None
-    if ours is None or level is None or refusal_between(row.label, baseline.label, known):
+    outcome = inputs.outcomes.get(baseline.label)
+    ours = summarize(outcome.values(primary.key, inputs.spec.epoch)).mean if outcome else None
+    if ours is None or level is None or refusal_between(row.label, baseline.label, inputs):
         return None
     gain, promised = (primary.better.sign * (new - old) for new, old in ((mean, ours), (printed, level)))
     return (gain, promised) if promised > 0 else None

@@ -37,15 +37,15 @@ _TITLES: dict[str, str] = {
 }
 
 
-def quoted_row(row: PlanRow, known: TableInputs) -> TableRow:
+def quoted_row(row: PlanRow, inputs: TableInputs) -> TableRow:
     """A literature row of a study."""
     assert row.published is not None, "the plan gives every literature row its published numbers"
     cells = {**_numbers(row.published), Quantity.GAIN: TableCell(marks=(Mark.LITERATURE,))}
-    cells |= complements(cells, known.spec, known.measures)
-    other = known.outcomes.get(row.gain_of)
-    if other is not None and not known.plan.altered:  # else it is not the paper's row that was run
-        for measure in known.measures.all:
-            ours = summarize(other.values(measure.key, known.spec.epoch)).mean
+    cells |= complements(cells, inputs.spec, inputs.measures)
+    other = inputs.outcomes.get(row.gain_of)
+    if other is not None and not inputs.plan.altered:  # else it is not the paper's row that was run
+        for measure in inputs.measures.all:
+            ours = summarize(other.values(measure.key, inputs.spec.epoch)).mean
             theirs = row.published.values.get(measure.key)
             if ours is not None and theirs is not None:
                 gain = measure.better.sign * (ours - theirs)
@@ -67,7 +67,7 @@ def published_table(name: str) -> Table:
     if name not in TABLES:
         raise StudyError(f"the paper has no {name!r}", where="reports/paper", now=nearest(name, TABLES))
     published = list(read_ledger(name).values())
-    rows = tuple(_published_row(one, name) for one in published)
+    rows = tuple(_published_row(entry, name) for entry in published)
     detection = name in ("table4", "table5")
     measures = _DETECTION if detection else (Quantity.DESIGN, *_CLASSIFICATION)
     return Table(
@@ -76,7 +76,7 @@ def published_table(name: str) -> Table:
         epoch=Epoch.LAST,
         columns=tuple(_column(measure, name, detection) for measure in measures),
         rows=rows,
-        notes=("In brackets: the improvement by AN.",) if any(one.gains for one in published) else (),
+        notes=("In brackets: the improvement by AN.",) if any(entry.gains for entry in published) else (),
         brackets=True,
         stacked_k=name == "table1",
     )
@@ -92,15 +92,15 @@ def _column(measure: str, name: str, detection: bool) -> Column:
     return Column(measure=measure, title=_TITLES[measure], direction=direction, decimals=0 if detection else 2)
 
 
-def _published_row(one: Published, name: str) -> TableRow:
-    notes = (QUOTED_THERE,) if one.not_by_authors else ()
-    label = one.label if name != "table1" else one.label.replace("A2 ", "A2(·) ").replace("A1 ", "A1(·) ")
-    words = (one.architecture, one.backbone, one.head)
+def _published_row(entry: Published, name: str) -> TableRow:
+    notes = (QUOTED_THERE,) if entry.not_by_authors else ()
+    label = entry.label if name != "table1" else entry.label.replace("A2 ", "A2(·) ").replace("A1 ", "A1(·) ")
+    words = (entry.architecture, entry.backbone, entry.head)
     named: dict[str, TableCell] = {key: TableCell(word=word) for key, word in zip(_WORDS, words, strict=True)}
-    cells = _numbers(one) | named
-    for key, gain in one.gains_by_key.items():
+    cells = _numbers(entry) | named
+    for key, gain in entry.gains_by_key.items():
         cells[key] = TableCell(value=cells[key].value, bracket=gain, marks=cells[key].marks)
-    return _row(label, "" if name == "table1" else one.architecture, "literature", notes, one.note, cells)
+    return _row(label, "" if name == "table1" else entry.architecture, "literature", notes, entry.note, cells)
 
 
 def _numbers(published: Published) -> dict[str, TableCell]:

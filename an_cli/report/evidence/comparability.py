@@ -48,8 +48,8 @@ class Guard:
 
     def notes(self, label: str) -> list[str]:
         """Footnotes; `label` is the reference's."""
-        said = (("as declared, in", self.declared), ("waived, in", self.waived), ("undeclared, in", self.hidden))
-        return [f"differs from {label!r}, {how} {'; '.join(map(str, what))}" for how, what in said if what]
+        kinds = (("as declared, in", self.declared), ("waived, in", self.waived), ("undeclared, in", self.hidden))
+        return [f"differs from {label!r}, {how} {'; '.join(map(str, what))}" for how, what in kinds if what]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +118,8 @@ def _own_text(fact: str, outcome: RowOutcome) -> str:
 
 def same_data(outcomes: Iterable[RowOutcome]) -> bool:
     """Whether all finished runs were evaluated on the same samples; only then is a difference one."""
-    found = {run.result.data_fingerprint for outcome in outcomes for run in outcome.finished.values()}
-    return len(found) <= 1
+    fingerprints = {run.result.data_fingerprint for outcome in outcomes for run in outcome.finished.values()}
+    return len(fingerprints) <= 1
 
 
 def unset_keys(discords: Iterable[Discord], words: Iterable[str]) -> list[Discord]:
@@ -139,11 +139,11 @@ def unset_keys(discords: Iterable[Discord], words: Iterable[str]) -> list[Discor
 def config_discords(row: Cell, reference: Cell) -> list[Discord]:
     """All config keys but the seed whose values differ."""
     here, there = row.config, reference.config
-    found = []
+    discords = []
     for name in (field.name for field in dataclasses.fields(here)):
         if name != "seed" and getattr(here, name) != getattr(there, name):
-            found += _part_discords(name, getattr(here, name), getattr(there, name))
-    return found
+            discords += _part_discords(name, getattr(here, name), getattr(there, name))
+    return discords
 
 
 def _part_discords(name: str, here: Hashable, there: Hashable) -> list[Discord]:
@@ -211,7 +211,7 @@ def _fingerprints(fact: str, run: Finished) -> list[str]:
 def _facts(outcome: RowOutcome) -> dict[str, set[str]]:
     runs = outcome.finished.values()
     attempts = [attempt for run in runs for attempt in contributing(run.record.attempts)]
-    stamps = (*(one.plugins for one in attempts), *(run.result.plugins for run in runs))
+    stamps = (*(attempt.plugins for attempt in attempts), *(run.result.plugins for run in runs))
     own: dict[str, set[str]] = {}
     for stamp in chain.from_iterable(stamps):
         name, _, version = stamp.partition(" ")

@@ -25,22 +25,22 @@ def config_leaves(config: CellConfig) -> Iterator[tuple[str, object]]:
 @lru_cache(maxsize=4096)
 def part_leaves(part: Hashable, prefix: str) -> tuple[tuple[str, object], ...]:
     """Leaves of one part of a config."""
-    found: list[tuple[str, object]] = []
+    pairs: list[tuple[str, object]] = []
     shape: type = type(part)
     for name in _names(shape):
         item, key = getattr(part, name), f"{prefix}.{name}"
         if _is_part(item):
-            found += part_leaves(item, key)
+            pairs += part_leaves(item, key)
         elif isinstance(item, Mapping):
-            found += ((name, _hashable(value)) for name, value in leaves(item, key).items())
+            pairs += ((name, _hashable(value)) for name, value in leaves(item, key).items())
         else:
-            found.append((key, _leaf(item)))
-    return tuple(found)
+            pairs.append((key, _leaf(item)))
+    return tuple(pairs)
 
 
 def _leaf(item: object) -> object:
     if isinstance(item, tuple):
-        return tuple(one.key if isinstance(one, Measure) else one for one in item)
+        return tuple(part.key if isinstance(part, Measure) else part for part in item)
     return item.value if isinstance(item, StrEnum) else item
 
 

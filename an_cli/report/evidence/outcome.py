@@ -90,15 +90,15 @@ class RowOutcome:
     def values(self, measure: str, epoch: Epoch) -> dict[int, float]:
         """Seed -> value of a measure; of another task's measure there is none."""
         evaluations = {seed: _evaluation(run.result, epoch) for seed, run in self.finished.items()}
-        return {seed: one[measure] for seed, one in evaluations.items() if measure in one.values}
+        return {seed: evaluation[measure] for seed, evaluation in evaluations.items() if measure in evaluation.values}
 
 
 def _by_text(texts: Iterable[tuple[int, str]]) -> dict[str, list[int]]:
     """Text -> the seeds that it is said of."""
-    found: dict[str, list[int]] = {}
+    seeds_by_text: dict[str, list[int]] = {}
     for seed, text in texts:
-        found.setdefault(text, []).append(seed)
-    return found
+        seeds_by_text.setdefault(text, []).append(seed)
+    return seeds_by_text
 
 
 def seeds_text(seeds: Sequence[int]) -> str:
@@ -126,15 +126,15 @@ def outcome_of(
     still: dict[int, tuple[str, bool]] = {}
     bitless: dict[int, str] = {}
     for run_id in row.cells:
-        cell, record, found = cells[run_id], records.get(run_id), (samples or {}).get(run_id)
-        seed, evidence = cell.config.seed, found if isinstance(found, PerSample) else None
+        cell, record, per_sample = cells[run_id], records.get(run_id), (samples or {}).get(run_id)
+        seed, evidence = cell.config.seed, per_sample if isinstance(per_sample, PerSample) else None
         problem = _unusable(record, cell) or _contradiction(record, evidence, measures_of(cell.config))
         if problem:
             still[seed] = problem
         elif record is not None and record.result is not None:
             finished[seed] = Finished(record=record, result=record.result, samples=evidence)
-            if isinstance(found, str):
-                bitless[seed] = found
+            if isinstance(per_sample, str):
+                bitless[seed] = per_sample
     seeds = tuple(cells[run_id].config.seed for run_id in row.cells)
     return RowOutcome(planned=row.cells, finished=finished, open=still, seeds=seeds, bitless=bitless)
 
@@ -142,8 +142,8 @@ def outcome_of(
 def _contradiction(record: RunRecord | None, evidence: PerSample | None, measures: Measures) -> tuple[str, bool] | None:
     if record is None or record.result is None or evidence is None:
         return None
-    said = contradiction(evidence, record, record.result, measures)
-    return (f"unreadable: {said}", True) if said else None
+    reason = contradiction(evidence, record, record.result, measures)
+    return (f"unreadable: {reason}", True) if reason else None
 
 
 def _unusable(record: RunRecord | None, cell: Cell) -> tuple[str, bool] | None:
@@ -155,16 +155,16 @@ def _unusable(record: RunRecord | None, cell: Cell) -> tuple[str, bool] | None:
         return (f"unreadable: {damage}", True) if damage else None
     if record.imported is not None:
         return _imported(record.imported, measures_of(cell.config)), False
-    said = record.scheduled or _EXPLAINED.get(record.status, record.state)
+    reason = record.scheduled or _EXPLAINED.get(record.status, record.state)
     cause = _cause(record.error or "") if record.status.is_broken else ""
-    return (f"{said}: {cause}" if cause else said), record.status.is_broken
+    return (f"{reason}: {cause}" if cause else reason), record.status.is_broken
 
 
-def _imported(found: Imported, measures: Measures) -> str:
+def _imported(imported: Imported, measures: Measures) -> str:
     """Numbers of weights that were trained elsewhere belong in a footnote, never among those of our own runs."""
-    if found.evaluation is None:
+    if imported.evaluation is None:
         return "imported, not trained"
-    values = found.evaluation.values
+    values = imported.evaluation.values
     return f"imported, not trained: {', '.join(measure.text(values) for measure in measures.all)}"
 
 

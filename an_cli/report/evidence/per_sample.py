@@ -47,7 +47,7 @@ def wrong(several: tuple[PerSample, ...], plane: str) -> Wrong:
     Returns:
         Shape: [runs, samples].
     """
-    packed = np.frombuffer(b"".join([one.planes[plane] for one in several]), dtype=np.uint8)
+    packed = np.frombuffer(b"".join([run.planes[plane] for run in several]), dtype=np.uint8)
     right = np.unpackbits(packed.reshape(len(several), -1), axis=1, count=several[0].samples)
     missed = np.bitwise_xor(right, np.uint8(1))
     missed.flags.writeable = False
@@ -69,7 +69,7 @@ def numbers(several: tuple[PerSample, ...], plane: str, summary: Summary) -> Num
     Returns:
         Shape: [runs, samples].
     """
-    recorded = np.stack([_recorded(one, plane) for one in several])
+    recorded = np.stack([_recorded(run, plane) for run in several])
     if summary is Summary.ROOT_MEAN:
         value = np.sqrt(recorded.mean(axis=1, keepdims=True))
         recorded = (np.divide(recorded, value, out=np.zeros_like(recorded), where=value > 0) + value) / 2

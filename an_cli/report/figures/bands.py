@@ -56,7 +56,7 @@ def study_curves(plan: Plan, records: Iterable[RunRecord]) -> Curves:
         ReportError: no run has finished an epoch.
     """
     by_id = {record.id: record for record in records}
-    groups = {row.label: [by_id[one] for one in row.cells if one in by_id] for row in plan.rows if row.cells}
+    groups = {row.label: [by_id[run_id] for run_id in row.cells if run_id in by_id] for row in plan.rows if row.cells}
     primary = measures_of_all(cell.config for cell in plan.cells).primary
     return curves_of(groups, primary, title=plan.title, where=plan.study)
 
@@ -88,12 +88,12 @@ def _row(label: str, records: Sequence[RunRecord], primary: Measure) -> RowCurve
 
 def series(record: RunRecord, metric: str) -> dict[int, float]:
     """Epoch, from 0 -> value; an epoch that was trained twice counts as it was the last time."""
-    found: dict[int, float] = {}
+    by_epoch: dict[int, float] = {}
     for line in record.epochs:
         epoch, value = line.get("epoch"), line.get(metric)
         if isinstance(epoch, int) and isinstance(value, int | float) and math.isfinite(value):
-            found[epoch] = float(value)
-    return dict(sorted(found.items()))
+            by_epoch[epoch] = float(value)
+    return dict(sorted(by_epoch.items()))
 
 
 def band_of(curves: Sequence[Mapping[int, float]]) -> Band:

@@ -10,22 +10,22 @@ from an_cli.report.figures.bands import LOSS, Band, Curves, RowCurves
 from an_cli.report.figures.style import DASHES, GRAY, PAGE_IN, PALETTE
 
 
-def draw_curves(found: Curves) -> Figure:
+def draw_curves(curves: Curves) -> Figure:
     """Draw a study's or a run's training curves; bands are one standard deviation over seeds."""
-    lines = -(-len(found.rows) // 2)
+    lines = -(-len(curves.rows) // 2)
     figure = Figure(figsize=(PAGE_IN, 2.7 + 0.16 * lines), layout="constrained")
     panels = figure.subplots(1, 2)
-    titles = {found.primary.key: _on_the_evaluation_set(found.primary), LOSS: "training loss"}
+    titles = {curves.primary.key: _on_the_evaluation_set(curves.primary), LOSS: "training loss"}
     for axes, (metric, title) in zip(panels, titles.items(), strict=True):
-        for index, row in enumerate(found.rows):
+        for index, row in enumerate(curves.rows):
             _draw_row(axes, row, metric, index)
         axes.set_title(title, loc="left")
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
-    figure.suptitle(found.title, x=0.01, ha="left", fontsize=8)
+    figure.suptitle(curves.title, x=0.01, ha="left", fontsize=8)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=2)
-    if any(row.seeds > 1 for row in found.rows):
+    if any(row.seeds > 1 for row in curves.rows):
         figure.text(0.99, 0.01, "bands: \u00b1 1 standard deviation over seeds", ha="right", fontsize=6.5, color=GRAY)
     return figure
 

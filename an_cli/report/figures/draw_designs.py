@@ -28,25 +28,25 @@ def are_designs(points: Sequence[Point]) -> bool:
     return len(set(measured)) < len(measured)
 
 
-def draw_designs(found: Tradeoff) -> Figure:
+def draw_designs(tradeoff: Tradeoff) -> Figure:
     """Draw Figure 1 of a study whose rows are designs; hollow points are quoted."""
     figure = Figure(figsize=(6.2, 3.3), layout="constrained")
     axes = figure.subplots()
-    xs = [point.x for point in found.points]
-    unit = size_axis(found.axis, xs)
-    labels = list(dict.fromkeys(point.label for point in found.points))
+    xs = [point.x for point in tradeoff.points]
+    unit = size_axis(tradeoff.axis, xs)
+    labels = list(dict.fromkeys(point.label for point in tradeoff.points))
     looks = {
         label: (PALETTE[index % len(PALETTE)], _MARKERS[index % len(_MARKERS)]) for index, label in enumerate(labels)
     }
     places = _side_by_side(xs)
-    for point, place in zip(found.points, places, strict=True):
+    for point, place in zip(tradeoff.points, places, strict=True):
         _draw_point(axes, point, place / unit.scale, looks[point.label])
     mark_sizes(axes, unit, xs)
-    axes.set_ylabel(found.measure.axis)
-    axes.set_title(found.title, loc="left", wrap=True)
+    axes.set_ylabel(tradeoff.measure.axis)
+    axes.set_title(tradeoff.title, loc="left", wrap=True)
     axes.margins(x=0.14, y=0.1)
     axes.legend(
-        handles=_legend(found.points, looks),
+        handles=_legend(tradeoff.points, looks),
         loc="center left",
         bbox_to_anchor=(1.01, 0.5),
         borderaxespad=0,

@@ -21,12 +21,12 @@ _NOTE = (
 )
 
 
-def draw_mixture(found: Learned) -> Figure:
+def draw_mixture(learned: Learned) -> Figure:
     """Draw Figure 4."""
-    bands = [found.layers[start : start + _ACROSS] for start in range(0, len(found.layers), _ACROSS)]
+    bands = [learned.layers[start : start + _ACROSS] for start in range(0, len(learned.layers), _ACROSS)]
     figure = Figure(figsize=(PAGE_IN, 4.1 * len(bands) + 0.5), layout="constrained")
-    gamma, beta = _scales(found.layers)
-    across = min(_ACROSS, len(found.layers))
+    gamma, beta = _scales(learned.layers)
+    across = min(_ACROSS, len(learned.layers))
     ratios = [1, 1, 1.2] * len(bands)
     grid = figure.subplots(3 * len(bands), across, squeeze=False, height_ratios=ratios)
     for index, band in enumerate(bands):
@@ -40,7 +40,7 @@ def draw_mixture(found: Learned) -> Figure:
     for start, name in enumerate(("gamma", "beta")):
         image, places = grid[start, 0].images[0], list(grid[start::3].flat)
         figure.colorbar(image, ax=places, label=name, fraction=0.02, pad=0.01, aspect=16)
-    figure.suptitle(found.title, x=0.01, ha="left", fontsize=8)
+    figure.suptitle(learned.title, x=0.01, ha="left", fontsize=8)
     figure.supxlabel(_NOTE, x=0.01, ha="left", fontsize=6, color=GRAY)
     return figure
 

@@ -20,28 +20,30 @@ _MARKERS = {"AN": "o", "BN": "s", "GN": "^", "SN": "v", "SE": "D"}
 _LINES: dict[str, Any] = {"AN": "-", "BN": (0, (4, 2))}
 
 
-def draw_tradeoff(found: Tradeoff) -> Figure:
+def draw_tradeoff(tradeoff: Tradeoff) -> Figure:
     """Draw Figure 1.
 
     AN and BN are joined along each family, thin lines lead from BN to AN of one network, bars show the standard
     deviation over seeds. Designs of one network have their own figure: nothing joins them, and each has a name.
     """
-    if are_designs(found.points):
-        return draw_designs(found)
+    if are_designs(tradeoff.points):
+        return draw_designs(tradeoff)
     figure = Figure(figsize=(4.6, 3.3), layout="constrained")
     axes = figure.subplots()
-    families = list(dict.fromkeys(point.family for point in found.points))
+    families = list(dict.fromkeys(point.family for point in tradeoff.points))
     colors = {family: PALETTE[index % len(PALETTE)] for index, family in enumerate(families)}
-    xs = [point.x for point in found.points]
-    unit = size_axis(found.axis, xs)
+    xs = [point.x for point in tradeoff.points]
+    unit = size_axis(tradeoff.axis, xs)
     for family in families:
-        _draw_family(axes, [point for point in found.points if point.family == family], colors[family], unit.scale)
-    _name_groups(axes, found.points, unit.scale)
+        _draw_family(axes, [point for point in tradeoff.points if point.family == family], colors[family], unit.scale)
+    _name_groups(axes, tradeoff.points, unit.scale)
     mark_sizes(axes, unit, xs)
-    axes.set_ylabel(found.measure.axis)
-    axes.set_title(found.title, loc="left", wrap=True)
+    axes.set_ylabel(tradeoff.measure.axis)
+    axes.set_title(tradeoff.title, loc="left", wrap=True)
     axes.margins(x=0.12, y=0.14)
-    axes.legend(handles=_legend(found.points, colors), loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0)
+    axes.legend(
+        handles=_legend(tradeoff.points, colors), loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0
+    )
     return figure
 
 
@@ -107,7 +109,7 @@ def _name_groups(axes: Axes, points: Sequence[Point], scale: float) -> None:
 
 def _just_below(point: Point, other: Point, points: Sequence[Point]) -> bool:
     """Whether another point lies where this one's name would stand."""
-    xs, ys = [math.log(one.x) for one in points], [one.value for one in points]
+    xs, ys = [math.log(point.x) for point in points], [point.value for point in points]
     across = abs(math.log(other.x / point.x)) / (max(xs) - min(xs) or 1)
     down = (point.value - other.value) / (max(ys) - min(ys) or 1)
     return across < 0.15 and 0 < down < 0.12

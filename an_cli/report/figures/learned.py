@@ -64,24 +64,24 @@ def learned(run: RunFolder, title: str) -> Learned:
     """
     try:
         with run.mixture.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays.files}
+            values = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays.files}
     except FileNotFoundError as error:
         raise ReportError(
             "the run has no mixture.npz", where=run.id, now="it is written when a run with AN layers finishes"
         ) from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ReportError(f"mixture.npz cannot be read: {error}", where=run.id, now="rerun the cell") from error
-    names = list(dict.fromkeys(name.rpartition("/")[0] for name in found))
+    names = list(dict.fromkeys(name.rpartition("/")[0] for name in values))
     if not names:
         raise ReportError("the run's network has no AN layer", where=run.id, now="choose a run with norm=an_bn")
-    return Learned(title=title, layers=tuple(_layer(name, found, run.id) for name in names))
+    return Learned(title=title, layers=tuple(_layer(name, values, run.id) for name in names))
 
 
-def _layer(name: str, found: dict[str, Array], where: str) -> LearnedLayer:
-    lacking = [part for part in _PARTS if f"{name}/{part}" not in found]
+def _layer(name: str, values: dict[str, Array], where: str) -> LearnedLayer:
+    lacking = [part for part in _PARTS if f"{name}/{part}" not in values]
     if lacking:
         raise ReportError(f"mixture.npz lacks {', '.join(lacking)} of {name}", where=where, now="rerun the cell")
-    part = {what: found[f"{name}/{what}"] for what in _PARTS}
+    part = {what: values[f"{name}/{what}"] for what in _PARTS}
     return LearnedLayer(
         place=place_of(name),
         gamma_kc=part["gamma"],
@@ -100,5 +100,5 @@ def _where(mask: NDArray[np.bool_]) -> tuple[int, ...]:
 
 def place_of(name: str) -> str:
     """A layer's place in the paper's words, counted from 1: "stages.2.0.norm2" is "stage 3, block 1"."""
-    found = re.match(r"stages\.(\d+)\.(\d+)\.", name)
-    return f"stage {int(found[1]) + 1}, block {int(found[2]) + 1}" if found else name
+    match = re.match(r"stages\.(\d+)\.(\d+)\.", name)
+    return f"stage {int(match[1]) + 1}, block {int(match[2]) + 1}" if match else name

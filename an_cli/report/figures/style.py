@@ -106,8 +106,8 @@ def _draw(draw: Callable[[], Figure], format: FigureFormat, fonts: tuple[str, ..
         if fonts:
             matplotlib.rcParams["font.family"] = [_RC["font.family"], *fonts]
         draw().savefig(buffer, format=str(format), dpi=200, bbox_inches="tight", metadata=_METADATA[format])
-    found = [re.match(r"Glyph (\d+) ", str(warning.message)) for warning in caught]
-    return buffer.getvalue(), list(dict.fromkeys(chr(int(match[1])) for match in found if match))
+    matches = [re.match(r"Glyph (\d+) ", str(warning.message)) for warning in caught]
+    return buffer.getvalue(), list(dict.fromkeys(chr(int(match[1])) for match in matches if match))
 
 
 def _other_fonts() -> tuple[str, ...]:

@@ -94,18 +94,18 @@ def tradeoff(plan: Plan, table: Table, axis: Axis, *, published: bool = False) -
 
 def _families(plan: Plan) -> Mapping[str, str]:
     """Group -> family of its first trained row; a group that is only quoted is its own family."""
-    found: dict[str, str] = {}
+    families: dict[str, str] = {}
     for row in plan.rows:
         if row.cells:
-            found.setdefault(row.group, str(plan.cell(row.cells[0]).config.model.family))
-    return {row.group: found.get(row.group, row.group) for row in plan.rows}
+            families.setdefault(row.group, str(plan.cell(row.cells[0]).config.model.family))
+    return {row.group: families.get(row.group, row.group) for row in plan.rows}
 
 
 def _method(plan: Plan, row: PlanRow) -> str:
     if row.cells:
         return method_of(plan.cell(row.cells[0]).config)
-    found = _METHOD.search(row.label)
-    return found[1] if found else "other"
+    match = _METHOD.search(row.label)
+    return match[1] if match else "other"
 
 
 def method_of(config: CellConfig) -> str:
@@ -128,8 +128,8 @@ def _without(row: TableRow, axis: Axis, measure: str) -> str:
     return "" if row.cells[Quantity(axis)].value is not None else f"{axis} not known"
 
 
-def _measured(row: PlanRow, found: TableRow, measure: str, axis: Axis, family: str, method: str) -> Point:
-    cell, size = found.cell(measure), found.cells[Quantity(axis)]
+def _measured(row: PlanRow, table_row: TableRow, measure: str, axis: Axis, family: str, method: str) -> Point:
+    cell, size = table_row.cell(measure), table_row.cells[Quantity(axis)]
     assert cell.value is not None
     assert size.value is not None
     return Point(
@@ -140,15 +140,15 @@ def _measured(row: PlanRow, found: TableRow, measure: str, axis: Axis, family: s
         x=size.value,
         value=cell.value,
         spread=cell.spread,
-        quoted=Mark.LITERATURE in found.marks,
+        quoted=Mark.LITERATURE in table_row.marks,
     )
 
 
 def _printed(row: PlanRow, measure: str, axis: Axis, family: str, method: str) -> Iterator[Point]:
-    known = row.published
-    if known is None or measure not in known.values:
+    published = row.published
+    if published is None or measure not in published.values:
         return
-    size = known.params_m if axis is Axis.PARAMS else known.flops_g
+    size = published.params_m if axis is Axis.PARAMS else published.flops_g
     if size is not None:
         scale = 1e6 if axis is Axis.PARAMS else 1e9
         yield Point(
@@ -157,7 +157,7 @@ def _printed(row: PlanRow, measure: str, axis: Axis, family: str, method: str) -
             family=family,
             method=method,
             x=size * scale,
-            value=known.values[measure],
+            value=published.values[measure],
             spread=None,
             quoted=True,
         )

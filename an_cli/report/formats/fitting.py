@@ -85,7 +85,7 @@ def _wraps(column: Column, table: Table) -> bool:
 
 
 def _label_column(table: Table) -> Column:
-    return next((one for one in table.columns if one.measure is Quantity.DESIGN), table.columns[0])
+    return next((column for column in table.columns if column.measure is Quantity.DESIGN), table.columns[0])
 
 
 def _cell_width(cell: Printed, table: Table) -> float:

@@ -103,7 +103,7 @@ def _beside(measures: Measures) -> tuple[str, ...]:
 
 
 def _extras(measures: Measures) -> tuple[str, ...]:
-    return (*(one.measure.key for one in measures.complements), *EXTRAS)
+    return (*(complement.measure.key for complement in measures.complements), *EXTRAS)
 
 
 def _count(cell: TableCell) -> int | None:
@@ -126,19 +126,19 @@ def _measured(cell: TableCell) -> dict[str, Any]:
 
 def _compared(cell: TableCell) -> dict[str, Any] | None:
     """How surely two rows differ; "interval" is of this comparison alone, "p_table" by Holm over the table."""
-    found = cell.comparison
-    if found is None:
+    comparison = cell.comparison
+    if comparison is None:
         return None
     return {
-        "interval": None if found.low is None else [found.low, found.high],
-        "p": found.p,
-        "p_table": found.p_table,
-        "effect": found.effect,
-        "method": found.method,
-        "covers": found.covers.value,
-        "seeds": found.seeds,
-        "looks": found.looks,
-        "claim": found.unclaimed or None,
+        "interval": None if comparison.low is None else [comparison.low, comparison.high],
+        "p": comparison.p,
+        "p_table": comparison.p_table,
+        "effect": comparison.effect,
+        "method": comparison.method,
+        "covers": comparison.covers.value,
+        "seeds": comparison.seeds,
+        "looks": comparison.looks,
+        "claim": comparison.unclaimed or None,
     }
 
 

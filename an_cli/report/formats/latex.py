@@ -67,8 +67,8 @@ def _warning(fit: Fit, label: str) -> list[str]:
     """What TeX does not see for itself: the box around a wide table has the width of the text, whatever is in it."""
     if not fit.wraps:
         return []
-    said = rf"LaTeX Warning: Overfull table {label}: needs {fit.least_pt}pt, the text has \the\linewidth"
-    return [rf"  \ifdim\linewidth<{fit.least_pt}pt\GenericWarning{{}}{{{said}}}\fi"]
+    warning = rf"LaTeX Warning: Overfull table {label}: needs {fit.least_pt}pt, the text has \the\linewidth"
+    return [rf"  \ifdim\linewidth<{fit.least_pt}pt\GenericWarning{{}}{{{warning}}}\fi"]
 
 
 def _begin(fit: Fit) -> str:

@@ -139,7 +139,7 @@ def _below(shown: Sequence[int], full: Sequence[int], least: Sequence[int], widt
     groups: list[list[int]] = []
     for index in shown:
         room = width - (len(_INDENT) if len(groups) > 1 else 0)
-        if groups and _total([least[one] for one in (*groups[-1], index)]) <= room:
+        if groups and _total([least[column] for column in (*groups[-1], index)]) <= room:
             groups[-1].append(index)
         else:
             groups.append([index])

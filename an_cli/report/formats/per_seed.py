@@ -41,7 +41,7 @@ def _lines(plan: Plan, store: Store) -> Iterable[dict[str, Any]]:
         for run_id in row.cells:
             cell = plan.cell(run_id)
             line = run_row(records[run_id], cell.config)
-            said = remarks.get(run_id, Remarks())
+            own_remarks = remarks.get(run_id, Remarks())
             yield {
                 **{name: value for name, value in line.items() if name not in _LEFT_OUT},
                 "study": plan.folder,
@@ -49,6 +49,6 @@ def _lines(plan: Plan, store: Store) -> Iterable[dict[str, Any]]:
                 "group": row.group,
                 "baseline": row.baseline,
                 "cell": cell.label,
-                "name": said.name,
-                "tags": " ".join(said.tags),
+                "name": own_remarks.name,
+                "tags": " ".join(own_remarks.tags),
             }

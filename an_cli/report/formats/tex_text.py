@@ -105,9 +105,9 @@ def _is_kept(char: str) -> bool:
 
 def _spelling(char: str) -> str:
     """A character in ASCII: its look, its parts, its name, else its number."""
-    for known in (_SPELLED, _LIKE_LATIN):
-        if char in known:
-            return known[char]
+    for spellings in (_SPELLED, _LIKE_LATIN):
+        if char in spellings:
+            return spellings[char]
     parts = unicodedata.normalize("NFKD", char).replace("\u2044", "/")
     plain = "".join(_LIKE_LATIN.get(part, _GREEK.get(part, part)) for part in parts).encode("ascii", "ignore").decode()
     if plain.strip():

@@ -36,8 +36,8 @@ def _between(written: Any, derived: Any, place: str) -> Iterator[str]:
         for key in [*derived, *(key for key in written if key not in derived)]:
             yield from _between(written.get(key), derived.get(key), f"{place}.{key}" if place else key)
     elif isinstance(written, list) and isinstance(derived, list) and len(written) == len(derived):
-        for index, (one, other) in enumerate(zip(written, derived, strict=True)):
-            yield from _between(one, other, f"{place}[{_name(other, index)}]")
+        for index, (printed, other) in enumerate(zip(written, derived, strict=True)):
+            yield from _between(printed, other, f"{place}[{_name(other, index)}]")
     elif type(written) is not type(derived) or written != derived:
         yield f"{place}: written {_text(written)}, the records say {_text(derived)}"
 

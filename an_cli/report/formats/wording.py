@@ -90,7 +90,7 @@ def _column(key: str, spec: Spec, measures: Measures) -> Column:
 def printed_rows(table: Table) -> tuple[tuple[Printed, ...], ...]:
     """Every cell in words, row by row; all formats print the same, so they are worded once."""
     # A row's own footnotes stand at its label; a detector's label is its backbone.
-    where = next((one for one in table.columns if one.measure is Quantity.BACKBONE), table.columns[0])
+    where = next((column for column in table.columns if column.measure is Quantity.BACKBONE), table.columns[0])
     return tuple(tuple(_printed(table, row, column, where) for column in table.columns) for row in table.rows)
 
 
@@ -105,23 +105,23 @@ def _printed(table: Table, row: TableRow, column: Column, where: Column) -> Prin
     if is_setting(column):
         return Printed(word=_setting(row.config.get(column.measure)), marks=noted)
     cell = row.cell(column.measure)
-    said = (*noted, *(marks[note] for note in cell.notes))
+    footnotes = (*noted, *(marks[note] for note in cell.notes))
     if column.measure is Quantity.DIFFERS:
-        return Printed(word=differs_text(cell, table.alpha), marks=said)
+        return Printed(word=differs_text(cell, table.alpha), marks=footnotes)
     if cell.value is None:
         word = clean(cell.word) if column.measure in (*TEXTS, Quantity.PAPER_VERDICT) else ""
-        return Printed(word=word or ("baseline" if Mark.BASELINE in cell.marks else DASH), marks=said)
-    return _number(table, cell, column, said)
+        return Printed(word=word or ("baseline" if Mark.BASELINE in cell.marks else DASH), marks=footnotes)
+    return _number(table, cell, column, footnotes)
 
 
-def _number(table: Table, cell: TableCell, column: Column, said: tuple[str, ...]) -> Printed:
+def _number(table: Table, cell: TableCell, column: Column, footnotes: tuple[str, ...]) -> Printed:
     number, spread = _numbers(cell, column)
     interval = interval_text(cell, column.decimals) if column.measure is Quantity.GAIN else ""
     bracket = "" if cell.bracket is None or not table.brackets else f"{cell.bracket + 0.0:.{column.decimals}f}"
     return Printed(
         number=number,
         spread="" if interval else spread,
-        marks=said,
+        marks=footnotes,
         interval=interval,
         bracket=bracket.removeprefix("-") if not bracket.strip("-0.") else bracket,
         best=Mark.BEST in cell.marks,
@@ -154,21 +154,21 @@ def _numbers(cell: TableCell, column: Column) -> tuple[str, str]:
 
 def interval_text(cell: TableCell, decimals: int) -> str:
     """For example "[-0.87, +0.37]"; empty where no interval is known."""
-    found = cell.comparison
-    if found is None or found.low is None or found.high is None:
+    comparison = cell.comparison
+    if comparison is None or comparison.low is None or comparison.high is None:
         return ""
-    return f"[{signed_text(found.low, decimals)}, {signed_text(found.high, decimals)}]"
+    return f"[{signed_text(comparison.low, decimals)}, {signed_text(comparison.high, decimals)}]"
 
 
 def differs_text(cell: TableCell, alpha: float) -> str:
     """Whether two rows are told apart: "yes, p=0.003", "not told apart, p=0.41"; or why nothing is claimed."""
-    found = cell.comparison
-    if found is None:
+    comparison = cell.comparison
+    if comparison is None:
         return "baseline" if Mark.BASELINE in cell.marks else DASH
-    separated = found.separated(alpha)
-    p = found.p_table if found.p_table is not None else found.p
-    if found.unclaimed:
-        return found.unclaimed if p is None else f"{found.unclaimed}, {p_text(p)}"
+    separated = comparison.separated(alpha)
+    p = comparison.p_table if comparison.p_table is not None else comparison.p
+    if comparison.unclaimed:
+        return comparison.unclaimed if p is None else f"{comparison.unclaimed}, {p_text(p)}"
     if separated is None or p is None:
         return "not tested"
     return f"{'yes' if separated else 'not told apart'}, {p_text(p)}"

@@ -17,16 +17,16 @@ _STEPS = 65535
 
 def coded(values: Iterable[object]) -> dict[str, Any]:
     """A column with few distinct values."""
-    known: dict[str, int] = {}
+    codes: dict[str, int] = {}
     distinct: list[object] = []
     index = []
     for value in values:
         clean = finite(value)
         key = f"{type(clean).__name__}:{clean!r}"
-        if key not in known:
-            known[key] = len(distinct)
+        if key not in codes:
+            codes[key] = len(distinct)
             distinct.append(clean)
-        index.append(known[key])
+        index.append(codes[key])
     return {"values": distinct, "index": index} if len(distinct) > 1 else {"values": distinct}
 
 
@@ -46,7 +46,7 @@ def finite(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, tuple | list):
-        return [finite(one) for one in value]
+        return [finite(item) for item in value]
     return value
 
 
@@ -63,12 +63,12 @@ def curve(series: Mapping[int, float], epochs: Sequence[int]) -> list[object] | 
 
     Each value is off by at most half a step, 1/131070 of the curve's range.
     """
-    known = [series[epoch] for epoch in epochs if epoch in series]
-    if not known:
+    values = [series[epoch] for epoch in epochs if epoch in series]
+    if not values:
         return None
-    low, high = min(known), max(known)
+    low, high = min(values), max(values)
     unit = (high - low) / (_STEPS - 1) or 1.0
-    steps = array("H", [round((series[one] - low) / unit) if one in series else _STEPS for one in epochs])
+    steps = array("H", [round((series[epoch] - low) / unit) if epoch in series else _STEPS for epoch in epochs])
     if _big_endian():
         steps.byteswap()
     return [low, high, base64.b64encode(steps.tobytes()).decode()]

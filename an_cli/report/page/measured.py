@@ -47,10 +47,12 @@ def evaluations(records: Sequence[RunRecord]) -> dict[str, Any]:
     """The last and the best epoch of each run, of one that still goes too: its curve is drawn from the same epochs."""
     columns: dict[str, Any] = {}
     for which in ("last", "best"):
-        found = [_evaluation(record, which) for record in records]
+        evaluated = [_evaluation(record, which) for record in records]
         for field in (*store_measures(records).keys, "loss"):
-            columns[f"{which}_{field}"] = numbers(_number(one, field) if one else None for one in found)
-        columns[f"{which}_epoch"] = coded(one.epoch + 1 if one else None for one in found)
+            columns[f"{which}_{field}"] = numbers(
+                _number(evaluation, field) if evaluation else None for evaluation in evaluated
+            )
+        columns[f"{which}_epoch"] = coded(evaluation.epoch + 1 if evaluation else None for evaluation in evaluated)
     return columns
 
 
@@ -62,11 +64,15 @@ def _evaluation(record: RunRecord, which: str) -> Evaluation | None:
     if record.imported is not None:
         return record.imported.evaluation
     measures = measures_of(record.config)
-    epochs = [one for line in record.epochs if (one := _so_far(line, measures)) is not None]
+    epochs = [evaluation for line in record.epochs if (evaluation := _so_far(line, measures)) is not None]
     if not epochs:
         return None
     primary = measures.primary
-    return epochs[-1] if which == "last" else max(epochs, key=lambda one: primary.better.sign * one[primary.key])
+    return (
+        epochs[-1]
+        if which == "last"
+        else max(epochs, key=lambda evaluation: primary.better.sign * evaluation[primary.key])
+    )
 
 
 def _number(evaluation: Evaluation, field: str) -> float | None:

@@ -82,9 +82,9 @@ class Reader:
 
     def _record(self, run: RunFolder) -> RunRecord:
         stamp = tuple(_stamp(path) for path in (run.cell, run.metrics, run.attempts, run.result))
-        known = self._known.get(run.id)
-        if known is not None and known[0] == stamp:
-            return known[1]
+        cached = self._known.get(run.id)
+        if cached is not None and cached[0] == stamp:
+            return cached[1]
         record = read_run(run)
         if record.status is Status.FINISHED:
             self._known[run.id] = stamp, record
@@ -93,10 +93,10 @@ class Reader:
 
 def _stamp(path: Path) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size
 
 
 def snapshot(reader: Reader, *, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def snapshot(reader: Reader, *, say: Callable[[str], None] = lambda text: None) 
         "runs": _runs(store, records),
         "config": _config(records),
         "curves": _curves(records),
-        "errors": {str(place[one.id]): one.error[:_LONGEST_ERROR] for one in records if one.error},
+        "errors": {str(place[record.id]): record.error[:_LONGEST_ERROR] for record in records if record.error},
         "studies": [_study(store, name, records, place, composer, say) for name in subfolders(store.studies)],
     }
 
@@ -136,10 +136,10 @@ def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
         "code": coded(_code(result) for result in results),
         "code_tree": coded(result.code_tree if result else None for result in results),
         "data": coded(result.data_fingerprint if result else None for result in results),
-        "device": coded(one.device if one else None for one in attempts),
-        "commit": coded(one.commit if one else None for one in attempts),
-        "host": coded(one.host if one else None for one in attempts),
-        "started_at": coded(one.started_at if one else None for one in attempts),
+        "device": coded(attempt.device if attempt else None for attempt in attempts),
+        "commit": coded(attempt.commit if attempt else None for attempt in attempts),
+        "host": coded(attempt.host if attempt else None for attempt in attempts),
+        "started_at": coded(attempt.started_at if attempt else None for attempt in attempts),
         "attempts": coded(len(record.attempts) for record in records),
         **_remarks(store, records),
         "skipped_lines": coded(record.skipped_lines for record in records),
@@ -150,11 +150,11 @@ def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
 def _remarks(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
     """What users say of the runs; no column where nothing was said."""
     remarks = run_remarks(store)
-    said = [remarks.get(record.id, Remarks()) for record in records]
+    by_record = [remarks.get(record.id, Remarks()) for record in records]
     columns = {
-        "name": [one.name or None for one in said],
-        "tags": [" ".join(one.tags) or None for one in said],
-        "notes": ["; ".join(note.text for note in one.notes) or None for one in said],
+        "name": [own.name or None for own in by_record],
+        "tags": [" ".join(own.tags) or None for own in by_record],
+        "notes": ["; ".join(note.text for note in own.notes) or None for own in by_record],
     }
     return {name: coded(values) for name, values in columns.items() if any(values)}
 
@@ -179,9 +179,9 @@ def _choices(records: Iterable[RunRecord]) -> list[str]:
 
 def _config(records: Sequence[RunRecord]) -> dict[str, Any]:
     """Every config value under its dotted key."""
-    found = [leaves(plain(record.config)) if record.config else {} for record in records]
-    names = dict.fromkeys(name for one in found for name in one)
-    return {name: coded(one.get(name) for one in found) for name in names}
+    configs = [leaves(plain(record.config)) if record.config else {} for record in records]
+    names = dict.fromkeys(name for config in configs for name in config)
+    return {name: coded(config.get(name) for config in configs) for name in names}
 
 
 def _curves(records: Sequence[RunRecord]) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def _curves(records: Sequence[RunRecord]) -> dict[str, Any]:
     metrics = (*primaries(records), *LOSSES)
     points = max(_FEWEST, min(_MOST, _BUDGET // (len(metrics) * max(1, len(records)))))
     every = [{metric: series(record, metric) for metric in metrics} for record in records]
-    grids = [tuple(thin(sorted({epoch for one in run.values() for epoch in one}), points)) for run in every]
+    grids = [tuple(thin(sorted({epoch for series in run.values() for epoch in series}), points)) for run in every]
     shared = {grid: index for index, grid in enumerate(dict.fromkeys(grids))}
     return {
         "points": points,
@@ -241,9 +241,9 @@ def _from_plan(
     if not set(ids) & set(links.values()):
         note = f"no table: these runs were made with other values than {plan.study}.yaml has now"
         return {"title": plan.title, "note": note}
-    mine = [records[place[one]] for one in ids if one in place]
+    mine = [records[place[run_id]] for run_id in ids if run_id in place]
     table = build_table(plan, mine, {}, load_spec(plan), samples=read_samples(store, mine))
-    states = {one: records[place[one]].state if one in place else Status.MISSING.value for one in ids}
+    states = {run_id: records[place[run_id]].state if run_id in place else Status.MISSING.value for run_id in ids}
     planned = len({*ids, *links.values()})
     return {"title": plan.title, "table": as_printed(table, states), "planned": planned}
 
@@ -253,7 +253,7 @@ def as_printed(table: Table, states: Mapping[str, str]) -> dict[str, Any]:
     value = json_value(table)
     rows = [
         {name: part for name, part in row.items() if name != "config"}
-        | {"printed": [_lean(cell) for cell in cells], "states": _counted(states[one] for one in planned.planned)}
+        | {"printed": [_lean(cell) for cell in cells], "states": _counted(states[run_id] for run_id in planned.planned)}
         for row, cells, planned in zip(value["rows"], printed_rows(table), table.rows, strict=True)
     ]
     columns = [{"title": column.title, "words": column.measure in LEFT} for column in table.columns]

@@ -106,8 +106,8 @@ def several_seeds(row: Wrong, reference: Wrong) -> Comparison:
     d_sn = row.view(np.int8) - reference.view(np.int8)
     counts = d_sn.sum(axis=1, dtype=np.int64)
     by_seed = counts / d_sn.shape[1] * POINTS
-    found = mean_of_seeds(by_seed, _two_way(d_sn, counts), Covers.BOTH, "t over seeds and samples")
-    return _not_empty(found, row, reference)
+    comparison = mean_of_seeds(by_seed, _two_way(d_sn, counts), Covers.BOTH, "t over seeds and samples")
+    return _not_empty(comparison, row, reference)
 
 
 def all_runs(row: Wrong, reference: Wrong) -> Comparison:
@@ -127,10 +127,10 @@ def all_runs(row: Wrong, reference: Wrong) -> Comparison:
     rest = sum(_within(side) / side.shape[0] for side in sides)
     samples = max(0.0, float(d_n.var(ddof=1)) - rest) * POINTS**2 / d_n.size
     value = float(errors[0].mean() - errors[1].mean())
-    found = Variance(seeds.seeds, samples, seeds.freedom)
+    variance = Variance(seeds.seeds, samples, seeds.freedom)
     fewest = min(side.shape[0] for side in sides)
     method = "Welch's t over seeds and samples"
-    return _not_empty(tested(value, found, fewest, Covers.BOTH, method, None), row, reference)
+    return _not_empty(tested(value, variance, fewest, Covers.BOTH, method, None), row, reference)
 
 
 def _within(wrong_sn: Wrong) -> float:
@@ -143,13 +143,13 @@ def _within(wrong_sn: Wrong) -> float:
     return float(rest / ((seeds - 1) * (samples - 1)))
 
 
-def _not_empty(found: Comparison, row: Wrong, reference: Wrong) -> Comparison:
+def _not_empty(comparison: Comparison, row: Wrong, reference: Wrong) -> Comparison:
     """An interval of no width says that nothing was seen to vary, not that nothing can: that of one pair of runs."""
-    if found.low is None or found.low != found.high:
-        return found
-    one = one_seed(row[:1], reference[:1])
-    low, high = min(one.low or 0.0, found.value), max(one.high or 0.0, found.value)
-    return replace(found, low=min(low, 0.0), high=max(high, 0.0))
+    if comparison.low is None or comparison.low != comparison.high:
+        return comparison
+    single = one_seed(row[:1], reference[:1])
+    low, high = min(single.low or 0.0, comparison.value), max(single.high or 0.0, comparison.value)
+    return replace(comparison, low=min(low, 0.0), high=max(high, 0.0))
 
 
 def seeds_alone(differences: NDArray[np.float64]) -> Comparison:
@@ -159,8 +159,8 @@ def seeds_alone(differences: NDArray[np.float64]) -> Comparison:
         differences: one per seed, in points; at least two.
     """
     exact = np.round(differences, _DIGITS)
-    found = Variance(_variance(exact) / exact.size, 0.0, exact.size - 1)
-    return mean_of_seeds(exact, found, Covers.SEEDS, "paired t over seeds")
+    variance = Variance(_variance(exact) / exact.size, 0.0, exact.size - 1)
+    return mean_of_seeds(exact, variance, Covers.SEEDS, "paired t over seeds")
 
 
 def unpaired(row: NDArray[np.float64], reference: NDArray[np.float64]) -> Comparison:
@@ -208,41 +208,43 @@ def _two_way(d_sn: NDArray[np.int8], by_seed: NDArray[np.int64]) -> Variance:
     return Variance(ms_seed * scale, max(0.0, ms_sample - ms_rest) * scale, seeds - 1)
 
 
-def mean_of_seeds(by_seed: NDArray[np.float64], found: Variance, covers: Covers, method: str) -> Comparison:
+def mean_of_seeds(by_seed: NDArray[np.float64], variance: Variance, covers: Covers, method: str) -> Comparison:
     """The mean of differences by seed, with its variance."""
     values = by_seed.tolist()  # a handful: numpy's own mean and std take longer to start than to add
     value = sum(values) / len(values)
-    spread = math.sqrt(sum((one - value) ** 2 for one in values) / (len(values) - 1))
-    return tested(value, found, by_seed.size, covers, method, value / spread if spread else None)
+    spread = math.sqrt(sum((seed_value - value) ** 2 for seed_value in values) / (len(values) - 1))
+    return tested(value, variance, by_seed.size, covers, method, value / spread if spread else None)
 
 
-def tested(value: float, found: Variance, seeds: int, covers: Covers, method: str, effect: float | None) -> Comparison:
+def tested(
+    value: float, variance: Variance, seeds: int, covers: Covers, method: str, effect: float | None
+) -> Comparison:
     """A difference with the interval and the p-value that its variance gives."""
     # Not where all seeds differ by one and the same number; samples that agree throughout do tell something.
-    known = bool(found.seeds or found.samples or (not value and covers is Covers.BOTH))
-    half = half_width(found, 1 - LEVEL)
+    certain = bool(variance.seeds or variance.samples or (not value and covers is Covers.BOTH))
+    half = half_width(variance, 1 - LEVEL)
     return Comparison(
         value=value,
-        covers=covers if known else Covers.NOTHING,
+        covers=covers if certain else Covers.NOTHING,
         method=method,
-        low=value - half if known else None,
-        high=value + half if known else None,
-        p=p_value(value, found) if known else None,
+        low=value - half if certain else None,
+        high=value + half if certain else None,
+        p=p_value(value, variance) if certain else None,
         effect=effect,
-        seeds_variance=found.seeds,
-        samples_variance=found.samples,
+        seeds_variance=variance.seeds,
+        samples_variance=variance.samples,
         seeds=seeds,
     )
 
 
-def half_width(found: Variance, alpha: float) -> float:
+def half_width(variance: Variance, alpha: float) -> float:
     """Half the width of the interval that misses with probability alpha (see the top of this module)."""
-    t = -float(special.stdtrit(found.freedom, alpha / 2)) if math.isfinite(found.freedom) else _z(alpha)
-    by_seeds, by_samples = t * math.sqrt(found.seeds), _z(alpha) * math.sqrt(found.samples)
+    t = -float(special.stdtrit(variance.freedom, alpha / 2)) if math.isfinite(variance.freedom) else _z(alpha)
+    by_seeds, by_samples = t * math.sqrt(variance.seeds), _z(alpha) * math.sqrt(variance.samples)
     larger = max(by_seeds, by_samples)
     if not larger:
         return 0.0
-    power = 2 + 2 / found.freedom
+    power = 2 + 2 / variance.freedom
     return float(larger * ((by_seeds / larger) ** power + (by_samples / larger) ** power) ** (1 / power))
 
 
@@ -250,29 +252,29 @@ def _z(alpha: float) -> float:
     return -float(special.ndtri(alpha / 2))
 
 
-def p_value(value: float, found: Variance) -> float:
+def p_value(value: float, variance: Variance) -> float:
     """The alpha at which the interval just reaches from the value to 0."""
     size = abs(value)
     if not size:
         return 1.0
-    if not found.samples and math.isfinite(found.freedom):
-        return float(2 * special.stdtr(found.freedom, -size / math.sqrt(found.seeds)))
-    return _crossing(size, found)
+    if not variance.samples and math.isfinite(variance.freedom):
+        return float(2 * special.stdtr(variance.freedom, -size / math.sqrt(variance.seeds)))
+    return _crossing(size, variance)
 
 
-def _crossing(size: float, found: Variance) -> float:
+def _crossing(size: float, variance: Variance) -> float:
     """Where the half width, which falls with alpha, equals a size: by false position (Illinois) on log alpha."""
     # Either part alone gives a narrower interval, and so the smaller alpha.
-    parts = [2 * special.stdtr(found.freedom, -size / math.sqrt(found.seeds))] if found.seeds else []
-    parts += [2 * special.ndtr(-size / math.sqrt(found.samples))]
+    parts = [2 * special.stdtr(variance.freedom, -size / math.sqrt(variance.seeds))] if variance.seeds else []
+    parts += [2 * special.ndtr(-size / math.sqrt(variance.samples))]
     low, high = math.log(max(1e-300, 0.999 * max(parts))), math.log(1 - 1e-12)
-    above, below = half_width(found, math.exp(low)) - size, half_width(found, math.exp(high)) - size
+    above, below = half_width(variance, math.exp(low)) - size, half_width(variance, math.exp(high)) - size
     if above <= 0:
         return 0.0
     side = 0
     for turn in range(200):
         middle = (low * below - high * above) / (below - above) if turn % 4 else (low + high) / 2
-        gap = half_width(found, math.exp(middle)) - size
+        gap = half_width(variance, math.exp(middle)) - size
         if gap > 0:
             low, above, below, side = middle, gap, below / 2 if side > 0 else below, 1
         else:

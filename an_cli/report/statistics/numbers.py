@@ -26,14 +26,14 @@ def one_seed(row: Numbers, reference: Numbers) -> Comparison:
     value, count = float(d_n.mean()), d_n.size
     error = float(d_n.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
     if not error:  # nothing varies, so nothing bounds a difference; equal runs do not differ
-        known = not value and count > 1
+        certain = not value and count > 1
         return Comparison(
             value=value,
-            covers=Covers.SAMPLES if known else Covers.NOTHING,
+            covers=Covers.SAMPLES if certain else Covers.NOTHING,
             method="paired t over samples",
-            low=value if known else None,
-            high=value if known else None,
-            p=1.0 if known else None,
+            low=value if certain else None,
+            high=value if certain else None,
+            p=1.0 if certain else None,
         )
     half = -float(special.stdtrit(count - 1, (1 - LEVEL) / 2)) * error
     return Comparison(
@@ -71,8 +71,8 @@ def all_runs(row: Numbers, reference: Numbers) -> Comparison:
     samples = max(0.0, float(d_n.var(ddof=1)) - rest) / d_n.size
     value = float(by_seed[0].mean() - by_seed[1].mean())
     fewest = min(side.shape[0] for side in (row, reference))
-    found = Variance(seeds.seeds, samples, seeds.freedom)
-    return tested(value, found, fewest, Covers.BOTH, "Welch's t over seeds and samples", None)
+    variance = Variance(seeds.seeds, samples, seeds.freedom)
+    return tested(value, variance, fewest, Covers.BOTH, "Welch's t over seeds and samples", None)
 
 
 def two_way(d_sn: Numbers) -> Variance:

@@ -52,14 +52,14 @@ def summarize(values: Mapping[int, float]) -> Sample:
     return _sample(tuple(values.values()))
 
 
-def _sample(found: tuple[float, ...]) -> Sample:
-    equal = len(set(found)) == 1
-    mean = found[0] if equal else math.fsum(found) / len(found) if found else None
-    std = 0.0 if len(found) > 1 else None
+def _sample(values: tuple[float, ...]) -> Sample:
+    equal = len(set(values)) == 1
+    mean = values[0] if equal else math.fsum(values) / len(values) if values else None
+    std = 0.0 if len(values) > 1 else None
     if mean is not None and not equal:
-        std = math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (len(found) - 1))
-    error = std / math.sqrt(len(found)) if std is not None else None
-    return Sample(values=found, mean=mean, std=std, standard_error=error)
+        std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    error = std / math.sqrt(len(values)) if std is not None else None
+    return Sample(values=values, mean=mean, std=std, standard_error=error)
 
 
 def difference(row: Mapping[int, float], reference: Mapping[int, float]) -> Difference | None:

@@ -89,8 +89,8 @@ def repeated_p(p_values: Sequence[float], fractions: tuple[float, ...]) -> float
     if not p_values:
         return 1.0
     alphas, levels = _ladder(fractions)
-    found = [_error_rate(p, levels[:, look], alphas) for look, p in enumerate(p_values)]
-    return min(found)
+    error_rates = [_error_rate(p, levels[:, look], alphas) for look, p in enumerate(p_values)]
+    return min(error_rates)
 
 
 def _error_rate(p: float, levels: np.ndarray, alphas: np.ndarray) -> float:

@@ -116,11 +116,11 @@ def decide(frame: Sequence[RowLooks], rule: Rule) -> Decision:
     for look, count in enumerate(rule.seeds_at):
         going = [index for index, state in enumerate(states) if state is State.OPEN and index not in waiting]
         for index in going:
-            seeds[index], found = count, frame[index].looks[look]
-            if found is None:
+            seeds[index], newest = count, frame[index].looks[look]
+            if newest is None:
                 waiting.add(index)
             else:
-                p_values[index].append(1.0 if found.p is None else found.p)
+                p_values[index].append(1.0 if newest.p is None else newest.p)
         adjusted = holm([repeated_p(seen, rule.fractions) for seen in p_values])
         left = sum(p > rule.alpha for p in adjusted)
         for index in going:
