@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from an_cli.config import Composer, LaunchConfig, leaves, plain, search_path
-from an_cli.errors import AnError
+from an_cli.errors import AnError, StudyError
 from an_cli.files import read_json
 from an_cli.launch.standing import RunStanding, look
 from an_cli.plan import Cell, Plan, Study, load_named, make_plan, override_base, plan_grid, write_grid
@@ -44,6 +44,12 @@ def ask_study(asked: str | Study, words: Sequence[str], store: Store) -> Asked:
     """
     launch, science = split(words)
     study = load_named(asked, store, science) if isinstance(asked, str) else override_base(asked, science)
+    if study.search is not None:
+        raise StudyError(
+            f"{study.name} is a search: it has no rows",
+            where=str(study.source),
+            now=f"an-cli sweep {study.name} runs it; status, report and figure search read it",
+        )
     composer = Composer()
     if study.shadows is not None:
         say(f"note: {study.source} hides the study of the same name that an-cli ships")

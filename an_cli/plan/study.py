@@ -1,8 +1,8 @@
 """A study: a file of sweeps/ as a frozen value.
 
-Its kind says where its cells come from: `rows` (one factor at a time around a baseline) or a `grid` (products). A study
-can extend another one with other base values; that is how the small, embedded version of a table is made, so that both
-are the same study.
+Its kind says where its cells come from: `rows` (one factor at a time around a baseline), a `grid` (products) or a
+`search` (one after another, by what the earlier ones came to). A study can extend another one with other base values;
+that is how the small, embedded version of a table is made, so that both are the same study.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from an_cli.errors import ConfigError, StudyError
 from an_cli.files import read_yaml
 from an_cli.plan.label_latex import harm
 from an_cli.plan.rows import Row, grid_rows
+from an_cli.plan.search import Search, read_search
 from an_cli.store import Store
 from an_cli.store.variants import read_variant
 
@@ -33,6 +34,7 @@ class StudyKind(StrEnum):
 
     ROWS = "rows"
     GRID = "grid"
+    SEARCH = "search"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ class StudyFile:
     seeds: tuple[int, ...] = ()
     rows: tuple[Row, ...] = ()
     grid: Mapping[str, Any] = field(default_factory=dict)
+    search: Mapping[str, Any] = field(default_factory=dict)
 
     def kind(self, where: str) -> StudyKind | None:
         """The kind that its keys say; None where they leave it to the study that it extends.
@@ -73,6 +76,7 @@ class Study:
         overrides: words of the command line that have changed its base: its runs are not those of the study as written.
         kind: where its cells come from.
         lineage: names of the studies it extends, nearest first.
+        search: what is searched, where it is a search; it has no rows then.
         source: the file; `shadows` is a shipped file of the same name that it hides.
     """
 
@@ -88,6 +92,7 @@ class Study:
     overrides: tuple[str, ...] = ()
     kind: StudyKind = StudyKind.ROWS
     all_seeds: tuple[int, ...] = ()  # as written, where the command line names others
+    search: Search | None = None
 
 
 def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
@@ -160,6 +165,12 @@ def _refuse_overruled(study: Study, words: Sequence[Override]) -> None:
     whole = "grid" if study.kind is StudyKind.GRID else "study"
     everywhere = set[str]().intersection(*rows) if not rows else rows[0].intersection(*rows[1:])
     for word in words:
+        if study.search is not None and word.key in study.search.space:
+            raise StudyError(
+                f"{word.text!r} would change nothing: the search chooses {word.key}",
+                where=study.name,
+                now=f"edit its space in {study.source.name}",
+            )
         if word.key in everywhere:
             raise StudyError(
                 f"{word.text!r} would change nothing: every row of the {whole} sets it",
@@ -202,18 +213,20 @@ def _fold(name: str, content: Any, source: Path, shadows: Path | None, above: tu
     file = read(StudyFile, content, where=source.name, error=StudyError)
     parent = _load(file.extends, (*above, name)) if file.extends else None
     kind = file.kind(name) or (parent.kind if parent else StudyKind.ROWS)
-    rows = _rows(file, kind, name) or (parent.rows if parent else ())
+    rows = _rows(file, kind, name) or (parent.rows if parent and kind is not StudyKind.SEARCH else ())
+    seeds = _seeds(file.seeds or (parent.seeds if parent else (0,)), name)
     study = Study(
         name=name,
         title=file.title or (parent.title if parent else name),
         paper=file.paper,
         base=(parent.base if parent else ()) + file.base,
-        seeds=_seeds(file.seeds or (parent.seeds if parent else (0,)), name),
+        seeds=seeds,
         rows=rows,
         lineage=(parent.name, *parent.lineage) if parent else (),
         source=source,
         shadows=shadows,
         kind=kind,
+        search=read_search(file.search, seeds, name) if file.search else parent.search if parent else None,
     )
     _check(study)
     return study
@@ -237,12 +250,14 @@ def _rows(file: StudyFile, kind: StudyKind, name: str) -> tuple[Row, ...]:
             return file.rows
         case StudyKind.GRID:
             return grid_rows(file.grid, name) if file.grid else ()
+        case StudyKind.SEARCH:
+            return ()
 
 
 def _check(study: Study) -> None:
-    if not study.rows:
+    if not study.rows and study.search is None:
         raise StudyError(
-            "the study has no rows", where=str(study.source), now="write rows: or grid:, or extend a study"
+            "the study has no rows", where=str(study.source), now="write rows:, grid: or search:, or extend a study"
         )
     labels = [row.label for row in study.rows]
     known = Counter(labels)

@@ -8,6 +8,6 @@ from an_cli.train.task import Evaluated, Scores, StepKey, Task
 from an_cli.train.world import Seat, World, join, leave, lost_a_rank
 
 __all__ = [
-    "Evaluated", "ImageTask", "Interrupted", "Paused", "Scores", "Seat", "StepKey", "StopFlag", "Task", "World", "attempt",
-    "initial_model", "join", "leave", "lost_a_rank", "make_task", "read_launch",
+    "Evaluated", "ImageTask", "Interrupted", "Paused", "Scores", "Seat", "StepKey", "StopFlag", "Task", "World",
+    "attempt", "initial_model", "join", "leave", "lost_a_rank", "make_task", "read_launch",
 ]  # fmt: skip

@@ -56,7 +56,8 @@ def attempt(writer: RunWriter, stop: StopFlag, world: World = ALONE) -> Result |
         The result, which is on disk by then; None on a rank that does not lead.
 
     Raises:
-        AnError: what the user can repair; Interrupted: told to stop; Paused: as its launch says; Fenced: a newer attempt owns the run.
+        AnError: what the user can repair; Interrupted: told to stop; Paused: as its launch says; Fenced: a newer
+            attempt owns the run.
     """
     run = writer.run
     config, launch = read_config(run), read_launch(run)

@@ -1,7 +1,8 @@
 """One attempt at a run folder, with an exit status that says how it ended.
 
-Exit status: 0 finished, 1 failed (`error.txt` says why), 75 another attempt holds the run or it is finished already, 77 paused as its launch says,
-128 + signal when told to stop (the state is saved) or when one of several ranks was killed.
+Exit status: 0 finished, 1 failed (`error.txt` says why), 75 another attempt holds the run or it is finished already,
+77 paused as its launch says, 128 + signal when told to stop (the state is saved) or when one of several ranks was
+killed.
 """
 
 from __future__ import annotations
