@@ -61,12 +61,6 @@ def _rebuild(kind: type[AnError], what: str, where: str, now: str) -> AnError:
     return kind(what, where=where, now=now)
 
 
-class UsageError(AnError):
-    """Words of a command line that are not as it takes them."""
-
-    exit_code = 2
-
-
 class ConfigError(AnError):
     """A config key, value or file that cannot be read as an experiment."""
 
@@ -97,6 +91,10 @@ class TrainingDiverged(AnError):
 
 class ReportError(AnError):
     """Records from which the asked table cannot be made."""
+
+
+class TrackerError(AnError):
+    """A tracker that cannot be written to. No run is hurt by it: `an-cli sync` sends its records later."""
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from an_cli.config.check_parts import Misfit, data_misfits, model_misfits, plain_values, positive
 from an_cli.config.check_task import task_misfits
-from an_cli.config.launching import LaunchConfig, slurm_misfits
+from an_cli.config.launching import LaunchConfig, slurm_misfits, tracking_misfits
 from an_cli.config.schema import (
     AttentionConfig,
     CellConfig,
@@ -142,6 +142,6 @@ def check_launch(launch: LaunchConfig) -> LaunchConfig:
         raise ConfigError(
             f"{launch.checkpoint_interval_s} is not positive", where="launch.checkpoint_interval_s", now="seconds"
         )
-    for where, what, now in slurm_misfits(launch):
+    for where, what, now in (*tracking_misfits(launch), *slurm_misfits(launch)):
         raise ConfigError(what, where=where, now=now)
     return launch

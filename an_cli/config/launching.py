@@ -4,8 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from an_cli.config.schema import Device
+
+
+class Tracking(StrEnum):
+    """Which tracker the records of a run are mirrored to."""
+
+    AUTO = "auto"  # W&B where its own settings name an account or a mode, else none
+    NONE = "none"
+    WANDB = "wandb"
+    TENSORBOARD = "tensorboard"
+
+
+class WandbMode(StrEnum):
+    """Whether W&B is written to over the network, or to files for `wandb sync`."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WandbConfig:
+    """Where in W&B runs are shown, and what is sent besides numbers. Nulls leave it to W&B's own settings."""
+
+    project: str
+    entity: str | None
+    mode: WandbMode | None
+    tags: tuple[str, ...]
+    notes: str | None
+    artifacts: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +71,29 @@ class LaunchConfig:
     stage_to: str | None
     sbatch: tuple[str, ...]
 
+    # Defaults for a job.json of before these were.
+    tracking: Tracking = Tracking.NONE
+    wandb: WandbConfig | None = None
     on_end: str | None = None  # of the command that follows a study: no job has it, nor a job.json of before it was
     # Leave once so many epochs are done, of the schedule that the cell says: a search pauses a run so. No key of conf/.
     stop_after_epochs: int | None = None
+
+
+_NOT_IN_A_PROJECT = set("/\\#?%:")
+_LONGEST_TAG = 64
+
+
+def tracking_misfits(launch: LaunchConfig) -> Iterator[tuple[str, str, str]]:
+    """Names that W&B does not take: where, what, what now."""
+    if launch.wandb is None:
+        return
+    project = launch.wandb.project
+    if not project or len(project) > 128 or _NOT_IN_A_PROJECT & set(project):
+        what = f"{project!r} is no name of a W&B project"
+        yield "launch.wandb.project", what, "write 1 to 128 characters without / \\ # ? % :"
+    for tag in launch.wandb.tags:
+        if not 1 <= len(tag) <= _LONGEST_TAG:
+            yield "launch.wandb.tags", f"the tag {tag!r} has {len(tag)} characters", f"write 1 to {_LONGEST_TAG}"
 
 
 def slurm_misfits(launch: LaunchConfig) -> Iterator[tuple[str, str, str]]:
