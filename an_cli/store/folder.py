@@ -110,6 +110,11 @@ class RunFolder:
         return self.path / "mixture.npz"
 
     @property
+    def tracking(self) -> Path:
+        """What was sent of it to trackers, by destination. Written by the mirror that sends."""
+        return self.path / "tracking.json"
+
+    @property
     def archive(self) -> Path:
         """Earlier results that a rerun has set aside."""
         return self.path / "archive"
@@ -157,6 +162,11 @@ class Store:
     def jobs(self) -> Path:
         """What was handed to the scheduler: a folder per submission, named by its token."""
         return self.root / ".an-cli" / "jobs"
+
+    @property
+    def mirror_log(self) -> Path:
+        """What mirrors say when they fail."""
+        return self.root / ".an-cli" / "mirror.log"
 
     @property
     def version(self) -> Path:

@@ -20,6 +20,7 @@ from an_cli.store.endings import Ending
 from an_cli.store.folder import RunFolder, Store
 from an_cli.store.labels import labels_of
 from an_cli.store.remarks import remark, run_file
+from an_cli.store.study_rows import forget_study_rows
 
 _ID = re.compile(r'"([0-9a-f]{16})"')
 
@@ -137,4 +138,6 @@ def _unlink(store: Store, labels: Iterable[str]) -> None:
         link = store.studies / label
         with suppress(OSError):
             link.unlink()
-            link.parent.rmdir()  # the last link's folder
+            if not any(entry.is_symlink() for entry in link.parent.iterdir()):  # the last link's folder
+                forget_study_rows(store, link.parent.name)
+                link.parent.rmdir()

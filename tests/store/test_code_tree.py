@@ -19,8 +19,8 @@ LOGISTICS = {
     "data": "prepare verify embedded/__init__ embedded/make_fashion_mnist_small",
     "train": "signals",
     "store": (
-        "__init__ checks claims clock code_tree digests doing endings folder labels links reading records remarks "
-        "removing submissions variants writing"
+        "__init__ checks claims clock code_tree digests doing endings folder follow labels links reading records "
+        "remarks removing study_rows submissions variants writing"
     ),
 }
 # Rooms without any such file. `worker` starts attempts and answers; what is computed, it asks `train` for.
