@@ -31,7 +31,7 @@ def _room(floor: int, may: str = "", libraries: str = "") -> Room:
 
 
 # redact: what is written down or printed passes it, wherever that happens.
-_LIGHT = "redact report launch tracking plan store config files errors"
+_LIGHT = "redact report launch tracking mirror plan store config files errors"
 ROOMS = {
     "errors": _room(0),
     "environment": _room(0),
@@ -40,8 +40,10 @@ ROOMS = {
     "config": _room(1, "files errors", "hydra omegaconf"),
     "store": _room(2, "config files errors"),
     "plan": _room(3, "store config files errors", "optuna"),
-    "launch": _room(4, "environment redact plan store config files errors", "submitit"),
-    "tracking": _room(4, "store config files errors", "wandb"),
+    # mirror: starts the tracking process by name, for a launcher here and for the job's process on a node.
+    "mirror": _room(3, "store config files errors"),
+    "launch": _room(4, "environment redact mirror plan store config files errors", "submitit"),
+    "tracking": _room(4, "environment redact mirror store config files errors", "wandb tensorboard numpy PIL"),
     "report": _room(4, "plan store config files errors", "pandas numpy scipy jinja2 matplotlib"),
     "console": _room(5, _LIGHT, "rich"),
     "cli": _room(6, f"environment console {_LIGHT}", "typer click rich"),
@@ -49,7 +51,7 @@ ROOMS = {
     "data": _room(2, "config files errors", "torch torchvision numpy PIL"),
     "models": _room(3, "norm config errors", "torch torchvision"),
     "train": _room(4, "environment models data norm store config files errors", "torch numpy faster_coco_eval"),
-    "worker": _room(5, "environment redact train models data norm store config files errors", "torch numpy PIL"),
+    "worker": _room(5, "environment redact mirror train models data norm store config files errors", "torch numpy PIL"),
     # The package's front: `an_cli.load` and `python -m an_cli` reach into the house when called, never when imported.
     "__init__": _room(7, "report"),
     "__main__": _room(7, "cli"),
