@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from an_cli.cli.ends import print_end, record_overrides, tell_failures, tell_unwanted, watched_of
+from an_cli.cli.ends import print_end, record_study, tell_failures, tell_unwanted, watched_of
 from an_cli.cli.on_slurm import ablate_on_slurm
 from an_cli.cli.options import Where
 from an_cli.cli.study import Asked, print_json, say, standings, tell_earlier, tell_large_batches
@@ -108,7 +108,7 @@ def _ablate_here(asked: Asked, store: Store, reruns: Mapping[str, int], *, comma
     _tell_other_code(wanted, store, command)
     followed = bool(wanted.to_follow)
     if followed:
-        record_overrides(asked, store)
+        record_study(asked, store)
         tell_earlier(asked.plan, store)
         tell_large_batches(asked.plan.cells)
         end = _launch(asked, wanted, reruns, store)

@@ -29,6 +29,7 @@ from an_cli.cli.verbs import (
     smoke,
     status,
     studies,
+    sync,
     tag,
     verify,
 )
@@ -85,6 +86,7 @@ _VERBS = (
     report.report,
     figure.figure,
     dashboard.dashboard,
+    sync.sync,
 )
 for verb in _VERBS:
     app.command()(verb)

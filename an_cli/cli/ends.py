@@ -14,14 +14,22 @@ from an_cli.launch.upkeep.on_end import run_on_end
 from an_cli.plan import Cell, Plan
 from an_cli.store import Status, Store, measures_of, status_of
 from an_cli.store.labels import links
+from an_cli.store.study_rows import StudyRow, write_study_rows
 from an_cli.store.variants import record_variant
 
 FAILED, PARTIAL = 1, 3
 
 
-def record_overrides(asked: Asked, store: Store) -> None:
-    """Write down what a variant's name stands for, before any run has it."""
+def record_study(asked: Asked, store: Store) -> None:
+    """Write down what a variant's name stands for and how its rows differ, before any run has them."""
     plan = asked.plan
+    several = len({row.group for row in plan.rows}) > 1
+    rows = {
+        run_id: StudyRow(group=row.group if several else "", baseline=row.baseline, varies=row.set)
+        for row in reversed(plan.rows)  # of rows that share a run the first one speaks
+        for run_id in row.cells
+    }
+    write_study_rows(store, plan.folder, rows)
     if plan.overrides:
         record_variant(store, plan.folder, plan.study, plan.overrides)
 

@@ -26,6 +26,7 @@ SUMMARIES: Mapping[str, tuple[str, str]] = {
     "show": (LOOK, "Print a run, its config as YAML, or a model"),
     "diff": (LOOK, "Print two runs beside each other and what differs"),
     "dashboard": (LOOK, "Show the store as one page, or serve it live"),
+    "sync": (LOOK, "Mirror records to W&B or TensorBoard"),
     "report": (TABLES, "Print a study's table and write it"),
     "figure": (TABLES, "Draw Figure 1, curves, or what the attention learned"),
     "paper": (TABLES, "The paper's printed tables, and whether they agree"),
@@ -65,6 +66,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "diff": ("an-cli diff demo/seed=0 demo/gate=softmax,seed=0",),
     "dashboard": ("an-cli dashboard --out page.html", "an-cli dashboard --serve"),
+    "sync": (
+        "an-cli sync demo launch.wandb.project=ablations",
+        "an-cli sync --watch",
+        "an-cli sync table1 launch.tracking=tensorboard",
+    ),
     "report": (
         "an-cli report demo --format latex",
         "an-cli report demo --power",

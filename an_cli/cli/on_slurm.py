@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from an_cli.cli.ends import PARTIAL, print_end, record_overrides, tell_failures, tell_unwanted, watched_of
+from an_cli.cli.ends import PARTIAL, print_end, record_study, tell_failures, tell_unwanted, watched_of
 from an_cli.cli.study import Asked, say, tell_earlier, tell_large_batches
 from an_cli.console.live import watching
 from an_cli.errors import StoreError
@@ -46,7 +46,7 @@ def ablate_on_slurm(
     check_ranks(asked.plan.cells, launch)
     if aside := set_aside_all(reruns, asked.plan.cells, store):
         say(f"set aside: {len(aside)}, each in archive/ of its run")
-    record_overrides(asked, store)
+    record_study(asked, store)
     tell_earlier(asked.plan, store)
     tell_large_batches(asked.plan.cells)
     cells = longest_first(asked.plan.cells, find_costs(asked.plan.cells, store))

@@ -67,7 +67,7 @@ def run_cell(
         set_name(store, run.id, name)
     say(f"run {run.id} in {run.path}")
     share = share_machine([composed.cell], launch)
-    status = run_foreground(run, Door(environment={**share.environment, **own_gpus(share.gpus[:1])}))
+    status = run_foreground(run, Door(environment={**share.environment, **own_gpus(share.gpus[:1])}), launch)
     if status == Exit.BUSY:
         raise LaunchError("another process runs this cell", where=run.id, now="follow it with: an-cli status")
     if status == _INTERRUPTED or status < 0:

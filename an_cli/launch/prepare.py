@@ -14,20 +14,21 @@ from an_cli.config.plugins import plugins_of
 from an_cli.errors import DataError, LaunchError, StoreError
 from an_cli.files import write_json
 from an_cli.launch.reconcile import Action, Reconciliation
+from an_cli.mirror import resolve
 from an_cli.plan import Cell
 from an_cli.redact import holds_secret
 from an_cli.store import RunFolder, Store, forget_stop, status_of
 
 
 def settle(launch: LaunchConfig) -> LaunchConfig:
-    """The launch settings with the data root spelled out, so that a run does not depend on where it is started from.
+    """The launch settings with data root and tracker spelled out, so that a run does not depend on where it is started.
 
     Raises:
         LaunchError: a setting that holds a secret.
     """
     _refuse_secrets(launch)
     root = Path(launch.data_root or os.environ.get("AN_CLI_DATA") or "data").expanduser().resolve()
-    return dataclasses.replace(launch, data_root=str(root))
+    return resolve(dataclasses.replace(launch, data_root=str(root)))
 
 
 def _refuse_secrets(launch: LaunchConfig) -> None:
@@ -145,11 +146,6 @@ def prepare_folder(config: CellConfig, choices: Mapping[str, str], store: Store)
     return run
 
 
-def for_jobs(launch: LaunchConfig) -> LaunchConfig:
-    """The settings that records of jobs show: what follows a study is its command's own, and may hold an address."""
-    return dataclasses.replace(launch, on_end=None)
-
-
 def write_job(run: RunFolder, launch: LaunchConfig, *, on: str) -> None:
     """Say how a run is started; who submits it does so once the submission is taken, so that one writes it, not two.
 
@@ -157,4 +153,4 @@ def write_job(run: RunFolder, launch: LaunchConfig, *, on: str) -> None:
         StoreError: the store cannot be written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(run.job, {"launch": plain(for_jobs(launch)), "on": on, "submitted_at": now})
+    write_json(run.job, {"launch": plain(dataclasses.replace(launch, on_end=None)), "on": on, "submitted_at": now})

@@ -28,7 +28,7 @@ from an_cli.mirror import descendants, kill_tree
 from an_cli.redact import redact
 from an_cli.store import RunFolder
 from an_cli.tracking.ledger import Sent, destination, failed
-from an_cli.tracking.mirror_run import Order, is_sent, mirror_run
+from an_cli.tracking.mirror_run import MirrorOrder, is_sent, mirror_run
 from an_cli.tracking.records import launch_of
 
 END_S = 4.0  # for all that is left to be sent once the command or the job ends
@@ -41,7 +41,7 @@ log = logging.getLogger("an_cli.tracking")
 
 @dataclass
 class _Waiting:
-    order: Order
+    order: MirrorOrder
     not_before: float = 0.0
     tries: int = 0
 
@@ -109,7 +109,7 @@ class Crew:
             if (order := self._order(line)) is not None:
                 self._queue.append(_Waiting(order))
 
-    def _order(self, line: bytes) -> Order | None:
+    def _order(self, line: bytes) -> MirrorOrder | None:
         try:
             asked: dict[str, Any] = json.loads(line)
             run = RunFolder(Path(asked["run"]))
@@ -122,7 +122,7 @@ class Crew:
             self._say(run, state="failed", error="its job.json names no tracker")
             return None
         words = {key: asked[key] for key in ("study", "after", "follow", "again") if key in asked}
-        return Order(run=run, launch=launch, **words)
+        return MirrorOrder(run=run, launch=launch, **words)
 
     def _fill(self) -> None:
         now = time.monotonic()
@@ -157,7 +157,7 @@ class Crew:
             sys.stderr.flush()
             os._exit(status)
 
-    def _become(self, order: Order) -> int:
+    def _become(self, order: MirrorOrder) -> int:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -198,7 +198,7 @@ class Crew:
             pause = AGAIN_S[waiting.tries]
             self._queue.append(_Waiting(waiting.order, time.monotonic() + pause, waiting.tries + 1))
 
-    def _give_up(self, order: Order, why: str) -> None:
+    def _give_up(self, order: MirrorOrder, why: str) -> None:
         failed(order.run, destination(order.launch), why)
         self._say(order.run, state="failed", error=why)
 

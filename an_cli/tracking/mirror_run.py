@@ -26,7 +26,7 @@ Wait = Callable[[float], bool]  # waits so many seconds; False: no more time
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class MirrorOrder:
     """What is asked for.
 
     Attributes:
@@ -60,13 +60,13 @@ def make_tracker(launch: LaunchConfig, folder: Path) -> Tracker:
     raise TrackerError(f"no tracker is named {launch.tracking}", where="launch.tracking", now="wandb or tensorboard")
 
 
-def is_sent(order: Order) -> bool:
+def is_sent(order: MirrorOrder) -> bool:
     """Whether the ledger says that all there is of a run has been sent where the order wants it."""
     sent = read_sent(order.run).get(destination(order.launch), Sent())
     return sent.whole and sent.claim == newest_claim(order.run) and not order.again
 
 
-def mirror_run(order: Order, wait: Wait) -> Sent | None:
+def mirror_run(order: MirrorOrder, wait: Wait) -> Sent | None:
     """Carry out an order.
 
     Args:
@@ -92,7 +92,7 @@ def mirror_run(order: Order, wait: Wait) -> Sent | None:
             raise
 
 
-def _await_claim(order: Order, wait: Wait) -> bool:
+def _await_claim(order: MirrorOrder, wait: Wait) -> bool:
     """Wait for the attempt to begin; False where it never did."""
     while newest_claim(order.run) <= order.after:
         if not wait(LOOK_S / 2):
@@ -103,7 +103,7 @@ def _await_claim(order: Order, wait: Wait) -> bool:
 class _Mirrored:
     """One run being mirrored."""
 
-    def __init__(self, order: Order, wait: Wait) -> None:
+    def __init__(self, order: MirrorOrder, wait: Wait) -> None:
         self._run, self._order, self._wait = order.run, order, wait
         self._place = destination(order.launch)
         self._known = read_sent(order.run).get(self._place, Sent())

@@ -22,9 +22,10 @@ from pathlib import Path
 
 from an_cli.config import LaunchConfig
 from an_cli.environment import without_slurm
-from an_cli.errors import StoreError
+from an_cli.errors import AnError, StoreError
+from an_cli.mirror import Mirror
 from an_cli.redact import redact_output
-from an_cli.store import Holder, RunFolder, is_finished, newest_submission, read_progress, this_process
+from an_cli.store import Holder, RunFolder, Store, is_finished, newest_submission, read_progress, this_process
 from an_cli.store.endings import Exit
 from an_cli.train import StopFlag, read_launch
 from an_cli.train.signals import STOPS
@@ -155,6 +156,9 @@ class _JobCrew:
     _ends: dict[str, int] = field(default_factory=dict)
     _again: dict[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._mirror = Mirror(Store(self.runs[0].path.parent.parent).mirror_log)
+
     def run(self) -> int:
         for number in STOPS:
             signal.signal(number, self._hand_on)
@@ -171,7 +175,14 @@ class _JobCrew:
             if pid in self._children:  # the shell that became this process may have left it a child
                 run = self._children.pop(pid)
                 self._ended(run, os.waitstatus_to_exitcode(status), deadline)
+        self._mirror.close()
         return self._status()
+
+    def _follow(self, run: RunFolder) -> None:
+        """Have a run mirrored; one whose settings do not read says so itself, in its attempt."""
+        with contextlib.suppress(AnError):
+            if not is_finished(run):
+                self._mirror.follow(run, read_launch(run))
 
     def _hand_on(self, number: int, frame: object) -> None:
         if self.told is None or number not in _WARNINGS:
@@ -186,6 +197,7 @@ class _JobCrew:
         return sum(found.step for found in reached if found) + sum(is_finished(run) for run in self.runs)
 
     def _start(self, run: RunFolder, deadline: float | None) -> None:
+        self._follow(run)
         held = signal.pthread_sigmask(signal.SIG_BLOCK, set(STOPS))
         pid = fork(lambda: self._become(run, deadline, held))
         self._children[pid] = run

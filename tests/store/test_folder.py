@@ -128,7 +128,7 @@ def test_the_docs_list_exactly_the_files_of_a_run_folder() -> None:
 def test_the_docs_name_one_writer_and_the_readers_of_each_file() -> None:
     for name, (what, writer, readers) in _documented().items():
         assert what, name
-        assert re.fullmatch(r"launch|worker|`ablate --rerun`", writer), name
+        assert re.fullmatch(r"launch|worker|tracking|`ablate --rerun`", writer), name
         assert readers, name
 
 

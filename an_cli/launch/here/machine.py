@@ -13,6 +13,7 @@ from an_cli.launch.here.crew import Snapshot, run_cells
 from an_cli.launch.here.stops import listening
 from an_cli.launch.prepare import write_job
 from an_cli.launch.standing import RunStanding, look
+from an_cli.mirror import Mirror
 from an_cli.store import RunFolder, Store
 
 
@@ -41,27 +42,45 @@ class Here:
 
     def launch(self, runs: Sequence[RunFolder], watch: Callable[[Snapshot], None]) -> Snapshot:
         """See `Place.launch` and `run_cells`."""
-        return run_cells(
-            runs,
-            door=self.door,
-            at_once=self.at_once,
-            gpus=self.gpus,
-            needs=self.needs,
-            take=lambda run: write_job(run, self.settings, on="local"),
-            watch=watch,
-        )
+        mirror = Mirror(self.store.mirror_log)
+
+        def take(run: RunFolder) -> None:
+            write_job(run, self.settings, on="local")
+            mirror.follow(run, self.settings)
+
+        try:
+            return run_cells(
+                runs,
+                door=self.door,
+                at_once=self.at_once,
+                gpus=self.gpus,
+                needs=self.needs,
+                take=take,
+                watch=watch,
+            )
+        finally:
+            mirror.close()
 
 
 _LOOK_S = 0.2
 
 
-def run_foreground(run: RunFolder, door: Door) -> int:
-    """Make one attempt at a prepared run and wait for it.
+def run_foreground(run: RunFolder, door: Door, launch: LaunchConfig) -> int:
+    """Make one attempt at a prepared run, mirrored as its settings say, and wait for it.
 
     Returns:
         Its exit status: 0 finished, 1 failed, 75 held by another attempt, 130 told to stop (the first signal lets it
         save, a second one ends it).
     """
+    mirror = Mirror(Store(run.path.parent.parent).mirror_log)
+    mirror.follow(run, launch)
+    try:
+        return _run_to_end(run, door)
+    finally:
+        mirror.close()
+
+
+def _run_to_end(run: RunFolder, door: Door) -> int:
     with listening() as stops:
         process = door.start("run", str(run.path))
         heard = 0
