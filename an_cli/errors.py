@@ -61,6 +61,12 @@ def _rebuild(kind: type[AnError], what: str, where: str, now: str) -> AnError:
     return kind(what, where=where, now=now)
 
 
+class UsageError(AnError):
+    """Words of a command line that are not as it takes them."""
+
+    exit_code = 2
+
+
 class ConfigError(AnError):
     """A config key, value or file that cannot be read as an experiment."""
 

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from an_cli import errors
-from an_cli.errors import AnError, ConfigError, Fenced, StoreError, from_value, nearest, to_value
+from an_cli.errors import AnError, ConfigError, Fenced, StoreError, UsageError, from_value, nearest, to_value
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AnError)]
 
@@ -29,8 +29,8 @@ def test_an_error_survives_the_way_back_from_another_process(kind: type[AnError]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_error_of_ours_exits_with_1_and_explains_itself(kind: type[AnError]) -> None:
-    assert kind.exit_code == 1
+def test_every_error_of_ours_has_its_exit_status_and_explains_itself(kind: type[AnError]) -> None:
+    assert kind.exit_code == (2 if kind is UsageError else 1)
     assert kind.__doc__
 
 

@@ -14,10 +14,9 @@ from contextlib import suppress
 from types import TracebackType
 
 from an_cli.environment import clean, hush_libraries, open_streams, printable, start_over
-from an_cli.errors import AnError
+from an_cli.errors import AnError, UsageError
 from an_cli.redact import redact
 
-USAGE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # as a shell reports a process that SIGPIPE ended
 
@@ -89,40 +88,22 @@ def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackT
 def _call(words: list[str]) -> int:
     from an_cli.cli import bash  # after the environment has been cleaned
     from an_cli.cli.app import app
+    from an_cli.cli.usage import Aborted, WrongWords, usage_error
 
     try:
         if bash.completing():
             bash.complete(lambda: app(words, prog_name="an-cli"))
-        app(words, prog_name="an-cli")
+        status = app(words, prog_name="an-cli", standalone_mode=False)
+    except WrongWords as error:
+        if (wrong := usage_error(error, words)) is not None:
+            raise wrong from error
+        print(error, file=sys.stderr)
+        return UsageError.exit_code
+    except Aborted:
+        return INTERRUPTED
     except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else int(end.code is not None)
-        if status == USAGE and (hint := _meant(words)):
-            _complain(hint)
-        return status
-    return 0
-
-
-# Options of other tools -> what is written here.
-_MEANT = {
-    "--seed": "seeds are words: seed=0,1,2",
-    "--seeds": "seeds are words: seed=0,1,2",
-    "--epochs": "settings are words: recipe.epochs=30",
-    "--lr": "settings are words: recipe.lr=0.1",
-    "--batch-size": "settings are words: recipe.batch_per_replica=64",
-    "--model": "settings are words: model=resnet50",
-    "--data": "settings are words: data=imagenet; where the data lie: launch.data_root=DIR",
-    "--gpus": "launch settings are words: launch.gpus_per_node=4",
-    "--partition": "launch settings are words: launch.partition=gpu",
-    "--slurm": "--on slurm",
-    "--force": "what a dry run lists is done with --yes",
-    "--resume": "the same command continues what was interrupted",
-}
-
-
-def _meant(words: list[str]) -> str:
-    """What is written here in place of an option that other tools have; empty where no such option was given."""
-    given = (word.partition("=")[0] for word in words)
-    return next((f"{word}: {_MEANT[word]}" for word in given if word in _MEANT), "")
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return status if isinstance(status, int) else 0
 
 
 sys.excepthook = _show_bug

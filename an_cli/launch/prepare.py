@@ -146,6 +146,11 @@ def prepare_folder(config: CellConfig, choices: Mapping[str, str], store: Store)
     return run
 
 
+def for_jobs(launch: LaunchConfig) -> LaunchConfig:
+    """The settings that records of jobs show: what follows a study is its command's own, and may hold an address."""
+    return dataclasses.replace(launch, on_end=None)
+
+
 def write_job(run: RunFolder, launch: LaunchConfig, *, on: str) -> None:
     """Say how a run is started; who submits it does so once the submission is taken, so that one writes it, not two.
 
@@ -153,4 +158,4 @@ def write_job(run: RunFolder, launch: LaunchConfig, *, on: str) -> None:
         StoreError: the store cannot be written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(run.job, {"launch": plain(dataclasses.replace(launch, on_end=None)), "on": on, "submitted_at": now})
+    write_json(run.job, {"launch": plain(for_jobs(launch)), "on": on, "submitted_at": now})

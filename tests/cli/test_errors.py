@@ -53,14 +53,45 @@ def test_a_mistake_is_one_line_and_exit_status_one(words: list[str], message: st
 
 
 @pytest.mark.parametrize(
-    "words",
-    [["plann"], ["plan"], ["plan", "tiny", "--jsn"], ["ablate"], ["ablate", "seed=1"], ["report", "tiny", "-f", "pdf"],
-     ["show", "abc", "seed=1"]],
-)  # fmt: skip
-def test_wrong_usage_is_exit_status_two(words: list[str], call: Call) -> None:
+    ("words", "what", "now"),
+    [
+        (["plann"], "no such verb 'plann' (an-cli)", "did you mean plan?"),
+        (["data", "verfy"], "no such verb 'verfy' (an-cli data)", "did you mean verify?"),
+        (["plan"], "STUDY is missing (an-cli plan)", "an-cli plan demo"),
+        (["figure"], "KIND is missing (an-cli figure)", "an-cli figure"),
+        (["plan", "tiny", "--jsn"], "no option --jsn (an-cli plan)", "did you mean --json?"),
+        (["plan", "tiny", "-z"], "no option -z (an-cli plan)", "settings are words: KEY=VALUE"),
+        (["gc", "--force"], "no option --force (an-cli gc)", "--delete"),
+        (["archive", "tiny", "--force"], "no option --force (an-cli archive)", "--yes"),
+        (["ablate", "tiny", "--seed", "0,1"], "no option --seed (an-cli ablate)", "seed=0,1,2"),
+        (["run", "--epochs=3"], "no option --epochs (an-cli run)", "recipe.epochs=30"),
+        (["ablate"], "name one first (", "see: an-cli ablate -h"),
+        (["ablate", "seed=1"], "name one first (", "see: an-cli ablate -h"),
+        (["report", "tiny", "-f", "pdf"], "'pdf' is not one of", "see: an-cli report -h"),
+        (["logs", "x", "-n", "abc"], "'abc' is no whole number (an-cli logs --lines)", "see: an-cli logs -h"),
+        (["logs", "x", "--lines=1.5"], "'1.5' is no whole number (an-cli logs --lines)", "see: an-cli logs -h"),
+        (["show", "abc", "seed=1"], "'seed=1': a run takes no overrides (an-cli show KEY=VALUE)", "an-cli show -h"),
+        (["gc", "extra"], "nothing is known of 'extra' here (an-cli gc)", "see: an-cli gc -h"),
+        (["status", "--watch=x"], "'--watch' does not take a value (an-cli status)", "see: an-cli status -h"),
+        (["ablate", "tiny", "--as"], "'--as' requires an argument (an-cli ablate)", "see: an-cli ablate -h"),
+    ],
+)
+def test_wrong_usage_is_one_line_of_ours_and_exit_status_two(words: list[str], what: str, now: str, call: Call) -> None:
     ended = call(*words)
     assert (ended.status, ended.out) == (2, "")
-    assert "Usage: an-cli" in ended.err
+    assert ended.err.startswith("an-cli: ")
+    assert ended.err.count("\n") == 1
+    about, arrow, remedy = ended.err.partition(" -> ")
+    assert what in about
+    assert arrow
+    assert now in remedy
+
+
+@pytest.mark.parametrize("words", [[], ["data"]])
+def test_a_group_alone_prints_its_help(words: list[str], call: Call) -> None:
+    ended = call(*words)
+    assert ended.status == 2
+    assert "Usage: an-cli" in ended.err + ended.out
 
 
 def test_a_newer_store_is_refused(call: Call, folder: Path) -> None:

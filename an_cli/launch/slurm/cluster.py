@@ -25,6 +25,7 @@ from an_cli.launch.standing import RunStanding, look
 from an_cli.store import RunFolder, is_finished, read_doing, read_progress
 
 FIRST_S, LONGEST_S = 2.0, 30.0  # between two looks at the scheduler
+EARLY_S, EARLY_LOOKS = 0.5, 4  # after a submission: a node without the store ends job after job, each in less than 1 s
 AGAIN_EMPTY_S, AGAIN_S = 30.0, 600.0  # after so long a full queue is tried beyond the number of jobs that it took last
 _NO_NODE = ("ReqNodeNotAvail", "BadConstraints", "Nodes_required_for_job_are_DOWN", "Nodes required for job are DOWN")
 DOUBT_S = 90.0  # a detached command stays so long for a job that may or may not exist, or have a result
@@ -100,12 +101,12 @@ class OnSlurm:
         Raises:
             LaunchError: SLURM takes no job at all.
         """
-        wait_s, before, begun = FIRST_S, None, self.clock()
+        wait_s, before, begun, early = FIRST_S, None, self.clock(), 0
         with listening() as stops:
             while True:
                 views = self._refresh(runs, FRESH_S if wait_s > FRESH_S else 0.0)
                 if self._submit_owed(views):
-                    views = self._refresh(runs, 0.0)
+                    views, early = self._refresh(runs, 0.0), EARLY_LOOKS
                 snapshot = self._snapshot(views, stops)
                 watch(snapshot)
                 done = self._left_to_cluster(views, begun) if self.detach else self._all_over(views)
@@ -113,6 +114,8 @@ class OnSlurm:
                     return snapshot
                 standing = [(view.verdict.standing, view.verdict.job) for view in views.values()]
                 wait_s = FIRST_S if standing != before else min(1.5 * wait_s, LONGEST_S)
+                if early:
+                    wait_s, early = EARLY_S, early - 1
                 before = standing
                 self._wait(wait_s, views, stops)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from an_cli.config import plain
 from an_cli.errors import LaunchError
 from an_cli.launch.causes import bad_nodes
-from an_cli.launch.prepare import write_job
+from an_cli.launch.prepare import for_jobs, write_job
 from an_cli.launch.slurm.intent import job_name, new_intent, token_of
 from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import TIMED_OUT, Said, Scheduler
@@ -125,7 +125,7 @@ def _submit_array(
     """One array, of those of the runs that no other submitter takes; returns what SLURM said when it refused it."""
     intent = new_intent(terms.store)
     array = terms.max_array > 0
-    intent.announce(terms.study, {"launch": plain(terms.launch), "code": str(terms.code), "array": array})
+    intent.announce(terms.study, {"launch": plain(for_jobs(terms.launch)), "code": str(terms.code), "array": array})
     won = _take(chunk, intent.token)
     if not won:
         intent.refuse("every run was taken by another submitter")

@@ -31,6 +31,7 @@ from an_cli.store import (
 )
 
 _AT_ONCE = 500  # jobs in one call of scancel
+_SILENT = ("unable to contact", "no answer in time")
 
 
 class CancelOutcome(StrEnum):
@@ -39,6 +40,7 @@ class CancelOutcome(StrEnum):
     STOPPING = "stopping"  # it was sent the signal; it saves and ends
     ASKED = "asked"  # it is on another machine and looks within seconds
     JOB = "job cancelled"
+    AT_START = "no answer from SLURM; its job ends as it starts"
     HELD_BACK = "held back"  # it was not running and will not be started by a command that has it in its queue
     NOTHING = "nothing to stop"
 
@@ -64,12 +66,20 @@ def cancel(runs: Sequence[RunFolder], scheduler: Scheduler | None = None) -> dic
     if scheduler is None and shutil.which("scancel"):
         scheduler = Commands()
     unfinished = [run for run in runs if not is_finished(run)]
-    jobs = _jobs(unfinished, scheduler) if scheduler is not None else {}
-    going = {run for run in unfinished if run in jobs or _may_start(status_of(run))}
-    for run in going:
+    going = {run for run in unfinished if _may_start(status_of(run))}
+    _ask_all(
+        going
+    )  # before SLURM is asked: where its controller is down, that takes long, and this is obeyed meanwhile
+    jobs, silent = _jobs(unfinished, scheduler) if scheduler is not None else ({}, False)
+    _ask_all(jobs.keys() - going)
+    ended = _end(set(jobs.values()), scheduler) if scheduler is not None and not silent else set()
+    told = {run: _tell(run, jobs.get(run), ended, silent) for run in going | jobs.keys()}
+    return {run: told.get(run, CancelOutcome.NOTHING) for run in runs}
+
+
+def _ask_all(runs: Collection[RunFolder]) -> None:
+    for run in runs:
         ask_to_stop(run)
-    ended = _end(set(jobs.values()), scheduler) if scheduler is not None else set()
-    return {run: _tell(run, jobs.get(run), ended) if run in going else CancelOutcome.NOTHING for run in runs}
 
 
 def _may_start(status: Status) -> bool:
@@ -77,14 +87,18 @@ def _may_start(status: Status) -> bool:
     return status.is_going or status in (Status.WAITING, Status.PAUSED, Status.INTERRUPTED)
 
 
-def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> dict[RunFolder, _Job]:
-    """The job of each run that has one, by one question to the queue; where it has no answer, by what is on record."""
+def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> tuple[dict[RunFolder, _Job], bool]:
+    """The job of each run that has one, by one question to the queue; where it has no answer, by what is on record.
+
+    Also whether SLURM is silent: not reached, or not answering in time. Another question would only wait as long.
+    """
     submissions = {run: found for run in runs if (found := _submission(run)) is not None}
     if not submissions:
-        return {}
+        return {}, False
     known = {run: read_intent(Store(run.path.parent.parent), found.token) for run, found in submissions.items()}
     keys = {run: key_of(found, known[run]) for run, found in submissions.items()}
-    queue = Observer(scheduler, cache=None).look(keys.values(), time.time(), accounts=False).queue
+    seen = Observer(scheduler, cache=None).look(keys.values(), time.time(), accounts=False)
+    queue, silent = seen.queue, any(sign in seen.trouble.lower() for sign in _SILENT)
     jobs = {}
     for run, (token, task) in keys.items():
         store = Store(run.path.parent.parent)
@@ -96,7 +110,7 @@ def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> dict[RunFolder, _J
             name = (array if task == PLAIN else f"{array}_{task}") if array else None
         if name:
             jobs[run] = _Job(name, tuple(Intent(store.jobs / token).runs_of(max(task, 0))))
-    return jobs
+    return jobs, silent
 
 
 def _submission(run: RunFolder) -> Submission | None:
@@ -116,12 +130,12 @@ def _end(jobs: Collection[_Job], scheduler: Scheduler) -> set[_Job]:
     return ended
 
 
-def _tell(run: RunFolder, job: _Job | None, ended: Collection[_Job]) -> CancelOutcome:
+def _tell(run: RunFolder, job: _Job | None, ended: Collection[_Job], silent: bool) -> CancelOutcome:
     """Reach a run, whose word to stop is written, in the quickest way there is."""
     if job in ended:
         return CancelOutcome.JOB
     if not status_of(run).is_going:
-        return CancelOutcome.HELD_BACK
+        return CancelOutcome.AT_START if job is not None and silent else CancelOutcome.HELD_BACK
     holder = read_holder(run)
     if holder is not None and is_here(holder):
         with suppress(ProcessLookupError, PermissionError):
