@@ -39,11 +39,11 @@ INTERRUPTED = 130
 
 def print_dry_run(asked: Asked, store: Store, reruns: Mapping[str, int], *, on_slurm: bool, json: bool) -> None:
     """Print what `ablate` would do about every cell."""
-    found = standings(asked.plan, store)
-    wanted = reconcile(asked.plan.cells, found, reruns, on_slurm=on_slurm)
+    stands = standings(asked.plan, store)
+    wanted = reconcile(asked.plan.cells, stands, reruns, on_slurm=on_slurm)
     if json:
         cells = [
-            {"id": cell.id, "label": cell.label, "status": str(found[cell.id].status), "action": str(action)}
+            {"id": cell.id, "label": cell.label, "status": str(stands[cell.id].status), "action": str(action)}
             for cell, action in wanted.actions
         ]
         print_json({"study": asked.plan.study, "sentence": wanted.sentence, "cells": cells})

@@ -42,22 +42,22 @@ def plan_value(asked: Asked, store: Store, *, with_costs: bool) -> dict[str, Any
         store: where its runs are.
         with_costs: whether to find out parameters and MACs, which may start the heavy door.
     """
-    made, found = asked.plan, standings(asked.plan, store)
+    made, stands = asked.plan, standings(asked.plan, store)
     costs = find_costs(made.cells, store) if with_costs else {}
-    unfinished = [cell for cell in made.cells if found[cell.id].status is not Status.FINISHED]
+    unfinished = [cell for cell in made.cells if stands[cell.id].status is not Status.FINISHED]
     return {
         "study": made.study,
         "title": made.title,
         "source": str(asked.study.source),
         "shadows": str(asked.study.shadows) if asked.study.shadows else None,
-        "sentence": reconcile(made.cells, found).sentence,
+        "sentence": reconcile(made.cells, stands).sentence,
         "rows": [_row(row, costs) for row in made.rows],
         "cells": [
             {
                 "id": cell.id,
                 "label": cell.label,
-                "status": str(found[cell.id].status),
-                "code": code_of(store.run(cell.id), found[cell.id].status),
+                "status": str(stands[cell.id].status),
+                "code": code_of(store.run(cell.id), stands[cell.id].status),
                 "depends_on": list(cell.depends_on),
             }
             for cell in made.cells
@@ -99,8 +99,8 @@ def _counts(row: PlanRow, costs: Mapping[str, Costs]) -> tuple[int | None, int |
     if row.kind == "literature" and row.published is not None:
         params_m, flops_g = row.published.params_m, row.published.flops_g
         return _times(params_m, 1e6), _times(flops_g, 1e9)
-    found = costs.get(row.cells[0]) if row.cells else None
-    return (found.params, found.macs) if found else (None, None)
+    costs_of_row = costs.get(row.cells[0]) if row.cells else None
+    return (costs_of_row.params, costs_of_row.macs) if costs_of_row else (None, None)
 
 
 def _times(number: float | None, unit: float) -> int | None:
@@ -180,10 +180,10 @@ def _finished(run: RunFolder, primary: Measure) -> dict[str, Any]:
 
 def _imported(run: RunFolder, primary: Measure) -> dict[str, Any]:
     try:
-        found = read_imported(run).evaluation
+        evaluation = read_imported(run).evaluation
     except AnError as error:
         return {"status": str(Status.UNREADABLE), "error": str(error)}
-    return {primary.key: found.values.get(primary.key) if found else None}
+    return {primary.key: evaluation.values.get(primary.key) if evaluation else None}
 
 
 def config_yaml(run: RunFolder) -> str:

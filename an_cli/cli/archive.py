@@ -50,7 +50,7 @@ def _each(
 ) -> list[Value]:
     words: Sequence[str | None] = targets or [None]
     wanted = {run: word for word in words for run in runs_of(store, word)}
-    states = {one["id"]: one for one in with_jobs(store, status_values(store, {}, [run.id for run in wanted]))}
+    states = {value["id"]: value for value in with_jobs(store, status_values(store, {}, [run.id for run in wanted]))}
     if failed:
         wanted = {run: word for run, word in wanted.items() if states[run.id]["status"] == Status.FAILED}
     cited = citations(store, wanted)
@@ -121,15 +121,15 @@ def _find_archived(store: Store, targets: Iterable[str]) -> list[str]:
         StoreError: a word that names none.
     """
     labels = {run_id: archived_labels(store, run_id) for run_id in archived_ids(store)}
-    found: dict[str, None] = {}
+    ids: dict[str, None] = {}
     for word in targets:
         hits = [run_id for run_id, own in labels.items() if run_id.startswith(word) or _named(word, own)]
         if not hits:
             every = [label for own in labels.values() for label in own] or list(labels)
             now = nearest(word, every) if every else "nothing is archived"
             raise StoreError(f"no archived run {word!r}", where=str(store.archived), now=now)
-        found |= dict.fromkeys(hits)
-    return list(found)
+        ids |= dict.fromkeys(hits)
+    return list(ids)
 
 
 def _named(word: str, labels: Sequence[str]) -> bool:

@@ -28,12 +28,12 @@ def complete(answer: Callable[[], object]) -> None:
     """
     words, typed = join(os.environ[_WORDS].split(), int(os.environ[_AT]))
     os.environ[_WORDS], os.environ[_AT] = shlex.join(words), str(len(words) - 1)
-    said = io.StringIO()
+    output = io.StringIO()
     try:
-        with redirect_stdout(said):
+        with redirect_stdout(output):
             answer()
     finally:
-        for line in said.getvalue().splitlines():
+        for line in output.getvalue().splitlines():
             print(line[typed:], file=sys.stdout)
 
 

@@ -36,8 +36,8 @@ def ask_verify(path: Path, against: str | None, *, quick: bool) -> dict[str, Any
         AnError: no such config, or what keeps the folder from being a data set.
     """
     expected = compose([f"data={against}", "recipe.augment=none"]).cell.data if against else None
-    found = _ask({"do": "verify", "path": _full(path), "decode": not quick})
-    return {"path": _full(path), "decoded": not quick, **found, "problems": list(_problems(found, expected))}
+    answer = _ask({"do": "verify", "path": _full(path), "decode": not quick})
+    return {"path": _full(path), "decoded": not quick, **answer, "problems": list(_problems(answer, expected))}
 
 
 def _full(path: Path) -> str:
@@ -48,15 +48,15 @@ def _ask(request: Mapping[str, object]) -> dict[str, Any]:
     return Door().ask_about("data", request)
 
 
-def _problems(found: Mapping[str, Any], expected: DataConfig | None) -> Iterator[str]:
+def _problems(answer: Mapping[str, Any], expected: DataConfig | None) -> Iterator[str]:
     for split in ("train", "eval"):
-        yield from (f"cannot be decoded: {text}" for text in found[split]["unreadable"])
+        yield from (f"cannot be decoded: {text}" for text in answer[split]["unreadable"])
     if expected is None:
         return
     for what, there, wanted in (
-        ("classes", found["classes"], expected.classes),
-        ("images of train", found["train"]["samples"], expected.train_samples),
-        ("images of val", found["eval"]["samples"], expected.eval_samples),
+        ("classes", answer["classes"], expected.classes),
+        ("images of train", answer["train"]["samples"], expected.train_samples),
+        ("images of val", answer["eval"]["samples"], expected.eval_samples),
     ):
         if wanted is not None and there != wanted:
             yield f"{there:,} {what}, expected {wanted:,}"

@@ -70,9 +70,9 @@ def _result(run: Value) -> dict[str, float]:
     """The last and the best epoch and what they cost; imported weights have one evaluation."""
     keys = [measure["key"] for measure in run["measures"]]
     if run["imported"] is not None:
-        found = run["imported"]["evaluation"] or {}
+        evaluation = run["imported"]["evaluation"] or {}
         costs = {key: run["imported"][key] for key in ("params", "macs")}
-        return {**{f"last_{key}": found[key] for key in (*keys, "loss") if key in found}, **costs}
+        return {**{f"last_{key}": evaluation[key] for key in (*keys, "loss") if key in evaluation}, **costs}
     if run["result"] is None:
         return {}
     result = run["result"]
@@ -99,11 +99,11 @@ def _counts(key: str) -> bool:
 def _surroundings(run: Value) -> dict[str, Any]:
     """Of the newest attempt, and what the result itself stands on."""
     newest = run["attempts"][-1] if run["attempts"] else {}
-    found = {key: newest[key] for key in _SURROUNDINGS if key in newest}
+    surroundings = {key: newest[key] for key in _SURROUNDINGS if key in newest}
     result = run["result"] or {}
-    found |= {"data_fingerprint": result["data_fingerprint"], "code_tree": result["code_tree"]} if result else {}
+    surroundings |= {"data_fingerprint": result["data_fingerprint"], "code_tree": result["code_tree"]} if result else {}
     plugins = result.get("plugins") or newest.get("plugins")
-    return {**found, **({"plugins": list(plugins)} if plugins else {})}
+    return {**surroundings, **({"plugins": list(plugins)} if plugins else {})}
 
 
 def _lines(sides: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -117,5 +117,5 @@ def _lines(sides: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return lines
 
 
-def _same(one: object, other: object) -> bool:
-    return one == other and isinstance(one, bool) is isinstance(other, bool)
+def _same(first: object, other: object) -> bool:
+    return first == other and isinstance(first, bool) is isinstance(other, bool)

@@ -85,7 +85,7 @@ def tell_failures(plan: Plan, end: Snapshot) -> None:
 
 
 def _exit_status(plan: Plan, store: Store) -> int:
-    found = [status_of(store.run(cell.id)) for cell in plan.cells]
-    if all(status.is_done for status in found):
+    statuses = [status_of(store.run(cell.id)) for cell in plan.cells]
+    if all(status.is_done for status in statuses):
         return 0
-    return PARTIAL if Status.FINISHED in found else FAILED
+    return PARTIAL if Status.FINISHED in statuses else FAILED

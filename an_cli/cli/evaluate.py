@@ -68,8 +68,8 @@ def ask(question: Question, store: Store) -> dict[str, Any]:
     own = cell.data == record.config.data
     launch = compose(launch_words).launch
     keeps = own and record.status is Status.IMPORTED
-    found = _answer(question, cell, launch, threads=_threads(record), run=run, keeps=keeps)
-    return {**found, "recorded": _recorded(record, question.epoch) if own else None}
+    answer = _answer(question, cell, launch, threads=_threads(record), run=run, keeps=keeps)
+    return {**answer, "recorded": _recorded(record, question.epoch) if own else None}
 
 
 def _threads(record: RunRecord) -> int | None:
@@ -94,13 +94,13 @@ def _on_data(config: CellConfig, words: Sequence[str]) -> CellConfig:
         data = {**data, key: word.value}
     recipe = dataclasses.replace(config.recipe, augment=Augment.NONE)
     chosen = read(cast("type[DataConfig]", Data), data, where="data")
-    found = check_cell(dataclasses.replace(config, data=chosen, recipe=recipe))
+    cell = check_cell(dataclasses.replace(config, data=chosen, recipe=recipe))
     for key in ("classes", "channels"):
-        if getattr(found.data, key) != (own := getattr(config.data, key)):
+        if getattr(cell.data, key) != (own := getattr(config.data, key)):
             raise ConfigError(
-                f"{getattr(found.data, key)} {key}, the network has {own}", where=f"data.{key}", now="choose other data"
+                f"{getattr(cell.data, key)} {key}, the network has {own}", where=f"data.{key}", now="choose other data"
             )
-    return found
+    return cell
 
 
 def _answer(
@@ -133,5 +133,5 @@ def _recorded(record: RunRecord, epoch: str) -> dict[str, Any] | None:
     """What the run's result says of these weights."""
     if record.result is None:
         return None
-    found: dict[str, Any] = plain(record.result.best if epoch == "best" else record.result.last)
-    return found
+    evaluation: dict[str, Any] = plain(record.result.best if epoch == "best" else record.result.last)
+    return evaluation

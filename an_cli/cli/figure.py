@@ -61,10 +61,10 @@ def _name(wanted: Request, store: Store) -> str:
 def _figure_1(wanted: Request, store: Store, format: FigureFormat) -> bytes:
     plan = ask_study(wanted.target, wanted.words, store).plan
     table = study_table(plan, store)
-    found = tradeoff(plan, table, Axis(wanted.against), published=wanted.published)
-    for text in found.missing:
+    points = tradeoff(plan, table, Axis(wanted.against), published=wanted.published)
+    for text in points.missing:
         say(f"not drawn: {text}")
-    return draw_bytes(partial(draw_tradeoff, found), format, say)
+    return draw_bytes(partial(draw_tradeoff, points), format, say)
 
 
 def _mixture(wanted: Request, store: Store, format: FigureFormat) -> bytes:
@@ -73,10 +73,10 @@ def _mixture(wanted: Request, store: Store, format: FigureFormat) -> bytes:
 
 
 def _curves(wanted: Request, store: Store, format: FigureFormat) -> bytes:
-    found = _study_or_run(wanted, store)
-    for label in found.missing:
+    curves = _study_or_run(wanted, store)
+    for label in curves.missing:
         say(f"not drawn: {label}: no epoch yet")
-    return draw_bytes(partial(draw_curves, found), format, say)
+    return draw_bytes(partial(draw_curves, curves), format, say)
 
 
 def _study_or_run(wanted: Request, store: Store) -> Curves:

@@ -18,10 +18,12 @@ def find_run(store: Store, word: str) -> RunFolder:
     Raises:
         StoreError: none, or several.
     """
-    ids, known = store.run_ids(), links(store)
-    if word in known:
-        return store.run(known[word])
-    named = [run_id for run_id, said in run_remarks(store).items() if word and said.name == word and run_id in ids]
+    ids, labels = store.run_ids(), links(store)
+    if word in labels:
+        return store.run(labels[word])
+    named = [
+        run_id for run_id, remarks in run_remarks(store).items() if word and remarks.name == word and run_id in ids
+    ]
     if len(named) == 1:
         return store.run(named[0])
     hits = [run_id for run_id in ids if run_id.startswith(word)]
@@ -34,8 +36,8 @@ def find_run(store: Store, word: str) -> RunFolder:
     study, _, label = word.partition("/")
     if label and (planned := _planned(store, study, label)) in ids:
         return store.run(planned)
-    own = [link for link in known if link.startswith(f"{study}/")]
-    raise StoreError(f"no run {word!r}", where=str(store.root), now=_what_instead(word, own or list(known), len(ids)))
+    own = [link for link in labels if link.startswith(f"{study}/")]
+    raise StoreError(f"no run {word!r}", where=str(store.root), now=_what_instead(word, own or list(labels), len(ids)))
 
 
 def _planned(store: Store, study: str, label: str) -> str:

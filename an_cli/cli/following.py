@@ -59,23 +59,23 @@ def watch(values: Callable[[], Values], text: Callable[[Values, Medium], str], *
         try:
             with redrawn(sys.stdout) as draw:
                 for last in _changes(values):
-                    draw(lambda on, height, found=last: _cropped(text(found, on), height))  # type: ignore[misc]
+                    draw(lambda on, height, values_now=last: _cropped(text(values_now, on), height))  # type: ignore[misc]
         finally:
             print(text(last, medium()), end="", flush=True)
         return
-    for found in _changes(values):
-        print(text(found, medium()), end="", flush=True)
+    for values_now in _changes(values):
+        print(text(values_now, medium()), end="", flush=True)
 
 
 def _changes(values: Callable[[], Values]) -> Iterator[Values]:
     """What a look gives, where it differs from the look before; ends when nothing runs."""
     before: Values | None = None
     while True:
-        found = values()
-        if found != before:
-            yield found
-            before = found
-        if not _any_goes(found):
+        now = values()
+        if now != before:
+            yield now
+            before = now
+        if not _any_goes(now):
             return
         time.sleep(WATCH_S)
 
@@ -86,5 +86,5 @@ def _cropped(text: str, height: int) -> list[str]:
     return lines if len(lines) <= room else [*lines[: room - 1], f"... and {len(lines) - room + 1} more lines"]
 
 
-def _any_goes(found: Iterable[Mapping[str, Any]]) -> bool:
-    return any(status.is_going or status.is_in_queue for status in (Status(cell["status"]) for cell in found))
+def _any_goes(values: Iterable[Mapping[str, Any]]) -> bool:
+    return any(status.is_going or status.is_in_queue for status in (Status(cell["status"]) for cell in values))

@@ -24,11 +24,11 @@ def group_words() -> list[str]:
 def key_words() -> list[str]:
     """`KEY=VALUE` of every key: its choices, or the values that files of conf/ give it; `KEY=` where there are none."""
     given = _given()
-    found = ["seed=0", "seed=0,1,2"]
+    words = ["seed=0", "seed=0,1,2"]
     for key, kind in (*_keys(CellConfig, ""), *_keys(LaunchConfig, "launch.")):
         values = _choices(kind) or sorted(given.get(key, ()))
-        found += [f"{key}={value}" for value in values] or [f"{key}="] * (key != "seed")
-    return list(dict.fromkeys(found))
+        words += [f"{key}={value}" for value in values] or [f"{key}="] * (key != "seed")
+    return list(dict.fromkeys(words))
 
 
 def _keys(shape: type, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -47,21 +47,21 @@ def _arms(kind: Any) -> tuple[Any, ...]:
 
 
 def _choices(kind: Any) -> list[str]:
-    found: list[str] = []
+    choices: list[str] = []
     for arm in _arms(kind):
         if isinstance(arm, type) and issubclass(arm, StrEnum):
-            found += [str(member) for member in arm]
+            choices += [str(member) for member in arm]
         elif typing.get_origin(arm) is typing.Literal:
-            found += [str(member) for member in typing.get_args(arm)]
+            choices += [str(member) for member in typing.get_args(arm)]
         elif arm is bool:
-            found += ["true", "false"]
-    return found
+            choices += ["true", "false"]
+    return choices
 
 
 @cache
 def _given() -> Mapping[str, set[str]]:
     """Dotted key -> values that the files of its group give it, as they are typed on a command line."""
-    found: dict[str, set[str]] = {}
+    given: dict[str, set[str]] = {}
     for group in GROUPS:
         for folder in search_path.folders("conf"):
             for file in (folder / group).rglob("*.yaml"):
@@ -70,8 +70,8 @@ def _given() -> Mapping[str, set[str]]:
                 except AnError:
                     continue
                 for key, value in values.items():
-                    found.setdefault(key, set()).update(_typed(value))
-    return found
+                    given.setdefault(key, set()).update(_typed(value))
+    return given
 
 
 def _typed(value: object) -> list[str]:

@@ -87,10 +87,10 @@ def write_table(table: Table, store: Store) -> bool:
 
 def say_spelled(table: Table) -> None:
     """Name the characters that LaTeX is not given as they are."""
-    found = spelled_characters(table)
-    if found:
-        shown = ", ".join(f"{char!r} as {text!r}" for char, text in [*found.items()][:16])
-        more = f" and {len(found) - 16} more" if len(found) > 16 else ""
+    spelled = spelled_characters(table)
+    if spelled:
+        shown = ", ".join(f"{char!r} as {text!r}" for char, text in [*spelled.items()][:16])
+        more = f" and {len(spelled) - 16} more" if len(spelled) > 16 else ""
         say(f"LaTeX spells {shown}{more}")
 
 
@@ -110,11 +110,11 @@ def verify_table(table: Table, store: Store) -> int:
         raise ReportError(
             f"no written table to verify: {error}", where=str(path), now=f"an-cli report {table.study}"
         ) from error
-    found = differences(written, table, str(path))
-    for line in found:
+    changed = differences(written, table, str(path))
+    for line in changed:
         print(line)
-    if found:
-        say(f"{path}: {len(found)} differences; an-cli report {table.study} writes it anew")
+    if changed:
+        say(f"{path}: {len(changed)} differences; an-cli report {table.study} writes it anew")
         return 1
     print(f"{path}: every number is what {len(table.sources)} runs say")
     return 0
@@ -122,17 +122,17 @@ def verify_table(table: Table, store: Store) -> int:
 
 def print_power(table: Table, *, json: bool) -> int:
     """Print what more seeds would do for the rows that are not told apart; exit status 3 where some are refused."""
-    found = power(table)
+    rows = power(table)
     refused = any(Mark.NOT_COMPARABLE in row.cell(Quantity.GAIN).marks for row in table.rows)
     status = PARTIAL if refused else 0
     if json:
-        print_json({"study": table.study, "power": POWER, "rows": [asdict(one) for one in found]})
+        print_json({"study": table.study, "power": POWER, "rows": [asdict(row) for row in rows]})
         return status
-    if not found:
+    if not rows:
         compared = any(row.reference for row in table.rows)
         print("Every row is told apart from its reference." if compared else "No row is compared with another.")
         return status
-    body = [[one.label, str(one.seeds), "-" if one.more is None else f"+{one.more}", one.why] for one in found]
+    body = [[row.label, str(row.seeds), "-" if row.more is None else f"+{row.more}", row.why] for row in rows]
     print(align(["row", "seeds", "more", "why"], body, left=(0, 3), on=medium()), end="")
     print(
         f"For {POWER:.0%} power, if the differences seen are the true ones; both rows of a comparison need the seeds."

@@ -38,16 +38,16 @@ def begin(asked: Asked, store: Store, budget: int | None, *, dry_run: bool) -> R
     Raises:
         StudyError: another budget than that of the first round, or one that allows for no looks.
     """
-    known, default = rule_of(asked, store), Rule(alpha=load_spec(asked.plan).alpha)
+    recorded, default = rule_of(asked, store), Rule(alpha=load_spec(asked.plan).alpha)
     wanted = default if budget is None else dataclasses.replace(default, most_seeds=budget)
-    if known is not None:
-        if budget not in (None, known.most_seeds):
+    if recorded is not None:
+        if budget not in (None, recorded.most_seeds):
             raise StudyError(
-                f"its rounds were begun with a budget of {known.most_seeds} seeds per row, not {budget}",
+                f"its rounds were begun with a budget of {recorded.most_seeds} seeds per row, not {budget}",
                 where=asked.study.name,
                 now="leave --budget away: a rule that changes with the data holds no error rate",
             )
-        return known
+        return recorded
     if wanted.most_seeds < 3:
         raise StudyError(f"{budget} seeds are too few", where="--budget", now="give 3 or more")
     if not dry_run:
@@ -98,12 +98,12 @@ def _whole_plan(asked: Asked, rule: Rule) -> Plan:
     return make_plan(dataclasses.replace(asked.study, seeds=seeds), Composer())
 
 
-def tell(found: Decision, rule: Rule) -> bool:
+def tell(decision: Decision, rule: Rule) -> bool:
     """Say where each row stands; whether none needs more seeds."""
-    for row in found.rows:
+    for row in decision.rows:
         about = f"p={row.p:.3g} over the table" if row.p < 1 else "nothing told yet"
         wanted = f", needs {row.seeds} of at most {rule.seeds_at[-1]} seeds" if row.state is State.OPEN else ""
         say(f"{row.row}: {row.state} ({about}){wanted}")
-    for label, why in found.refused.items():
+    for label, why in decision.refused.items():
         say(f"{label}: not compared: {why}")
-    return not found.open
+    return not decision.open

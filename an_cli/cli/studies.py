@@ -33,13 +33,13 @@ def _statuses(plan: Plan, store: Store) -> dict[str, Status]:
 
 def _data_of(store: Store) -> set[str]:
     """Names of the data sets that the store's runs were chosen by."""
-    found = set()
+    names = set()
     for run_id in store.run_ids():
         with suppress(AnError):
             cell = read_json(store.run(run_id).cell)
             choices = cell.get("choices") if isinstance(cell, dict) else None
-            found.add(str(choices.get("data")) if isinstance(choices, dict) else "")
-    return found
+            names.add(str(choices.get("data")) if isinstance(choices, dict) else "")
+    return names
 
 
 def _may_have_runs(study: Study, data: set[str]) -> bool:
@@ -63,8 +63,8 @@ def _of_file(name: str, store: Store, composer: Composer, data: set[str]) -> dic
         return value | {"error": str(error)}
     if plan is None:
         return value | {"planned": trained * len(study.seeds)}
-    found = _statuses(plan, store)
-    return value | {"planned": len(found), "done": sum(status.is_done for status in found.values())}
+    statuses = _statuses(plan, store)
+    return value | {"planned": len(statuses), "done": sum(status.is_done for status in statuses.values())}
 
 
 def _of_links(name: str, store: Store) -> dict[str, Any]:
@@ -76,12 +76,12 @@ def _of_links(name: str, store: Store) -> dict[str, Any]:
         value = _value(name, origin="variant") | {"kind": "variant", "extends": variant.study, "source": None}
         try:
             study = load_named(name, store)
-            found = _statuses(make_plan(study), store)
+            statuses = _statuses(make_plan(study), store)
         except AnError as error:
             return value | {"error": str(error)}
         trained = sum(row.literature is None for row in study.rows)
         value |= {"title": f"{study.title}, {' '.join(variant.overrides)}", "rows": trained, "seeds": len(study.seeds)}
-        return value | {"planned": len(found), "done": sum(status.is_done for status in found.values())}
+        return value | {"planned": len(statuses), "done": sum(status.is_done for status in statuses.values())}
     title = f"{base} with overrides" if plus else "its study file is not here"
     kind = "variant" if plus else "no file"
     return _value(name, origin=kind) | {"kind": kind, "title": title, "planned": len(runs), "done": done}

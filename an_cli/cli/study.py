@@ -179,11 +179,11 @@ def earlier_runs(plan: Plan, store: Store) -> Earlier | None:
         store: whose links still point to the runs that were made before.
     """
     missing = [cell for cell in plan.cells if not store.run(cell.id).path.exists()]
-    known = links(store) if missing else {}
+    linked = links(store) if missing else {}
     planned = {cell.id for cell in plan.cells}
-    found, keys = 0, Counter[str]()
+    count, keys = 0, Counter[str]()
     for cell in missing:
-        before = known.get(f"{plan.folder}/{cell.label}")
+        before = linked.get(f"{plan.folder}/{cell.label}")
         if before is None or before in planned or not is_finished(store.run(before)):
             continue
         try:
@@ -191,14 +191,14 @@ def earlier_runs(plan: Plan, store: Store) -> Earlier | None:
         except (AnError, TypeError, KeyError, AttributeError):
             continue
         new = leaves(plain(cell.config))
-        found += 1
+        count += 1
         keys.update(key for key in old.keys() | new.keys() if old.get(key, _ABSENT) != new.get(key, _ABSENT))
-    return Earlier(found, tuple(sorted(keys))) if found else None
+    return Earlier(count, tuple(sorted(keys))) if count else None
 
 
 def tell_earlier(plan: Plan, store: Store) -> bool:
     """Say that runs of an earlier form are there; True where that was said."""
-    found = earlier_runs(plan, store)
-    if found is not None:
-        say(f"note: {found.sentence.format(study=plan.folder)}; undo the edit to have them, or run the new cells")
-    return found is not None
+    earlier = earlier_runs(plan, store)
+    if earlier is not None:
+        say(f"note: {earlier.sentence.format(study=plan.folder)}; undo the edit to have them, or run the new cells")
+    return earlier is not None

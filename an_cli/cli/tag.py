@@ -55,8 +55,11 @@ def check_name(store: Store, name: str, run_id: str) -> None:
         StoreError: it is no word, or names another run already.
     """
     check_words([name], "name")
-    other = next((one for one, found in run_remarks(store).items() if found.name == name and one != run_id), None)
-    hidden = next((one for one in store.run_ids() if one.startswith(name)), None)
+    other = next(
+        (other_id for other_id, remarks in run_remarks(store).items() if remarks.name == name and other_id != run_id),
+        None,
+    )
+    hidden = next((other_id for other_id in store.run_ids() if other_id.startswith(name)), None)
     if other or hidden or name in links(store):
         raise StoreError(f"{name!r} names {other or hidden or 'a link'} already", where="--name", now="choose another")
 
@@ -91,23 +94,23 @@ def remark_values(store: Store, targets: Sequence[str]) -> list[dict[str, Any]]:
     return [_value(by_run.get(target, target), path, read_remarks(path)) for target, path in files.items()]
 
 
-def _value(label: str, path: Path, found: Remarks) -> dict[str, Any]:
+def _value(label: str, path: Path, remarks: Remarks) -> dict[str, Any]:
     kind = "run" if path.parent.name == "runs" else "study"
-    return {"kind": kind, "id": path.name.removesuffix(".jsonl"), "label": label, **said_of(found)}
+    return {"kind": kind, "id": path.name.removesuffix(".jsonl"), "label": label, **remarks_value(remarks)}
 
 
-def said_of(found: Remarks) -> dict[str, Any]:
+def remarks_value(remarks: Remarks) -> dict[str, Any]:
     """Remarks as plain values."""
-    return {"name": found.name, "tags": list(found.tags), "notes": [asdict(one) for one in found.notes]}
+    return {"name": remarks.name, "tags": list(remarks.tags), "notes": [asdict(note) for note in remarks.notes]}
 
 
 def with_tags(
     values: Iterable[dict[str, Any]], remarks: Mapping[str, Remarks], wanted: Sequence[str]
 ) -> list[dict[str, Any]]:
     """States of runs with their tags, and a name where they have no label; only those that have all wanted tags."""
-    found = []
+    tagged = []
     for value in values:
-        said = remarks.get(value["id"], Remarks())
-        if set(wanted) <= set(said.tags):
-            found.append({**value, "label": value["label"] or said.name, "tags": list(said.tags)})
-    return found
+        own = remarks.get(value["id"], Remarks())
+        if set(wanted) <= set(own.tags):
+            tagged.append({**value, "label": value["label"] or own.name, "tags": list(own.tags)})
+    return tagged

@@ -70,7 +70,10 @@ def _part(title: str, lines: Sequence[Value], names: Sequence[str], on: Medium) 
     body: list[list[str | TextCell]] = [
         [
             line["key"],
-            *(_as_typed(one) if there else DASH for one, there in zip(line["values"], line["present"], strict=True)),
+            *(
+                _as_typed(value) if there else DASH
+                for value, there in zip(line["values"], line["present"], strict=True)
+            ),
         ]
         for line in lines
     ]

@@ -20,34 +20,34 @@ def size_text(count: float) -> str:
     return f"{count:.1f} {_UNITS[unit]}" if unit else f"{count:.0f} B"
 
 
-def prepared_text(found: Value) -> str:
+def prepared_text(answer: Value) -> str:
     """What was written and what was there already."""
-    lines = [f"{clean(found['target'])}: {found['written']} shards written, {found['kept']} kept"]
+    lines = [f"{clean(answer['target'])}: {answer['written']} shards written, {answer['kept']} kept"]
     for split, name in (("train", "train"), ("eval", "val")):
-        part = found[split]
+        part = answer[split]
         lines.append(f"  {name}: {part['samples']:,} images in {part['shards']} shards, {size_text(part['bytes'])}")
-    return "\n".join([*lines, f"  fingerprint: {found['fingerprint']}"]) + "\n"
+    return "\n".join([*lines, f"  fingerprint: {answer['fingerprint']}"]) + "\n"
 
 
-def verified_text(found: Value) -> str:
+def verified_text(answer: Value) -> str:
     """Counts, fingerprints and problems."""
-    form = "single files" if found["shards"] is None else f"{found['shards']} shards"
-    lines = [f"{clean(found['path'])}: {found['classes']:,} classes, as {form}"]
+    form = "single files" if answer["shards"] is None else f"{answer['shards']} shards"
+    lines = [f"{clean(answer['path'])}: {answer['classes']:,} classes, as {form}"]
     for split, name in (("train", "train"), ("eval", "val")):
-        part = found[split]
+        part = answer[split]
         sizes = f"{part['smallest_class']:,} to {part['largest_class']:,} per class"
         lines.append(f"  {name}: {part['samples']:,} images, {sizes}, {size_text(part['bytes'])}")
         lines.append(f"    fingerprint: {part['fingerprint']}")
         if part["absent_classes"]:
             absent = ", ".join(map(clean, part["absent_classes"][:3]))
             lines.append(f"    {len(part['absent_classes'])} classes have no image here: {absent}")
-    lines.append(f"  fingerprint of both: {found['fingerprint']}")
-    return "\n".join([*lines, *_verdict(found)]) + "\n"
+    lines.append(f"  fingerprint of both: {answer['fingerprint']}")
+    return "\n".join([*lines, *_verdict(answer)]) + "\n"
 
 
-def _verdict(found: Value) -> list[str]:
-    problems = [clean(text) for text in found["problems"]]
+def _verdict(answer: Value) -> list[str]:
+    problems = [clean(text) for text in answer["problems"]]
     if not problems:
-        return ["every image was decoded" if found["decoded"] else "names and sizes only; no image was decoded"]
+        return ["every image was decoded" if answer["decoded"] else "names and sizes only; no image was decoded"]
     rest = [f"  and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
     return [f"{len(problems)} problems", *(f"  {text}" for text in problems[:_SHOWN]), *rest]

@@ -50,8 +50,8 @@ def medium(stream: TextIO | None = None) -> Medium:
 
 def width_of(stream: TextIO) -> int | None:
     """COLUMNS where it is a width, else the terminal's; None in a pipe or a file."""
-    said = os.environ.get("COLUMNS", "").strip()
-    columns = int(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0
+    setting = os.environ.get("COLUMNS", "").strip()
+    columns = int(setting) if setting.isascii() and setting.isdecimal() and len(setting) < 9 else 0
     if not columns and is_terminal(stream):
         try:
             columns = os.get_terminal_size(stream.fileno()).columns

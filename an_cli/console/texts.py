@@ -41,10 +41,10 @@ def plan_text(plan: Value, on: Medium = FILE) -> str:
             clean(row["label"]) + (f" [{notes.index(row['note']) + 1}]" if row["note"] else ""),
             params_text(row["params"]),
             macs_text(row["macs"]),
-            *([_hours_text([hours[one] for one in row["cells"] if one in hours])] if hours else []),
+            *([_hours_text([hours[cell_id] for cell_id in row["cells"] if cell_id in hours])] if hours else []),
             TextCell("published", "dim")
             if row["kind"] == "literature"
-            else _states([cells[one] for one in row["cells"]]),
+            else _states([cells[cell_id] for cell_id in row["cells"]]),
         ]
         for row in plan["rows"]
     ]
@@ -154,7 +154,7 @@ def model_text(model: Value, on: Medium = FILE) -> str:
             "x".join(map(str, stage["shape"])),
             f"{stage['params']:,}",
             f"{stage['macs']:,}",
-            ", ".join(f"{one['channels']} (K={one['components']})" for one in stage["an"]),
+            ", ".join(f"{layer['channels']} (K={layer['components']})" for layer in stage["an"]),
         ]
         for stage in model["stages"]
     ]
@@ -171,7 +171,8 @@ def run_text(run: Value, on: Medium = FILE) -> str:
     tags = [*filter(None, [run.get("name")]), *(f"+{tag}" for tag in run.get("tags") or ())]
     head += [prose(f"  {clean('  '.join(tags))}", on)] if tags else []
     head += [
-        prose(f"  {one['at']} {one['by']}: {clean(one['text'])}", on, later="    ") for one in run.get("notes") or ()
+        prose(f"  {note['at']} {note['by']}: {clean(note['text'])}", on, later="    ")
+        for note in run.get("notes") or ()
     ]
     head += [prose(f"  {clean(run['error'])}", on, style="red")] if run["error"] else []
     lost = run["skipped_lines"]
@@ -194,9 +195,13 @@ def _result(run: Value) -> list[str]:
     return [*lines, f"  {cost}, trained in {duration(run['result']['train_s'])} on {run['result']['device']}"]
 
 
-def _imported(found: Value, measures: Sequence[Value]) -> list[str]:
-    lines = ["", "imported, not trained", f"  {clean(found['file'])}, sha256 {found['sha256']}, {found['imported_at']}"]
-    evaluated = found["evaluation"]
+def _imported(imported: Value, measures: Sequence[Value]) -> list[str]:
+    lines = [
+        "",
+        "imported, not trained",
+        f"  {clean(imported['file'])}, sha256 {imported['sha256']}, {imported['imported_at']}",
+    ]
+    evaluated = imported["evaluation"]
     if evaluated is None:
         return [*lines, "  not evaluated yet: an-cli evaluate RUN"]
     return [*lines, f"  evaluated: {measures_text(measures, evaluated)}, loss {evaluated['loss']:.4f}"]
@@ -223,9 +228,9 @@ def _as_typed(value: object) -> str:
 
 def _attempts(run: Value) -> list[str]:
     lines = [
-        f"  {one['attempt']}: {one['started_at']} on {one['host']}, {one['device']}, from step {one['resumed_step']}, "
-        f"code {one['commit'] or one['code_tree']}"
-        for one in run["attempts"]
+        f"  {attempt['attempt']}: {attempt['started_at']} on {attempt['host']}, {attempt['device']}, "
+        f"from step {attempt['resumed_step']}, code {attempt['commit'] or attempt['code_tree']}"
+        for attempt in run["attempts"]
     ]
     return ["", "attempts", *lines] if lines else []
 

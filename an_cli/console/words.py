@@ -58,7 +58,7 @@ def study_remaining_s(snapshot: Snapshot, at_once: int) -> float | None:
     progresses = [state.progress for state in snapshot.runs if state.progress and state.progress.step > 0]
     if not progresses:
         return None
-    mean_s = sum(one.elapsed_s * one.steps / one.step for one in progresses) / len(progresses)
+    mean_s = sum(progress.elapsed_s * progress.steps / progress.step for progress in progresses) / len(progresses)
     going = [state for state in snapshot.runs if state.phase in (Phase.RUNNING, Phase.QUEUED, Phase.ELSEWHERE)]
     left_s = [_left_s(state, mean_s) for state in going]
     return max([sum(left_s) / at_once, *left_s], default=0.0)

@@ -94,7 +94,7 @@ def test_cancel_of_a_run_on_another_machine_leaves_word_for_it(call: Call, folde
 
 def test_cancel_of_a_slurm_job_cancels_the_job(folder: Path, call: Call) -> None:
     from an_cli.launch.slurm.intent import Intent
-    from an_cli.launch.slurm.scheduler import Said
+    from an_cli.launch.slurm.scheduler import CommandResult
     from an_cli.launch.upkeep.cancel import CancelOutcome, cancel
     from an_cli.store import Submission, take_submission
 
@@ -108,9 +108,9 @@ def test_cancel_of_a_slurm_job_cancels_the_job(folder: Path, call: Call) -> None
     intent.accept("41")
     called: list[tuple[str, ...]] = []
 
-    def scheduler(*words: str) -> Said:
+    def scheduler(*words: str) -> CommandResult:
         called.append(words)
-        return Said(0, "41\n41\n" if words[0] == "squeue" else "")
+        return CommandResult(0, "41\n41\n" if words[0] == "squeue" else "")
 
     assert cancel([run], scheduler) == {run: CancelOutcome.JOB}
     assert called[-1] == ("scancel", "41_1")

@@ -92,9 +92,9 @@ def ablate(
     if rule is not None and status in (0, PARTIAL):
         from an_cli.cli.rounds import tell
 
-        found = round_of(asked, opened, rule)[1]
-        if not tell(found, rule) and not status:
+        decision = round_of(asked, opened, rule)[1]
+        if not tell(decision, rule) and not status:
             status = OPEN
-        status = status or (PARTIAL if found.refused else 0)
+        status = status or (PARTIAL if decision.refused else 0)
     if status:
         raise typer.Exit(status)

@@ -33,12 +33,12 @@ def cancel(
     open_runs = sum(not run.result.exists() for run in runs)
     if open_runs and not json:
         say(f"telling {open_runs} unfinished runs to save and stop; with jobs in a queue SLURM is asked first")
-    told = tell(runs)
+    outcomes = tell(runs)
     if json:
-        print_json({"runs": [{"id": run.id, "told": str(word)} for run, word in told.items()]})
+        print_json({"runs": [{"id": run.id, "told": str(word)} for run, word in outcomes.items()]})
         return
-    for run, word in told.items():
+    for run, word in outcomes.items():
         if word is not CancelOutcome.NOTHING:
             print(f"{run.id}  {word}")
-    if all(word is CancelOutcome.NOTHING for word in told.values()):
+    if all(word is CancelOutcome.NOTHING for word in outcomes.values()):
         print("nothing to stop")

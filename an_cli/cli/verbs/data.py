@@ -30,11 +30,11 @@ def prepare(
     from an_cli.cli.study import print_json
     from an_cli.console.images import prepared_text
 
-    found = ask_prepare(source, target, shards)
+    answer = ask_prepare(source, target, shards)
     if json:
-        print_json(found)
+        print_json(answer)
     else:
-        print(prepared_text(found), end="")
+        print(prepared_text(answer), end="")
 
 
 @data.command()
@@ -54,10 +54,10 @@ def verify(
     from an_cli.cli.study import print_json
     from an_cli.console.images import verified_text
 
-    found = ask_verify(path, against, quick=quick)
+    answer = ask_verify(path, against, quick=quick)
     if json:
-        print_json(found)
+        print_json(answer)
     else:
-        print(verified_text(found), end="")
-    if found["problems"]:
+        print(verified_text(answer), end="")
+    if answer["problems"]:
         raise typer.Exit(1)

@@ -43,17 +43,17 @@ def doctor(
         write_atomic(path, launch_checks.site_text())
         say(f"wrote {path}; use it with: --on slurm launch={write_site}")
         return
-    found = [*store_checks.checks(open_store(store)), *launch_checks.checks()]
+    checks = [*store_checks.checks(open_store(store)), *launch_checks.checks()]
     if json:
-        print_json({"checks": [asdict(one) for one in found]})
+        print_json({"checks": [asdict(check) for check in checks]})
     else:
         from an_cli.console.columns import prose
         from an_cli.console.medium import medium
 
         on = medium()
         marks = {True: "ok", False: "amiss", None: "-"}
-        for one in found:
-            line = f"{marks[one.well]:>5}  {one.name}: {one.found}" + (f" -> {one.now}" if one.now else "")
-            print(prose(line, on, later="       ", style="red" if one.well is False else ""), end="")
-    if any(one.well is False for one in found):
+        for check in checks:
+            line = f"{marks[check.well]:>5}  {check.name}: {check.found}" + (f" -> {check.now}" if check.now else "")
+            print(prose(line, on, later="       ", style="red" if check.well is False else ""), end="")
+    if any(check.well is False for check in checks):
         raise typer.Exit(1)

@@ -64,8 +64,8 @@ def evaluate(
     chosen = [f"{group}={name}" for group, name in named.items() if name]
     ranked = [f"launch.ranks={ranks}"] if ranks is not None else []
     every = (*chosen, *(words or ()), *ranked)
-    found = ask(Question(target=target, words=every, epoch=epoch, ema=ema, out=out), open_store(store))
+    answer = ask(Question(target=target, words=every, epoch=epoch, ema=ema, out=out), open_store(store))
     if json:
-        print_json(found)
+        print_json(answer)
     else:
-        print(evaluated_text(found), end="")
+        print(evaluated_text(answer), end="")

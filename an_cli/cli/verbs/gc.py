@@ -30,14 +30,14 @@ def gc(
     stripped, left = strip(opened) if delete and weights else (0, [])
     whole, inside = find_strippable(opened) if weights and not delete else (0, 0)
     if json:
-        items = [{"path": str(one.path), "why": one.why, "bytes": one.size} for one in waste]
+        items = [{"path": str(item.path), "why": item.why, "bytes": item.size} for item in waste]
         print_json({"items": items, "deleted": delete, "freed": freed + stripped, "left": left, "strippable": inside})
         return
-    for one in waste:
-        print(f"{one.size:>12,}  {one.path.relative_to(opened.root)}  {one.why}")
+    for item in waste:
+        print(f"{item.size:>12,}  {item.path.relative_to(opened.root)}  {item.why}")
     for problem in left:
         print(f"left as it is: {problem}")
     if whole:
         print(f"{inside:>12,}  about, in {whole} finished runs  the optimizer's state, which their numbers do not need")
-    total = sum(one.size for one in waste) + inside
+    total = sum(item.size for item in waste) + inside
     print(f"freed {freed + stripped:,} bytes" if delete else f"{total:,} bytes can go; --delete removes them")

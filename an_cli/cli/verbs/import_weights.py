@@ -48,8 +48,8 @@ def import_weights(
         "store": str(open_store(store).root) if as_run else None,
     }
     answer = Door().ask_about("import", request)
-    found = {"file": str(file), **answer, "out": request["out"]}
+    imported = {"file": str(file), **answer, "out": request["out"]}
     if json:
-        print_json(found)
+        print_json(imported)
     else:
-        print(imported_text(found), end="")
+        print(imported_text(imported), end="")

@@ -23,13 +23,16 @@ def audit(json: AsJson = False) -> None:
     from an_cli.plan.ledger import TABLES
     from an_cli.report.paper_audit import audit as check
 
-    found = check({name: read_ledger(name) for name in TABLES}, read_counts())
+    findings = check({name: read_ledger(name) for name in TABLES}, read_counts())
     if json:
-        kinds = [{"kind": "error" if one.error else "remark", "where": one.where, "what": one.what} for one in found]
+        kinds = [
+            {"kind": "error" if finding.error else "remark", "where": finding.where, "what": finding.what}
+            for finding in findings
+        ]
         print_json({"findings": kinds})
         return
-    for one in found:
-        print(one)
+    for finding in findings:
+        print(finding)
 
 
 @paper.command()

@@ -37,7 +37,7 @@ def show(
     from an_cli.cli.answers import run_value
     from an_cli.cli.find_run import find_run, labels_of
     from an_cli.cli.study import open_store, print_json
-    from an_cli.cli.tag import said_of
+    from an_cli.cli.tag import remarks_value
     from an_cli.console.medium import medium
     from an_cli.console.texts import run_text
     from an_cli.store.remarks import Remarks, run_remarks
@@ -50,7 +50,7 @@ def show(
         return
     run = find_run(opened, target)
     value = run_value(run, labels_of(opened).get(run.id, []))
-    value |= said_of(run_remarks(opened).get(run.id, Remarks()))
+    value |= remarks_value(run_remarks(opened).get(run.id, Remarks()))
     if json:
         print_json(value)
     else:

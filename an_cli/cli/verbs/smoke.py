@@ -22,16 +22,17 @@ def smoke(
 
     opened = open_store(store)
     asked = ask_study(study, words or [], opened)
-    found = try_all(asked.plan.cells, settle(asked.launch), opened)
-    failed = [one for one in found if one.error]
+    results = try_all(asked.plan.cells, settle(asked.launch), opened)
+    failed = [result for result in results if result.error]
     if json:
         cells = [
-            {"id": one.cell.id, "label": one.cell.label, "seconds": one.seconds, "error": one.error} for one in found
+            {"id": result.cell.id, "label": result.cell.label, "seconds": result.seconds, "error": result.error}
+            for result in results
         ]
         print_json({"study": asked.plan.study, "cells": cells})
     else:
-        body = [[one.cell.label, f"{one.seconds:.1f} s", one.error or "ok"] for one in found]
+        body = [[result.cell.label, f"{result.seconds:.1f} s", result.error or "ok"] for result in results]
         print(align(["cell", "took", "outcome"], body, left=(0, 2), on=medium()), end="")
-        print(f"{len(found)} cells: {len(found) - len(failed)} ok, {len(failed)} failed")
-    if failed or len(found) < len(asked.plan.cells):
+        print(f"{len(results)} cells: {len(results) - len(failed)} ok, {len(failed)} failed")
+    if failed or len(results) < len(asked.plan.cells):
         raise typer.Exit(1)

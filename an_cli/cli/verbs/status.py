@@ -40,7 +40,7 @@ def status(
     if study is not None and not is_store(opened):
         say(f"note: {opened.root} holds no store: nothing has been run here")
     if study is None:
-        labels = {run_id: first_label(found) for run_id, found in labels_of(opened).items()}
+        labels = {run_id: first_label(by_study) for run_id, by_study in labels_of(opened).items()}
         ids = sorted(opened.run_ids(), key=lambda run_id: (labels.get(run_id, "~"), run_id))
     else:
         asked = ask_study(study, words or [], opened)

@@ -19,16 +19,16 @@ def studies(json: AsJson = False, store: StorePath = HERE) -> None:
         return
     on = medium()
     body = [
-        [one["name"], one["kind"], _size(one), f"{one['done']}/{one['planned']}", clean(one["title"])]
-        for one in values
-        if not one["error"]
+        [study["name"], study["kind"], _size(study), f"{study['done']}/{study['planned']}", clean(study["title"])]
+        for study in values
+        if not study["error"]
     ]
     heads = ["study", "kind", "rows x seeds", "done", "title"]
     print(align(heads, body, left=(0, 1, 4), on=on, weights={"title": 2, "kind": 1}), end="")
-    for one in values:
-        if one["error"]:
-            print(prose(f"{one['name']}: {clean(one['error'])}", on, later="  ", style="red"), end="")
+    for study in values:
+        if study["error"]:
+            print(prose(f"{study['name']}: {clean(study['error'])}", on, later="  ", style="red"), end="")
 
 
-def _size(one: dict[str, object]) -> str:
-    return "" if one["rows"] is None else f"{one['rows']} x {one['seeds']}"
+def _size(study: dict[str, object]) -> str:
+    return "" if study["rows"] is None else f"{study['rows']} x {study['seeds']}"

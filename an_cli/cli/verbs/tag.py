@@ -78,5 +78,5 @@ def note(
         return
     if not value["notes"]:
         say(f"no notes on {target}")
-    for one in value["notes"]:
-        print(clean(f"{one['at']} {one['by']}: {one['text']}"))
+    for entry in value["notes"]:
+        print(clean(f"{entry['at']} {entry['by']}: {entry['text']}"))

@@ -26,14 +26,14 @@ def verify(
     ids = opened.run_ids() if study is None else [cell.id for cell in ask_study(study, words or [], opened).plan.cells]
     runs = [opened.run(run_id) for run_id in ids]
     finished = [run for run in runs if run.result.exists()]
-    found = {run.id: said for run in finished if (said := damages(run))}
+    damaged = {run.id: problems for run in finished if (problems := damages(run))}
     copies = damaged_copies(opened)
     if json:
-        print_json({"runs": len(finished), "damaged": found, "code": copies})
+        print_json({"runs": len(finished), "damaged": damaged, "code": copies})
     else:
-        for run_id, said in found.items():
-            print("".join(f"{run_id}: {line}\n" for line in said), end="")
+        for run_id, problems in damaged.items():
+            print("".join(f"{run_id}: {line}\n" for line in problems), end="")
         print("".join(f"code {copy}: its bytes have changed\n" for copy in copies), end="")
-        print(f"{len(finished)} finished runs: {len(finished) - len(found)} as they were, {len(found)} not")
-    if found or copies:
+        print(f"{len(finished)} finished runs: {len(finished) - len(damaged)} as they were, {len(damaged)} not")
+    if damaged or copies:
         raise typer.Exit(1)
