@@ -91,7 +91,7 @@ def begin() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = os.environ.pop(PARENT, "")
-    if parent.isdigit():
+    if parent.isdecimal():
         end_with_parent(int(parent))
 
 

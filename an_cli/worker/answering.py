@@ -19,10 +19,10 @@ def answer(request: TextIO, answers: TextIO, work: Callable[[Request], Mapping[s
 def answer_to(request: Request, answers: TextIO, work: Callable[[Request], Mapping[str, object] | None]) -> int:
     """Answer a request that was read already, unless the work says nothing; returns the exit status."""
     try:
-        found = work(request)
+        answer = work(request)
     except AnError as error:
         print(json.dumps({"error": to_value(error)}), file=answers, flush=True)
         return 1
-    if found is not None:
-        print(json.dumps(found), file=answers, flush=True)
+    if answer is not None:
+        print(json.dumps(answer), file=answers, flush=True)
     return 0

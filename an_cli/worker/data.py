@@ -21,8 +21,8 @@ def data(request: Request) -> Mapping[str, object]:
         splits = {"train": _split(done.train), "eval": _split(done.eval)}
         fingerprint = pair_fingerprint(done.train.listing.fingerprint, done.eval.listing.fingerprint)
         return {"written": done.written, "kept": done.kept, "fingerprint": fingerprint, **splits}
-    found = verify(Path(request["path"]), decode_all=request["decode"], say=_say)
-    return {"fingerprint": pair_fingerprint(found.train.fingerprint, found.eval.fingerprint), **asdict(found)}
+    verified = verify(Path(request["path"]), decode_all=request["decode"], say=_say)
+    return {"fingerprint": pair_fingerprint(verified.train.fingerprint, verified.eval.fingerprint), **asdict(verified)}
 
 
 def _split(split: ShardedSplit) -> dict[str, object]:

@@ -137,7 +137,7 @@ def _record(run: RunFolder, evaluation: Evaluation, dataset: DataSet, device: st
     if claim is None:
         raise StoreError("another process holds the run", where=run.id, now="give the same command again")
     try:
-        found = replace(read_imported(run), evaluation=evaluation, eval_fingerprint=dataset.fingerprint, device=device)
-        write_imported(RunWriter(claim), found)
+        record = replace(read_imported(run), evaluation=evaluation, eval_fingerprint=dataset.fingerprint, device=device)
+        write_imported(RunWriter(claim), record)
     finally:
         claim.release()

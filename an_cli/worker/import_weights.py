@@ -97,9 +97,9 @@ def _as_run(path: Path, state: Mapping[str, Tensor], counts: Counts, config: Cel
 
 def _holds(run: RunFolder, state: Mapping[str, Tensor]) -> bool:
     """Whether these are the run's weights: a file may hold a moving average beside others."""
-    found = checkpoint.load_weights(run, "imported")
-    return found is not None and all(
-        name in found[0] and torch.equal(found[0][name], tensor) for name, tensor in state.items()
+    weights = checkpoint.load_weights(run, "imported")
+    return weights is not None and all(
+        name in weights[0] and torch.equal(weights[0][name], tensor) for name, tensor in state.items()
     )
 
 

@@ -53,7 +53,7 @@ class Job:
         array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
         name = f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
         restart = os.environ.get("SLURM_RESTART_COUNT", "0")
-        return Job(os.environ.get("AN_CLI_TOKEN", ""), name, int(restart) if restart.isdigit() else 0)
+        return Job(os.environ.get("AN_CLI_TOKEN", ""), name, int(restart) if restart.isdecimal() else 0)
 
     def submission(self, run: RunFolder) -> int | None:
         """Which submission of a run this job is; None when a newer one stands for the run: this job is superseded."""
@@ -62,14 +62,14 @@ class Job:
 
     def ends_at(self) -> float | None:
         """When the job's time is up, on this process's monotonic clock; None where nobody says."""
-        told = os.environ.get("SLURM_JOB_END_TIME", "")
-        left = float(told) - time.time() if told.isdigit() else self._ask_left_s()
+        end = os.environ.get("SLURM_JOB_END_TIME", "")
+        left = float(end) - time.time() if end.isdecimal() else self._ask_left_s()
         return None if left is None else time.monotonic() + left
 
     def _ask_left_s(self) -> float | None:
         """SLURM before 23.02 does not set the variable. The time left is asked, so that clocks need not agree."""
-        said = _call("squeue", "--noheader", "--format=%L", f"--jobs={self.name}")
-        return seconds(said) if said else None
+        answer = _call("squeue", "--noheader", "--format=%L", f"--jobs={self.name}")
+        return seconds(answer) if answer else None
 
     def account(
         self, launch: LaunchConfig, number: int, deadline: float | None, early: StopFlag | None = None
@@ -99,16 +99,16 @@ class Job:
         """Ask to be started again; True when SLURM agreed."""
         if not self.name:
             return False
-        said = _call("scontrol", "requeue", self.name)
-        log.info("job %s %s", self.name, "is requeued" if said is not None else "could not be requeued")
-        return said is not None
+        answer = _call("scontrol", "requeue", self.name)
+        log.info("job %s %s", self.name, "is requeued" if answer is not None else "could not be requeued")
+        return answer is not None
 
 
 def seconds(text: str) -> float | None:
     """Seconds of a time as SLURM writes it: `[days-][hours:]minutes:seconds`."""
     days, dash, clock = text.strip().rpartition("-")
     parts = clock.split(":")
-    if not all(part.isdigit() for part in parts) or len(parts) > 3 or (dash and not days.isdigit()):
+    if not all(part.isdecimal() for part in parts) or len(parts) > 3 or (dash and not days.isdecimal()):
         return None
     total = 0
     for part in parts:
@@ -150,7 +150,7 @@ class _JobCrew:
 
     job: Job
     runs: list[RunFolder]
-    told: int | None = None
+    stop_signal: int | None = None
     _steps_before: int = 0
     _children: dict[int, RunFolder] = field(default_factory=dict)
     _ends: dict[str, int] = field(default_factory=dict)
@@ -165,7 +165,7 @@ class _JobCrew:
         deadline = self.job.ends_at()
         self._steps_before = self._steps()
         for run in self.runs:
-            if self.told is None:
+            if self.stop_signal is None:
                 self._start(run, deadline)
         while self._children:
             try:
@@ -185,8 +185,8 @@ class _JobCrew:
                 self._mirror.follow(run, read_launch(run))
 
     def _hand_on(self, number: int, frame: object) -> None:
-        if self.told is None or number not in _WARNINGS:
-            self.told = number
+        if self.stop_signal is None or number not in _WARNINGS:
+            self.stop_signal = number
         for pid in list(self._children):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGUSR1)
@@ -194,7 +194,7 @@ class _JobCrew:
     def _steps(self) -> int:
         """Steps that all runs have made, and one for each that is finished."""
         reached = [read_progress(run) for run in self.runs]
-        return sum(found.step for found in reached if found) + sum(is_finished(run) for run in self.runs)
+        return sum(progress.step for progress in reached if progress) + sum(is_finished(run) for run in self.runs)
 
     def _start(self, run: RunFolder, deadline: float | None) -> None:
         self._follow(run)
@@ -235,17 +235,17 @@ class _JobCrew:
         log.info("run %s: exit %d", run.id, status)
         self._ends[run.id] = status
         tries = self._again.get(run.id, 0)
-        if status < 0 and self.told is None and tries < _AGAIN_MOST:
+        if status < 0 and self.stop_signal is None and tries < _AGAIN_MOST:
             self._again[run.id] = tries + 1
             self._start(run, deadline)
 
     def _status(self) -> int:
         ends = {run: self._ends.get(run.id, 128 + signal.SIGTERM) for run in self.runs}  # not started: told before
         unfinished = [run for run, status in ends.items() if status > 128 and not run.stop.exists()]
-        ours = self.told is None or self.told in _WARNINGS  # not SIGTERM: SLURM knows what it wants then
+        ours = self.stop_signal is None or self.stop_signal in _WARNINGS  # not SIGTERM: SLURM knows what it wants then
         # A job whose time is too short for a single step would go on for ever: that is for its owner to see.
         if unfinished and ours and self._steps() > self._steps_before and self.job.requeue():
             return Exit.BUSY
         if unfinished:
-            return 128 + self.told if self.told else Exit.BUSY
+            return 128 + self.stop_signal if self.stop_signal else Exit.BUSY
         return 1 if any(status not in (0, Exit.BUSY) for status in self._ends.values()) else 0

@@ -92,7 +92,7 @@ def _run_watched(run: RunFolder, account: Account, seat: Seat | None, stop: Stop
         return error.exit_code
     if claim is not None:
         run.error.unlink(missing_ok=True)  # it spoke of an attempt before this one
-    number = world.said_by_leader(claim.number if claim else 0)
+    number = world.broadcast(claim.number if claim else 0)
     if not number:
         log.info("another attempt holds %s, or it is finished", run.id)
         return Exit.BUSY
@@ -135,9 +135,9 @@ def _run(writer: RunWriter, stop: StopFlag, world: World) -> tuple[int, str]:
     try:
         result = attempt(writer, stop, world)
         leave(world)
-    except Interrupted as told:
-        log.info("%s; the same command continues", told)
-        return 128 + told.number, f"{Ending.STOPPED} by signal {told.number}"
+    except Interrupted as interrupted:
+        log.info("%s; the same command continues", interrupted)
+        return 128 + interrupted.number, f"{Ending.STOPPED} by signal {interrupted.number}"
     except Paused as paused:
         log.info("%s", paused)
         return Exit.PAUSED, f"{Ending.PAUSED} after epoch {paused.epochs}"
@@ -172,7 +172,7 @@ def _word(world: World) -> str | None:
     """Why another rank failed, if it lives long enough to say so."""
     end = time.monotonic() + WORD_S
     while world.leads and time.monotonic() < end:
-        if (word := world.told_error()) is not None:
+        if (word := world.reported_error()) is not None:
             return word
         time.sleep(0.05)
     return None
@@ -185,7 +185,7 @@ def _failed(writer: RunWriter, message: str, world: World) -> int:
         if world.leads:
             writer.fail(redact(message) + "\n")
         else:
-            world.tell_error(message)
+            world.report_error(message)
     except Exception as error:  # whatever fails here must not hide what failed before it
         log.error("the reason could not be recorded: %s", text_of(error))
     return 1

@@ -106,8 +106,8 @@ class _Server:
 
     def _reap(self) -> None:
         for pid in list(self._children):
-            found, status = os.waitpid(pid, os.WNOHANG)
-            if found:
+            child, status = os.waitpid(pid, os.WNOHANG)
+            if child:
                 folder = self._children.pop(pid)
                 self._say(event="exited", run=folder, pid=pid, exit=os.waitstatus_to_exitcode(status))
 

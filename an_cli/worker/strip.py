@@ -41,7 +41,7 @@ def _strip(run: RunFolder) -> int:
     try:
         kept = {key: value for key, value in state.items() if key != "optimizer"}
         path = checkpoint.save(writer, "step", state["step"], kept)
-        for old in checkpoint.found(run, "step"):
+        for old in checkpoint.saved_states(run, "step"):
             if old.path != path:
                 old.path.unlink(missing_ok=True)
         writer.file(run.digests, digest_text(run, run.result.read_bytes()).encode())

@@ -26,12 +26,12 @@ def from_run(run: RunFolder, epoch: str) -> tuple[dict[str, Tensor], str]:
         StoreError: there are none.
     """
     if run.imported.exists():
-        found = checkpoint.load_weights(run, "imported")
-        return (found[0], "imported") if found else _absent(run)
-    found = checkpoint.load_weights(run, "best" if epoch == "best" else "step")
-    if found is None:
+        saved = checkpoint.load_weights(run, "imported")
+        return (saved[0], "imported") if saved else _absent(run)
+    saved = checkpoint.load_weights(run, "best" if epoch == "best" else "step")
+    if saved is None:
         return _absent(run)
-    return found[0], f"epoch {found[1] + 1}" if epoch == "best" else f"step {found[1]}"
+    return saved[0], f"epoch {saved[1] + 1}" if epoch == "best" else f"step {saved[1]}"
 
 
 def _absent(run: RunFolder) -> tuple[dict[str, Tensor], str]:

@@ -18,7 +18,7 @@ from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.judge import Standing
 from an_cli.launch.slurm.observe import Observer
 from an_cli.launch.slurm.request import JobSettings
-from an_cli.launch.slurm.scheduler import Said
+from an_cli.launch.slurm.scheduler import CommandResult
 from an_cli.launch.slurm.watcher import Watcher
 from an_cli.store import RunFolder, Store, newest_submission
 from tests.slurm.imagined import Imagined
@@ -103,7 +103,7 @@ class History:
         looks = 0
         deadly = 0.0 if calm else 0.03
 
-        def scheduler(*words: str) -> Said:
+        def scheduler(*words: str) -> CommandResult:
             if self.dice.random() < deadly:
                 raise Killed
             said = self.cluster(*words)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from an_cli.files import write_json
-from an_cli.launch.slurm.scheduler import Said
+from an_cli.launch.slurm.scheduler import CommandResult
 from an_cli.store import RunFolder, newest_submission
 
 LIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED")
@@ -62,11 +62,11 @@ class Imagined:
     next_id: int = 100
     started: dict[str, int] = field(default_factory=dict)
 
-    def __call__(self, *words: str) -> Said:
+    def __call__(self, *words: str) -> CommandResult:
         self.calls.append(words[0])
         if self.now < self.outage_until:
             return self.dice.choice(
-                [Said(124, ""), Said(1, "", "Unable to contact slurm controller (connect failure)")]
+                [CommandResult(124, ""), CommandResult(1, "", "Unable to contact slurm controller (connect failure)")]
             )
         match words[0]:
             case "sbatch":
@@ -79,34 +79,36 @@ class Imagined:
                 for one in self.elements:
                     named = f"{one.array}_{one.task}" in words[1:]
                     one.state = "CANCELLED by 0" if named and one.live else one.state
-                return Said(0, "")
+                return CommandResult(0, "")
             case "scontrol":
                 return self._scontrol(words)
-        return Said(1, "", "unknown command")
+        return CommandResult(1, "", "unknown command")
 
-    def _sbatch(self, script: Path) -> Said:
+    def _sbatch(self, script: Path) -> CommandResult:
         text = script.read_text()
         count = 1 + int(re.search(r"--array=0-(\d+)", text)[1])  # type: ignore[index]
         if count > self.max_array:
-            return Said(1, "", "sbatch: error: Batch job submission failed: Invalid job array specification")
+            return CommandResult(1, "", "sbatch: error: Batch job submission failed: Invalid job array specification")
         if sum(element.live for element in self.elements) + count > self.max_submit:
-            return Said(
+            return CommandResult(
                 1, "", "sbatch: error: AssocMaxSubmitJobLimit: Job violates accounting/QOS policy (job submit limit)"
             )
         fault = self.dice.random() < self.faults
         kind = self.dice.choice(["refused", "accepted_error", "accepted_silent", "hang", "banner"]) if fault else "good"
         if kind == "refused":
-            return Said(
+            return CommandResult(
                 1, "", "sbatch: error: Batch job submission failed: Invalid account or account/partition combination"
             )
         if kind == "hang":
-            return Said(124, "")
+            return CommandResult(124, "")
         array = self._accept(text, script, count)
         if kind == "accepted_error":
-            return Said(1, "", "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation")
+            return CommandResult(
+                1, "", "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+            )
         if kind == "accepted_silent":
-            return self.dice.choice([Said(0, ""), Said(124, "")])
-        return Said(0, f"Welcome to the cluster!\n{array};cluster\n" if kind == "banner" else f"{array}\n")
+            return self.dice.choice([CommandResult(0, ""), CommandResult(124, "")])
+        return CommandResult(0, f"Welcome to the cluster!\n{array};cluster\n" if kind == "banner" else f"{array}\n")
 
     def _accept(self, text: str, script: Path, count: int) -> str:
         recycled = [one.array for one in self.elements if not one.live]
@@ -119,22 +121,22 @@ class Imagined:
             self.elements.append(Element(array=array, task=task, name=name, runs=runs))
         return array
 
-    def _squeue(self, words: tuple[str, ...]) -> Said:
+    def _squeue(self, words: tuple[str, ...]) -> CommandResult:
         if self.dice.random() < self.faults:
             return self._bad()
         names = [word.partition("=")[2] for word in words if word.startswith("--name=")]
         shown = [one for one in self.elements if not one.forgotten and (not names or one.name in names)]
         if names:
-            return Said(0, "".join(f"{one.array}|{one.name}\n" for one in shown))
+            return CommandResult(0, "".join(f"{one.array}|{one.name}\n" for one in shown))
         lines = [f"{one.array}|{one.task}|{one.name}|{one.state}|n0|Unknown|{one.reason}\n" for one in shown]
         if lines and self.dice.random() < self.faults / 3:  # a truncated answer
             lines = lines[: self.dice.randrange(len(lines))]
         lines.append("77|0|somebody.elses|RUNNING|n9|Unknown|None\n")
-        return Said(0, "".join(lines))
+        return CommandResult(0, "".join(lines))
 
-    def _sacct(self) -> Said:
+    def _sacct(self) -> CommandResult:
         if not self.accounting:
-            return Said(1, "", "Slurm accounting storage is disabled")
+            return CommandResult(1, "", "Slurm accounting storage is disabled")
         if self.now < self.accounts_until or self.dice.random() < self.faults:
             return self._bad()
         lines = []
@@ -142,17 +144,25 @@ class Imagined:
             state = one.state if self.dice.random() > 0.1 else "RUNNING" if not one.live else one.state  # delayed
             if one.live or self.dice.random() > 0.1:
                 lines.append(f"{one.array}_{one.task}|{one.name}|{state}|1:0|2027-01-01T00:00:00|n0\n")
-        return Said(0, "".join(lines))
+        return CommandResult(0, "".join(lines))
 
-    def _scontrol(self, words: tuple[str, ...]) -> Said:
+    def _scontrol(self, words: tuple[str, ...]) -> CommandResult:
         if words[1] == "show" and words[2] == "job":
             known = [one for one in self.elements if one.array == words[3] and not one.forgotten]
-            return Said(0, "JobId=1") if known else Said(1, "", "slurm_load_jobs error: Invalid job id specified")
-        return Said(0, f"MaxArraySize = {self.max_array}\nSLURM_VERSION = 22.05.8\n")
+            return (
+                CommandResult(0, "JobId=1")
+                if known
+                else CommandResult(1, "", "slurm_load_jobs error: Invalid job id specified")
+            )
+        return CommandResult(0, f"MaxArraySize = {self.max_array}\nSLURM_VERSION = 22.05.8\n")
 
-    def _bad(self) -> Said:
+    def _bad(self) -> CommandResult:
         return self.dice.choice(
-            [Said(1, "", "Unable to contact slurm controller"), Said(124, ""), Said(0, self.dice.choice(GARBAGE))]
+            [
+                CommandResult(1, "", "Unable to contact slurm controller"),
+                CommandResult(124, ""),
+                CommandResult(0, self.dice.choice(GARBAGE)),
+            ]
         )
 
     def step(self) -> None:

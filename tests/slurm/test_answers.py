@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from an_cli.environment import without_slurm
 from an_cli.launch.slurm.intent import job_name, token_of
 from an_cli.launch.slurm.limits import read_config
 from an_cli.launch.slurm.observe import QueueRow, read_accounts, read_queue
-from an_cli.launch.slurm.scheduler import Said
+from an_cli.launch.slurm.scheduler import CommandResult
 from an_cli.launch.slurm.submit import read_job
 from an_cli.worker.job import seconds
 
@@ -38,11 +38,12 @@ def test_a_text_without_a_row_is_no_answer(text: str) -> None:
 
 
 @given(st.text())
+@example("\u00b2")  # a digit to Python that is no number
 def test_no_text_breaks_a_reader(text: str) -> None:
     read_queue(text)
     read_accounts(text)
     assert read_config(text).max_array >= 1
-    read_job(Said(0, text))
+    read_job(CommandResult(0, text))
     token_of(text)
     seconds(text)
 
@@ -50,15 +51,15 @@ def test_no_text_breaks_a_reader(text: str) -> None:
 @pytest.mark.parametrize(
     ("said", "job"),
     [
-        (Said(0, "123\n"), "123"),
-        (Said(0, "123;cluster\n"), "123"),
-        (Said(0, "Welcome to the cluster, 2026!\n123\nBye\n"), "123"),
-        (Said(0, ""), None),
-        (Said(1, "123\n", "error"), None),
-        (Said(0, "Submitted batch job 123\n"), None),
+        (CommandResult(0, "123\n"), "123"),
+        (CommandResult(0, "123;cluster\n"), "123"),
+        (CommandResult(0, "Welcome to the cluster, 2026!\n123\nBye\n"), "123"),
+        (CommandResult(0, ""), None),
+        (CommandResult(1, "123\n", "error"), None),
+        (CommandResult(0, "Submitted batch job 123\n"), None),
     ],
 )
-def test_the_id_is_found_in_what_sbatch_prints(said: Said, job: str | None) -> None:
+def test_the_id_is_found_in_what_sbatch_prints(said: CommandResult, job: str | None) -> None:
     assert read_job(said) == job
 
 
@@ -76,7 +77,7 @@ def test_max_array_size_is_a_cap_on_the_index() -> None:
     )
     assert not read_config("AccountingStorageType = accounting_storage/none").accounting
     assert read_config("").accounting
-    assert not read_config("").told
+    assert not read_config("").answered
 
 
 @pytest.mark.parametrize(

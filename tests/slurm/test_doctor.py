@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from an_cli.launch.slurm import limits
-from an_cli.launch.slurm.scheduler import Said
+from an_cli.launch.slurm.scheduler import CommandResult
 from an_cli.launch.upkeep.checks import checks, site_text
 from an_cli.store import Store
 from an_cli.store import checks as store_checks
@@ -23,21 +23,21 @@ SrunProlog              =
 """
 
 
-def cluster(*words: str) -> Said:
+def cluster(*words: str) -> CommandResult:
     match words[0]:
         case "scontrol":
-            return Said(0, CONFIG)
+            return CommandResult(0, CONFIG)
         case "sinfo" if words[-1].count("|") == 6:
-            return Said(
+            return CommandResult(
                 0,
                 "gpu*|up|2-00:00:00|10|gpu:a100:4|mixed|none\ngpu*|up|2-00:00:00|2|gpu:a100:4|drained*|bad fan\n"
                 "old|down|1:00|1|(null)|idle|none\nrest|up|1:00|1|(null)|down*|Not responding\n",
             )
         case "sinfo":
-            return Said(0, "gpu*|2-00:00:00|gpu:a100:4\nold|1:00|(null)\n")
+            return CommandResult(0, "gpu*|2-00:00:00|gpu:a100:4\nold|1:00|(null)\n")
         case "sacctmgr":
-            return Said(0, "vision\n")
-    return Said(1, "", "Slurm accounting storage is disabled")
+            return CommandResult(0, "vision\n")
+    return CommandResult(1, "", "Slurm accounting storage is disabled")
 
 
 def test_each_finding_says_what_to_do() -> None:
@@ -64,7 +64,7 @@ def test_a_cluster_that_warns_of_preemption_is_known_by_its_own_word() -> None:
 
 
 def test_a_cluster_without_an_answer_is_amiss() -> None:
-    found = {check.name: check for check in checks(lambda *words: Said(124, ""))}
+    found = {check.name: check for check in checks(lambda *words: CommandResult(124, ""))}
     assert found["SLURM"].well is False
     assert found["SLURM"].found == "no answer in time"
 

@@ -22,7 +22,7 @@ from an_cli.launch.slurm.intent import Intent, read_intent
 from an_cli.launch.slurm.judge import Standing
 from an_cli.launch.slurm.observe import Observer, submitted_since
 from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
-from an_cli.launch.slurm.scheduler import Said
+from an_cli.launch.slurm.scheduler import CommandResult
 from an_cli.launch.slurm.submit import submit
 from an_cli.launch.slurm.watcher import Watcher
 from an_cli.launch.upkeep.cancel import CancelOutcome, cancel
@@ -124,7 +124,9 @@ def test_an_sbatch_without_an_answer_is_given_up_though_its_submitter_lives(
     tmp_path: Path, launch: LaunchConfig, make_runs: Make
 ) -> None:
     (run,) = make_runs(1)
-    silent = submit(requests([run]), terms(tmp_path, launch), lambda *words: Said(124, ""), pause=lambda seconds: None)
+    silent = submit(
+        requests([run]), terms(tmp_path, launch), lambda *words: CommandResult(124, ""), pause=lambda seconds: None
+    )
     assert silent.doubtful == [run]
     submission = newest_submission(run)
     assert submission is not None

@@ -21,7 +21,7 @@ from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.intent import Intent
 from an_cli.launch.slurm.judge import Standing, Verdict
 from an_cli.launch.slurm.policy import blame
-from an_cli.launch.slurm.scheduler import Commands, Said
+from an_cli.launch.slurm.scheduler import CommandResult, Commands
 from an_cli.launch.slurm.script import check_path
 from an_cli.launch.slurm.states import never_starts
 from an_cli.launch.slurm.submit import submit
@@ -47,7 +47,7 @@ class Nodes(Imagined):
         self.age: dict[int, int] = {}
         self.avoided: set[str] = set()
 
-    def _squeue(self, words: tuple[str, ...]) -> Said:
+    def _squeue(self, words: tuple[str, ...]) -> CommandResult:
         said = super()._squeue(words)
         lines = []
         for line in said.out.splitlines():
@@ -56,16 +56,16 @@ class Nodes(Imagined):
                 of = [one for one in self.elements if (one.array, str(one.task)) == (fields[0], fields[1])]
                 fields[4] = self.where.get(id(of[0]), "") if of else fields[4]
             lines.append("|".join(fields))
-        return Said(said.status, "".join(f"{line}\n" for line in lines))
+        return CommandResult(said.status, "".join(f"{line}\n" for line in lines))
 
-    def _sacct(self) -> Said:
+    def _sacct(self) -> CommandResult:
         lines = [
             f"{one.array}_{one.task}|{one.name}|{one.state}|1:0|2027-01-01T00:00:00|{self.where.get(id(one), '')}\n"
             for one in self.elements
         ]
-        return Said(0, "".join(lines))
+        return CommandResult(0, "".join(lines))
 
-    def _scontrol(self, words: tuple[str, ...]) -> Said:
+    def _scontrol(self, words: tuple[str, ...]) -> CommandResult:
         self.avoided |= {
             node for word in words if word.startswith("ExcNodeList=") for node in word.partition("=")[2].split(",")
         }
@@ -170,8 +170,8 @@ def other_user(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 class Private(Imagined):
     """A cluster that shows a user's own jobs only, and none by id either."""
 
-    def _squeue(self, words: tuple[str, ...]) -> Said:
-        return Said(0, "") if not self.open else super()._squeue(words)
+    def _squeue(self, words: tuple[str, ...]) -> CommandResult:
+        return CommandResult(0, "") if not self.open else super()._squeue(words)
 
     open = True
 
@@ -230,7 +230,7 @@ def test_a_submission_whose_folder_was_removed_is_made_again(
 
 def test_a_cluster_without_arrays_is_given_plain_jobs(tmp_path: Path, launch: LaunchConfig, make_runs: Make) -> None:
     class Plain(Imagined):
-        def _sbatch(self, script: Path) -> Said:
+        def _sbatch(self, script: Path) -> CommandResult:
             text = script.read_text()
             assert "--array" not in text
             assert "%j.out" in text
@@ -238,11 +238,11 @@ def test_a_cluster_without_arrays_is_given_plain_jobs(tmp_path: Path, launch: La
             name = next(line.partition("=")[2] for line in text.splitlines() if "--job-name" in line)
             folder = (script.parent / "tasks").read_text().splitlines()[0]
             self.elements.append(Element(array=str(self.next_id), task=0, name=name, runs=[Path(folder)]))
-            return Said(0, f"{self.next_id}\n")
+            return CommandResult(0, f"{self.next_id}\n")
 
-        def _squeue(self, words: tuple[str, ...]) -> Said:
+        def _squeue(self, words: tuple[str, ...]) -> CommandResult:
             said = super()._squeue(words)
-            return Said(0, said.out.replace("|0|", "|N/A|"))
+            return CommandResult(0, said.out.replace("|0|", "|N/A|"))
 
     cluster, runs = Plain(random.Random(0), faults=0.0), make_runs(3)
     off = replace(terms(tmp_path, launch), max_array=0)
@@ -259,7 +259,7 @@ def test_more_arrays_than_may_run_at_once_wait_for_each_other(
     scripts: list[str] = []
 
     class Noting(Imagined):
-        def _sbatch(self, script: Path) -> Said:
+        def _sbatch(self, script: Path) -> CommandResult:
             scripts.append(script.read_text())
             return super()._sbatch(script)
 
@@ -277,8 +277,8 @@ def test_an_sbatch_that_gives_no_job_is_a_failed_submission(
     tmp_path: Path, launch: LaunchConfig, make_runs: Make
 ) -> None:
     class Dry(Imagined):
-        def _sbatch(self, script: Path) -> Said:
-            return Said(0, "", "sbatch: Job 1 to start at 2027-01-01 using 1 processors on nodes n0")
+        def _sbatch(self, script: Path) -> CommandResult:
+            return CommandResult(0, "", "sbatch: Job 1 to start at 2027-01-01 using 1 processors on nodes n0")
 
     runs = make_runs(2)
     done = submit(

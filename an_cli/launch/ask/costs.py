@@ -69,13 +69,13 @@ def find_costs(cells: Iterable[Cell], store: Store, door: Door | None = None) ->
     cells = [cell for cell in cells if has_parts(cell.config)]
     keys = {cell.id: cost_key(cell.config) for cell in cells}
     by_key = {keys[cell.id]: cell for cell in cells}
-    known = {key: found for key in by_key if (found := _known(key, store)) is not None}
-    missing = {key: cell for key, cell in by_key.items() if key not in known}
+    counted = {key: costs for key in by_key if (costs := _recall(key, store)) is not None}
+    missing = {key: cell for key, cell in by_key.items() if key not in counted}
     if missing:
         asked = ask_costs(missing, door or Door())
         _remember(asked, store)
-        known.update(asked)
-    return {cell_id: known[key] for cell_id, key in keys.items()}
+        counted.update(asked)
+    return {cell_id: counted[key] for cell_id, key in keys.items()}
 
 
 def ask_costs(cells: Mapping[str, Cell], door: Door) -> dict[str, Costs]:
@@ -90,24 +90,24 @@ def ask_costs(cells: Mapping[str, Cell], door: Door) -> dict[str, Costs]:
         LaunchError: the heavy door failed, or left one out.
     """
     answers = door.ask("cost", [{"key": key, "config": plain(cell.config)} for key, cell in cells.items()])
-    found: dict[str, Costs] = {}
+    counted: dict[str, Costs] = {}
     for answer in answers:
         if "error" in answer:
             raise from_value(answer["error"], cells[answer["key"]].label)
-        found[answer["key"]] = Costs(params=answer["params"], macs=answer["macs"])
-    left_out = [cell.label for key, cell in cells.items() if key not in found]
+        counted[answer["key"]] = Costs(params=answer["params"], macs=answer["macs"])
+    left_out = [cell.label for key, cell in cells.items() if key not in counted]
     if left_out:
         raise LaunchError(f"no costs came for {left_out[0]}", where="cost", now="give the same command again")
-    return found
+    return counted
 
 
 @cache
 def _shipped() -> dict[str, Any]:
-    found: dict[str, Any] = read_json(SHIPPED)
-    return found
+    shipped: dict[str, Any] = read_json(SHIPPED)
+    return shipped
 
 
-def _known(key: str, store: Store) -> Costs | None:
+def _recall(key: str, store: Store) -> Costs | None:
     if key in _shipped():
         return Costs(params=_shipped()[key]["params"], macs=_shipped()[key]["macs"])
     try:
@@ -120,8 +120,8 @@ def _remembered(key: str, store: Store) -> Path:
     return store.costs / code_tree() / f"{key}.json"
 
 
-def _remember(found: Mapping[str, Costs], store: Store) -> None:
+def _remember(counted: Mapping[str, Costs], store: Store) -> None:
     with contextlib.suppress(StoreError, OSError):
         (store.costs / code_tree()).mkdir(parents=True, exist_ok=True)
-        for key, costs in found.items():
+        for key, costs in counted.items():
             write_json(_remembered(key, store), plain(costs))

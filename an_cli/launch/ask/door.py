@@ -72,14 +72,14 @@ class Door:
 
 def _read(answer: bytes, verb: str, status: int) -> list[dict[str, Any]]:
     try:
-        found = [json.loads(line) for line in answer.splitlines() if line.strip()]
+        answers = [json.loads(line) for line in answer.splitlines() if line.strip()]
     except ValueError:
-        found = []
-    if not found or (status != 0 and not any("error" in line for line in found)):
-        said = f" and answered {answer[:200].decode(errors='replace')!r}" if status == 0 else ""
+        answers = []
+    if not answers or (status != 0 and not any("error" in line for line in answers)):
+        output = f" and answered {answer[:200].decode(errors='replace')!r}" if status == 0 else ""
         raise LaunchError(
-            f"the heavy door's {verb!r} ended with exit status {status}{said}",
+            f"the heavy door's {verb!r} ended with exit status {status}{output}",
             where=verb,
             now="what it said stands above; `python -c 'import torch'` must work",
         )
-    return found
+    return answers

@@ -62,13 +62,13 @@ def smoke(cells: Sequence[Cell], launch: LaunchConfig, store: Store, door: Door 
     runs = {cell.id: prepare_run(make_tiny(cell.config), cell.choices, quiet, place) for cell in cells}
     paths = {str(run.path): run for run in runs.values()}  # cells that differ in what was made tiny share one
     answers = (door or Door()).ask("smoke", [{"run": path} for path in paths])
-    said = {answer["run"]: answer for answer in answers}
-    found = [
+    by_run = {answer["run"]: answer for answer in answers}
+    results = [
         Smoke(cell=cell, seconds=answer["seconds"], error=answer["error"] or "")
         for cell in cells
-        if (answer := said.get(str(runs[cell.id].path))) is not None
+        if (answer := by_run.get(str(runs[cell.id].path))) is not None
     ]
     remember_smoke(place, store)
-    if len(found) == len(cells) and not any(one.error for one in found):
+    if len(results) == len(cells) and not any(result.error for result in results):
         shutil.rmtree(place.root, ignore_errors=True)
-    return found
+    return results

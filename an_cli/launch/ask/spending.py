@@ -56,13 +56,13 @@ def estimate(cells: Sequence[Cell], costs: Mapping[str, Costs], store: Store) ->
         store: whose finished runs are the measure, else what `smoke` left. The device that made most is taken.
     """
     rate = measure(store) or _remembered(store)
-    known = [cell for cell in cells if cell.id in costs]
+    counted = [cell for cell in cells if cell.id in costs]
     hours = {}
     if rate is not None:
-        work = {cell.id: _work(cell.config, costs[cell.id].macs) for cell in known}
+        work = {cell.id: _work(cell.config, costs[cell.id].macs) for cell in counted}
         hours = {run_id: of / rate.macs_per_s / 3600 for run_id, of in work.items() if of is not None}
     return Spending(
-        hours=hours, rate=rate, checkpoint_bytes=sum(_BYTES_PER_PARAM * costs[cell.id].params for cell in known)
+        hours=hours, rate=rate, checkpoint_bytes=sum(_BYTES_PER_PARAM * costs[cell.id].params for cell in counted)
     )
 
 

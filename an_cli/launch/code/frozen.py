@@ -55,12 +55,12 @@ def freeze(store: Store, plugins: Iterable[PlugIn] = ()) -> Path:
 
 
 def _sources(plugins: Iterable[PlugIn]) -> dict[str, Content]:
-    found: dict[str, Content] = {}
+    sources: dict[str, Content] = {}
     for plugin in plugins:
-        found.update(plugin_files(plugin))
+        sources.update(plugin_files(plugin))
     own = [path for path in PACKAGE.rglob("*") if path.is_file()]
-    found.update({path.relative_to(PACKAGE.parent).as_posix(): path for path in own})
-    return {name: content for name, content in found.items() if _is_code(Path(name))}
+    sources.update({path.relative_to(PACKAGE.parent).as_posix(): path for path in own})
+    return {name: content for name, content in sources.items() if _is_code(Path(name))}
 
 
 def _copy(files: Mapping[str, Content], tree: str, place: Path) -> None:
@@ -81,8 +81,8 @@ def _copy(files: Mapping[str, Content], tree: str, place: Path) -> None:
 def frozen_digest(place: Path) -> str:
     """The digest of a frozen copy, which is its name as long as no byte has changed."""
     paths = [path for path in place.rglob("*") if path.is_file()]
-    found = {path.relative_to(place).as_posix(): path for path in paths}
-    return _digest({name: _hash(path) for name, path in found.items() if _is_code(Path(name))})
+    files = {path.relative_to(place).as_posix(): path for path in paths}
+    return _digest({name: _hash(path) for name, path in files.items() if _is_code(Path(name))})
 
 
 def damaged_copies(store: Store) -> list[str]:

@@ -63,13 +63,13 @@ def _places(name: str) -> list[Path]:
 def _listed(made_by: Distribution) -> dict[str, Path]:
     """Top-level modules, and folders of libraries beside them, that a distribution was installed as."""
     tops = {file.parts[0] for file in made_by.files or () if len(file.parts) > 1 or file.suffix in _MODULES}
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for top in tops:
         name = top.partition(".")[0] if top.endswith(_MODULES) else top
         place = Path(str(made_by.locate_file(top)))
         if place.exists() and (name.isidentifier() or top.endswith(".libs")) and not name.startswith("__"):
-            found[name] = place
-    return found
+            files[name] = place
+    return files
 
 
 def _named(made_by: Distribution | None) -> list[str]:
@@ -96,9 +96,9 @@ def _imports(path: Path) -> set[str]:
         nodes = list(ast.walk(ast.parse(path.read_bytes())))
     except (OSError, SyntaxError, ValueError):
         return set()
-    found = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    found += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
-    return {name.partition(".")[0] for name in found} - {"an_cli"}
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return {name.partition(".")[0] for name in names} - {"an_cli"}
 
 
 def _metadata(made_by: Distribution) -> dict[str, Content]:

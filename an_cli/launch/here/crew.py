@@ -224,7 +224,7 @@ class _Crew:
         """The GPUs that fewest of the running cells have."""
         if not self._gpus:
             return ()
-        taken = Counter(self._at_gpus[one] for one in self._running)
+        taken = Counter(self._at_gpus[other] for other in self._running)
         self._at_gpus[run] = min(self._gpus, key=lambda gpus: taken[gpus])
         return (self._at_gpus[run],)
 
@@ -303,10 +303,10 @@ class _Crew:
             )
         lost, self._running = list(self._running), {}
         for run in lost:
-            found = status_of(run)
-            if (found is Status.FINISHED or found.is_going) and not self._stopping:
-                self._settle(run, found)
-            elif found is Status.FINISHED:
+            present = status_of(run)
+            if (present is Status.FINISHED or present.is_going) and not self._stopping:
+                self._settle(run, present)
+            elif present is Status.FINISHED:
                 self._set(run, Phase.FINISHED)
             else:
                 self._again(run, Cause.LOST, in_words(Cause.LOST))

@@ -93,4 +93,4 @@ def visible_gpus(environment: Mapping[str, str] | None = None, devices: Path = _
     if named is not None:
         return tuple(word.strip() for word in named.split(",")) if named.strip() not in _ABSENT else ()
     files = (re.fullmatch(r"nvidia(\d+)", path.name) for path in devices.glob("nvidia*"))
-    return tuple(sorted((found[1] for found in files if found), key=int))
+    return tuple(sorted((match[1] for match in files if match), key=int))

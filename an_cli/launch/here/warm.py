@@ -57,9 +57,9 @@ class WarmWorker:
         chunk = os.read(self._process.stdout.fileno(), 65536)
         self.ended = not chunk
         *lines, self._pending = (self._pending + chunk).split(b"\n")
-        found = [event for line in lines if (event := _event(line)) is not None]
-        self.was_ready |= any(event.kind == "ready" for event in found)
-        return found
+        events = [event for line in lines if (event := _event(line)) is not None]
+        self.was_ready |= any(event.kind == "ready" for event in events)
+        return events
 
     def stop(self) -> None:
         """Ask the worker and its runs to save and exit."""
@@ -95,8 +95,8 @@ class WarmWorker:
 
 def _event(line: bytes) -> Event | None:
     try:
-        said = json.loads(line)
-        return Event(kind=said["event"], run=said.get("run", ""), pid=said.get("pid", 0), exit=said.get("exit", 0))
+        event = json.loads(line)
+        return Event(kind=event["event"], run=event.get("run", ""), pid=event.get("pid", 0), exit=event.get("exit", 0))
     except (ValueError, TypeError, KeyError, AttributeError):
         if line.strip():
             log.warning("the worker said: %s", line.decode(errors="replace"))

@@ -132,14 +132,14 @@ class OnSlurm:
 
     def _adopt(self, views: Mapping[RunFolder, JobView]) -> None:
         """Write down the ids of jobs that were found by their tokens."""
-        found = {
+        jobs = {
             view.submission.token: view.verdict.job.partition("_")[0]
             for view in views.values()
             if view.submission and view.verdict.job
         }
-        for token, job in found.items():
-            known = read_intent(self.watcher.store, token)
-            if known.there and known.job is None:
+        for token, job in jobs.items():
+            state = read_intent(self.watcher.store, token)
+            if state.there and state.job is None:
                 Intent(self.watcher.store.jobs / token).accept(job)
                 self.tell(f"found job {job}, whose submitter ended before it could write the id down")
 
@@ -155,22 +155,22 @@ class OnSlurm:
     def _judge_nodes(self, views: Mapping[RunFolder, JobView]) -> None:
         """Stay away from nodes that end jobs before their runs begin; where all do, hold back what still waits."""
         self._began |= {view.verdict.node for view in views.values() if view.verdict.began and view.verdict.node}
-        found = blame(views.values(), self._began)
+        blamed = blame(views.values(), self._began)
         waiting = [view.verdict.job for view in views.values() if view.verdict.standing is Standing.QUEUED]
-        for node in found.nodes.keys() - self._blame.nodes.keys():
-            self.tell(f"{node} is avoided: {found.nodes[node]}")
-        if found.nodes.keys() - self._blame.nodes.keys():
-            nodes = ",".join(sorted({*found.nodes, *filter(None, [self.terms.launch.exclude])}))
+        for node in blamed.nodes.keys() - self._blame.nodes.keys():
+            self.tell(f"{node} is avoided: {blamed.nodes[node]}")
+        if blamed.nodes.keys() - self._blame.nodes.keys():
+            nodes = ",".join(sorted({*blamed.nodes, *filter(None, [self.terms.launch.exclude])}))
             for array in sorted({job.partition("_")[0] for job in waiting}):
                 self.scheduler("scontrol", "update", f"JobId={array}", f"ExcNodeList={nodes}")
-            self.terms = replace(self.terms, avoid=tuple(sorted(found.nodes)))
-        if found.nodes and not self._began and _nowhere_else(views):
-            found = Blame(everywhere=next(iter(found.nodes.values())))
-        if found.everywhere and not self._blame.everywhere:
-            self.tell(f"held back: no job of this study begins its run: {found.everywhere}")
+            self.terms = replace(self.terms, avoid=tuple(sorted(blamed.nodes)))
+        if blamed.nodes and not self._began and _nowhere_else(views):
+            blamed = Blame(everywhere=next(iter(blamed.nodes.values())))
+        if blamed.everywhere and not self._blame.everywhere:
+            self.tell(f"held back: no job of this study begins its run: {blamed.everywhere}")
             if waiting:
                 self.scheduler("scancel", *waiting)
-        self._blame = found
+        self._blame = blamed
 
     def _tell_stuck(self, views: Mapping[RunFolder, JobView]) -> None:
         """Say once, of every job that waits for somebody, for whom."""
@@ -187,8 +187,8 @@ class OnSlurm:
             if view.verdict.in_doubt and view.verdict.job and view.missing_s >= ABSENT_S
         }
         for job in missing - {job for job, gone in self._gone.items() if gone}:
-            said = self.scheduler("scontrol", "show", "job", job)
-            self._gone[job] = said.status != 0 and "invalid job id" in said.trouble.lower()
+            answer = self.scheduler("scontrol", "show", "job", job)
+            self._gone[job] = answer.status != 0 and "invalid job id" in answer.trouble.lower()
         return any(self._gone.get(job) for job in missing)
 
     def _submit_owed(self, views: Mapping[RunFolder, JobView]) -> bool:
@@ -197,8 +197,8 @@ class OnSlurm:
             return False
         if self._refused_at is not None and live >= self._refused_at and not self._may_have_grown(live):
             return False
-        found = {run: self._owed(run, view) for run, view in views.items()}
-        requests = [request for request in found.values() if request is not None]
+        requests_of = {run: self._owed(run, view) for run, view in views.items()}
+        requests = [request for request in requests_of.values() if request is not None]
         self._first = False
         if not requests:
             return False
@@ -285,10 +285,10 @@ class OnSlurm:
         verdict = view.verdict
         phase, cause = _PHASES[verdict.standing], verdict.detail
         if verdict.standing is Standing.ENDED:
-            found = owed(run, view, resubmit_cancelled=run in self.overruled)
-            phase = Phase.QUEUED if found.request else phase
+            due = owed(run, view, resubmit_cancelled=run in self.overruled)
+            phase = Phase.QUEUED if due.request else phase
             phase = Phase.INTERRUPTED if verdict.cause is Cause.CANCELLED else phase
-            cause = found.left_alone or cause
+            cause = due.left_alone or cause
             if self._blame.everywhere:
                 held = f"held back: {self._blame.everywhere}"
                 phase, cause = Phase.FAILED, cause if verdict.cause is Cause.SET_UP else held

@@ -111,8 +111,8 @@ def job_name(study: str, token: str) -> str:
 
 def token_of(name: str) -> str:
     """The token in a job's name; empty when the job is none of ours."""
-    found = _TOKEN.search(name.strip())
-    return found[1] if found else ""
+    match = _TOKEN.search(name.strip())
+    return match[1] if match else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +206,7 @@ def _at_work(intent: Intent, called: bool, age_s: float) -> bool:
 def _named_in_a_process(token: str) -> bool:
     """Whether a process of this machine has the token on its command line: an sbatch that outlived its submitter."""
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and token.encode() in _command_line(entry) and b"sbatch" in _command_line(entry):
+        if entry.name.isdecimal() and token.encode() in _command_line(entry) and b"sbatch" in _command_line(entry):
             return True
     return False
 

@@ -57,7 +57,7 @@ class RunEvidence:
 
     Attributes:
         submission: that stands for it.
-        known: its intent.
+        intent: what the submitter wrote down.
         finished: the result is there.
         life: of the newest claim's holder.
         holder: of the newest claim.
@@ -67,7 +67,7 @@ class RunEvidence:
     """
 
     submission: Submission
-    known: IntentState
+    intent: IntentState
     finished: bool
     life: Life
     holder: Holder | None
@@ -76,17 +76,17 @@ class RunEvidence:
     output: str = ""
 
 
-def gather(run: RunFolder, submission: Submission, known: IntentState, intent: Intent | None = None) -> RunEvidence:
+def gather(run: RunFolder, submission: Submission, state: IntentState, intent: Intent | None = None) -> RunEvidence:
     """Read a run's folder, and what its job printed."""
     return RunEvidence(
         submission=submission,
-        known=known,
+        intent=state,
         finished=is_finished(run),
         life=life(run),
         holder=read_holder(run),
         error=error_line(run),
         stop=run.stop.exists(),
-        output=_last_words(intent, submission, known) if intent is not None else "",
+        output=_last_line(intent, submission, state) if intent is not None else "",
     )
 
 
@@ -104,16 +104,16 @@ def judge(
     """
     if evidence.finished:
         return Verdict(standing=Standing.FINISHED)
-    key = key_of(evidence.submission, evidence.known)
+    key = key_of(evidence.submission, evidence.intent)
     if seen.queue is None:
         return _without_queue(evidence, seen)
     row = seen.queue.get(key) or _never_started(key, seen.queue)
-    if not evidence.known.there and evidence.life is not Life.ALIVE:  # its job could read nothing
+    if not evidence.intent.there and evidence.life is not Life.ALIVE:  # its job could read nothing
         detail = "its folder in .an-cli/jobs is gone"
         return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail=detail, job=row.job if row else "")
     if row is not None:
         return _by_row(evidence, row, since_s)
-    if evidence.known.job is None:
+    if evidence.intent.job is None:
         return _not_accepted(evidence, seen, now, since_s)
     account = (seen.accounts or {}).get(key) or _never_started(key, seen.accounts or {})
     if account is not None and meaning(account.state).stage is Stage.OVER:
@@ -127,9 +127,9 @@ def _never_started(key: Key, rows: Mapping[Key, QueueRow]) -> QueueRow | None:
     return row if row is not None and meaning(row.state).cause is Cause.CANCELLED else None
 
 
-def key_of(submission: Submission, known: IntentState) -> Key:
+def key_of(submission: Submission, state: IntentState) -> Key:
     """Under what the scheduler's answers have a submission."""
-    return submission.token, submission.task if known.array else PLAIN
+    return submission.token, submission.task if state.array else PLAIN
 
 
 def waiting(key: Key, seen: Observation) -> Verdict | None:
@@ -154,17 +154,17 @@ def _without_queue(evidence: RunEvidence, seen: Observation) -> Verdict:
     job = _job(evidence)
     if evidence.life is Life.ALIVE:
         return Verdict(standing=Standing.RUNNING, detail="by its heartbeat", job=job)
-    if evidence.known.submitting:
+    if evidence.intent.submitting:
         return Verdict(standing=Standing.SUBMITTING, job=job)
-    if evidence.known.refused is not None:
-        return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail=evidence.known.refused)
+    if evidence.intent.refused is not None:
+        return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail=evidence.intent.refused)
     detail = seen.trouble or "SLURM was not asked"
-    return Verdict(standing=Standing.UNKNOWN, detail=detail, job=job, in_doubt=evidence.known.job is None)
+    return Verdict(standing=Standing.UNKNOWN, detail=detail, job=job, in_doubt=evidence.intent.job is None)
 
 
 def _by_row(evidence: RunEvidence, row: QueueRow, since_s: float) -> Verdict:
-    said = meaning(row.state)
-    match said.stage:
+    meant = meaning(row.state)
+    match meant.stage:
         case Stage.WAITING:
             return _waiting(row)
         case Stage.ACTIVE:
@@ -173,32 +173,32 @@ def _by_row(evidence: RunEvidence, row: QueueRow, since_s: float) -> Verdict:
         case Stage.UNKNOWN:
             return Verdict(standing=Standing.UNKNOWN, detail=f"SLURM says {row.state!r}", job=row.job, node=row.node)
         case Stage.OVER:
-            assert said.cause is not None
-            return _over(evidence, row, said.cause, since_s)
+            assert meant.cause is not None
+            return _over(evidence, row, meant.cause, since_s)
 
 
-def _over(evidence: RunEvidence, row: QueueRow, said: Cause, since_s: float) -> Verdict:
+def _over(evidence: RunEvidence, row: QueueRow, reported: Cause, since_s: float) -> Verdict:
     """SLURM knows that the job ended; the run knows how, where SLURM only saw an exit status."""
     mine = _is_of(evidence.holder, row.job)
     left = evidence.holder.left if evidence.holder is not None and mine else ""
-    if not mine and evidence.life is Life.ALIVE and said in (Cause.COMPLETED, Cause.CRASH):
+    if not mine and evidence.life is Life.ALIVE and reported in (Cause.COMPLETED, Cause.CRASH):
         return Verdict(standing=Standing.RUNNING, detail="another process holds it", job=row.job, node=row.node)
-    cause, detail = said, row.state
-    if said in (Cause.CRASH, Cause.COMPLETED):
+    cause, detail = reported, row.state
+    if reported in (Cause.CRASH, Cause.COMPLETED):
         if evidence.stop and Ending.of(left) is not Ending.FAILED:
             cause, detail = Cause.CANCELLED, "an-cli cancel"
-        elif not mine and said is Cause.CRASH:
+        elif not mine and reported is Cause.CRASH:
             cause, detail = Cause.SET_UP, _before_it_began(evidence, row)
         elif Ending.of(left) is Ending.FAILED:
             cause, detail = Cause.CRASH, evidence.error
         elif Ending.of(left) is Ending.STOPPED:
             cause, detail = Cause.TIME_LIMIT, f"{left}, and not requeued"
-        elif said is Cause.CRASH and mine:
+        elif reported is Cause.CRASH and mine:
             cause, detail = Cause.KILLED, f"ended without a word (exit {row.exit or 'unknown'})"
-        elif said is Cause.COMPLETED and since_s < VISIBLE_S:
+        elif reported is Cause.COMPLETED and since_s < VISIBLE_S:
             detail = "its job is over; waiting to see its result"
             return Verdict(standing=Standing.UNKNOWN, detail=detail, job=row.job, in_doubt=True)
-    elif said is Cause.TIME_LIMIT and not mine:
+    elif reported is Cause.TIME_LIMIT and not mine:
         detail = f"{row.state} during set-up, before the run began: raise launch.time_min"
         cause = Cause.SET_UP
     return Verdict(standing=Standing.ENDED, cause=cause, detail=detail, job=row.job, node=row.node, began=mine)
@@ -218,19 +218,19 @@ def _is_of(holder: Holder | None, job: str) -> bool:
 
 def _not_accepted(evidence: RunEvidence, seen: Observation, now: float, since_s: float) -> Verdict:
     """No id is on record and the queue does not have the token."""
-    known = evidence.known
-    if known.refused is not None:
-        return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail=known.refused)
-    if known.submitting:
+    state = evidence.intent
+    if state.refused is not None:
+        return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail=state.refused)
+    if state.submitting:
         return Verdict(standing=Standing.SUBMITTING)
-    if not known.called:
+    if not state.called:
         return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail="its submitter ended before sbatch")
-    if (seen.accounts or {}).get(key_of(evidence.submission, known)) is not None:
+    if (seen.accounts or {}).get(key_of(evidence.submission, state)) is not None:
         return Verdict(standing=Standing.UNKNOWN, detail="in the accounts, and not in the queue")
     patience_s = ABSENT_S if seen.accounts else LONE_S
-    if seen.at < now - known.age_s or since_s < patience_s:
+    if seen.at < now - state.age_s or since_s < patience_s:
         detail = "sbatch gave no job id; looking for its job"
-        if known.age_s > SBATCH_GONE_S + LONE_S:
+        if state.age_s > SBATCH_GONE_S + LONE_S:
             detail = "not submitted: sbatch gave no job id and the queue has no such job; the same command submits it"
         return Verdict(standing=Standing.UNKNOWN, detail=detail, in_doubt=True)
     return Verdict(standing=Standing.ENDED, cause=Cause.REFUSED, detail="not submitted: no job came of it")
@@ -245,8 +245,8 @@ def _missing(
     gone: Mapping[str, bool],
 ) -> Verdict:
     """The job was accepted, and the queue does not have it; the accounts do not say that it is over."""
-    job, known = _job(evidence), evidence.known
-    if seen.at <= now - evidence.known.age_s + 1.0:
+    job, state = _job(evidence), evidence.intent
+    if seen.at <= now - evidence.intent.age_s + 1.0:
         return Verdict(standing=Standing.QUEUED, detail="just submitted", job=job)
     if evidence.life is Life.ALIVE:
         return Verdict(standing=Standing.RUNNING, detail="by its heartbeat", job=job)
@@ -260,11 +260,11 @@ def _missing(
             else Cause.PREEMPTED
         )
         return Verdict(standing=Standing.ENDED, cause=cause, detail=evidence.error or holder.left, job=job)
-    if known.others:  # a cluster may hide their jobs: what is not to be seen is not known to be over
-        whose = user_name(known.owner)
+    if state.others:  # a cluster may hide their jobs: what is not to be seen is not known to be over
+        whose = user_name(state.owner)
         detail = f"not to be seen from here: ask {whose}, whose job it is, or SLURM's accounts"
         return Verdict(standing=Standing.UNKNOWN, detail=detail, job=job)
-    if since_s >= ABSENT_S and gone.get(evidence.known.job or "", False) and evidence.life is Life.DEAD:
+    if since_s >= ABSENT_S and gone.get(evidence.intent.job or "", False) and evidence.life is Life.DEAD:
         detail = f"neither squeue nor scontrol knows it{f'; sacct says {account.state}' if account else ''}"
         cause = Cause.CANCELLED if evidence.stop else Cause.LOST
         return Verdict(standing=Standing.ENDED, cause=cause, detail=detail, job=job)
@@ -273,20 +273,20 @@ def _missing(
 
 
 def _job(evidence: RunEvidence) -> str:
-    known = evidence.known
-    return (f"{known.job}_{evidence.submission.task}" if known.array else known.job) if known.job else ""
+    state = evidence.intent
+    return (f"{state.job}_{evidence.submission.task}" if state.array else state.job) if state.job else ""
 
 
-def _last_words(intent: Intent, submission: Submission, known: IntentState) -> str:
+def _last_line(intent: Intent, submission: Submission, state: IntentState) -> str:
     """The last line that a job printed outside its run, and the file."""
-    if not known.job:
+    if not state.job:
         return ""
-    path = intent.output(known.job, submission.task if known.array else None)
+    path = intent.output(state.job, submission.task if state.array else None)
     try:
         with path.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
             lines = file.read().decode(errors="replace").split("\n")
     except OSError:
         return ""
-    said = [line.strip() for line in lines if line.strip()]
-    return f"{said[-1][:200]} [{path}]" if said else ""
+    printed = [line.strip() for line in lines if line.strip()]
+    return f"{printed[-1][:200]} [{path}]" if printed else ""

@@ -21,7 +21,7 @@ class Cluster:
         accounting: whether sacct has anything to say.
         requeue: whether a job may be requeued.
         preempt_warns: whether a job that is preempted gets the signal of its own `--signal` before SIGTERM.
-        told: whether the cluster has said all this; else these are SLURM's defaults.
+        answered: whether the cluster has said all this; else these are SLURM's defaults.
     """
 
     name: str
@@ -32,28 +32,28 @@ class Cluster:
     kill_wait_s: int
     preempt_mode: str
     preempt_warns: bool
-    told: bool
+    answered: bool
 
 
 def ask_cluster(scheduler: Scheduler) -> Cluster:
     """The settings of the cluster; SLURM's defaults where it gives no answer."""
-    said = scheduler("scontrol", "show", "config")
-    return read_config(said.out if said.status == 0 else "")
+    answer = scheduler("scontrol", "show", "config")
+    return read_config(answer.out if answer.status == 0 else "")
 
 
 def read_config(text: str) -> Cluster:
     """Read what `scontrol show config` prints; what is missing or odd becomes SLURM's default."""
-    found = {match[1]: match[2] for match in _LINE.finditer(text)}
+    settings = {match[1]: match[2] for match in _LINE.finditer(text)}
     return Cluster(
-        name=found.get("ClusterName", ""),
-        version=found.get("SLURM_VERSION", ""),
-        max_array=_number(found.get("MaxArraySize", ""), DEFAULT_MAX_ARRAY),
-        accounting=not found.get("AccountingStorageType", "").endswith("none") if found else True,
-        requeue=_number(found.get("JobRequeue", ""), 1) != 0,
-        kill_wait_s=_number(found.get("KillWait", ""), 30),
-        preempt_mode=found.get("PreemptMode", ""),
-        preempt_warns="preempt_send_user_signal" in found.get("SlurmctldParameters", "").split(","),
-        told=bool(found),
+        name=settings.get("ClusterName", ""),
+        version=settings.get("SLURM_VERSION", ""),
+        max_array=_number(settings.get("MaxArraySize", ""), DEFAULT_MAX_ARRAY),
+        accounting=not settings.get("AccountingStorageType", "").endswith("none") if settings else True,
+        requeue=_number(settings.get("JobRequeue", ""), 1) != 0,
+        kill_wait_s=_number(settings.get("KillWait", ""), 30),
+        preempt_mode=settings.get("PreemptMode", ""),
+        preempt_warns="preempt_send_user_signal" in settings.get("SlurmctldParameters", "").split(","),
+        answered=bool(settings),
     )
 
 

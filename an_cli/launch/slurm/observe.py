@@ -99,24 +99,24 @@ class Observer:
             return self._ask(keys, since, accounts, others)
         path = self.cache / "observation.json"
         with _locked(self.cache / "lock"):
-            found = _read(path, keys, since, accounts, others)
-            if found is not None and 0 <= self.clock() - found.at < fresh_s:
-                return found
+            cached = _read(path, keys, since, accounts, others)
+            if cached is not None and 0 <= self.clock() - cached.at < fresh_s:
+                return cached
             seen = self._ask(keys, since, accounts, others)
             _write(path, seen, since, others)
             return seen
 
     def _ask(self, keys: Collection[Key], since: float, accounts: bool, others: Collection[str]) -> Observation:
         troubles = []
-        said = self.scheduler(
+        answer = self.scheduler(
             "squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--format={_QUEUE}"
         )
-        queue = read_queue(said.out) if said.status == 0 else None
-        troubles += [f"squeue: {said.trouble or 'an answer that cannot be read'}"] if queue is None else []
-        known = None
+        queue = read_queue(answer.out) if answer.status == 0 else None
+        troubles += [f"squeue: {answer.trouble or 'an answer that cannot be read'}"] if queue is None else []
+        accounted = None
         if accounts and (queue is None or any(key not in queue for key in keys)):
             start = datetime.fromtimestamp(max(0.0, since - _SUBMIT_SLACK_S)).strftime("%Y-%m-%dT%H:%M:%S")
-            said = self.scheduler(
+            answer = self.scheduler(
                 "sacct",
                 "--noheader",
                 "--parsable2",
@@ -125,20 +125,20 @@ class Observer:
                 f"--starttime={start}",
                 f"--format={_ACCOUNTS}",
             )
-            known = read_accounts(said.out) if said.status == 0 else None
-            known = {} if _NO_ACCOUNTS in said.trouble.lower() else known
-            troubles += [f"sacct: {said.trouble or 'an answer that cannot be read'}"] if known is None else []
+            accounted = read_accounts(answer.out) if answer.status == 0 else None
+            accounted = {} if _NO_ACCOUNTS in answer.trouble.lower() else accounted
+            troubles += [f"sacct: {answer.trouble or 'an answer that cannot be read'}"] if accounted is None else []
         if others:
             ids = ",".join(sorted(others))
-            said = self.scheduler(
+            answer = self.scheduler(
                 "squeue", "--noheader", "--array", "--states=all", f"--jobs={ids}", f"--format={_QUEUE}"
             )
-            queue = {**(read_queue(said.out) or {}), **queue} if queue is not None and said.status == 0 else queue
-            if accounts and known is not None:
+            queue = {**(read_queue(answer.out) or {}), **queue} if queue is not None and answer.status == 0 else queue
+            if accounts and accounted is not None:
                 words = ("--noheader", "--parsable2", "--allocations", "--allusers", f"--jobs={ids}")
-                said = self.scheduler("sacct", *words, f"--format={_ACCOUNTS}")
-                known = {**(read_accounts(said.out) or {}), **known} if said.status == 0 else known
-        return Observation(at=self.clock(), queue=queue, accounts=known, trouble="; ".join(troubles))
+                answer = self.scheduler("sacct", *words, f"--format={_ACCOUNTS}")
+                accounted = {**(read_accounts(answer.out) or {}), **accounted} if answer.status == 0 else accounted
+        return Observation(at=self.clock(), queue=queue, accounts=accounted, trouble="; ".join(troubles))
 
 
 def read_queue(text: str) -> dict[Key, QueueRow] | None:
@@ -155,9 +155,9 @@ def read_queue(text: str) -> dict[Key, QueueRow] | None:
         array, task, name, state, node, host, reason = fields
         node = node or ("" if host.lower() in ("n/a", "unknown", "(null)") else host)
         token = token_of(name)
-        if token and array.isdigit() and task.isdigit():
+        if token and array.isdecimal() and task.isdecimal():
             rows[token, int(task)] = QueueRow(job=f"{array}_{task}", state=state, node=node, reason=reason)
-        elif token and array.isdigit() and task == "N/A":  # no array's, or what is left of one that never started
+        elif token and array.isdecimal() and task == "N/A":  # no array's, or what is left of one that never started
             rows[token, PLAIN] = QueueRow(job=array, state=state, node=node, reason=reason)
     return rows if legible else None
 
@@ -177,7 +177,7 @@ def read_accounts(text: str) -> dict[Key, QueueRow] | None:
         job, name, state, status, submitted, node = fields
         array, _, element = job.partition("_")
         token = token_of(name)
-        if not (token and array.isdigit()):
+        if not (token and array.isdecimal()):
             continue
         for task in _tasks(element):
             before = rows.get((token, task))
@@ -191,19 +191,19 @@ def _tasks(element: str) -> list[int]:
     """Elements of an array as sacct writes them: `3`, or `[4-6,8%2]` of those that ended before they started."""
     if not element:
         return [PLAIN]
-    found: list[int] = []
+    tasks: list[int] = []
     for part in element.strip("[]").partition("%")[0].split(","):
         first, _, last = part.partition("-")
-        if not first.isdigit() or not (last or first).isdigit():
+        if not first.isdecimal() or not (last or first).isdecimal():
             return []
-        found += range(int(first), int(last or first) + 1)
-    return found
+        tasks += range(int(first), int(last or first) + 1)
+    return tasks
 
 
 def cache_folder() -> Path:
     """Where all an-cli processes of this user on this machine keep what they saw."""
-    told = os.environ.get("AN_CLI_CACHE")
-    top = Path(told) if told else Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "an-cli"
+    named = os.environ.get("AN_CLI_CACHE")
+    top = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "an-cli"
     return top / f"slurm-{os.uname().nodename}"
 
 
@@ -245,14 +245,14 @@ def _read(
     """What another process saw, unless it lacks what is asked here."""
     try:
         value = json.loads(path.read_bytes())
-        queue, known = _rows(value["queue"]), _rows(value["accounts"])
-        unasked = known is None and "sacct" not in value["trouble"]
+        queue, accounted = _rows(value["queue"]), _rows(value["accounts"])
+        unasked = accounted is None and "sacct" not in value["trouble"]
         in_question = queue is None or any(key not in queue for key in keys)
         if accounts and in_question and (unasked or value["since"] > since):
             return None
         if set(others) - set(value["others"]):
             return None
-        return Observation(at=float(value["at"]), queue=queue, accounts=known, trouble=str(value["trouble"]))
+        return Observation(at=float(value["at"]), queue=queue, accounts=accounted, trouble=str(value["trouble"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 

@@ -21,7 +21,7 @@ ASK_S, SUBMIT_S = 30, 60  # longest wait for an answer, and for sbatch
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """What a command answered."""
 
     status: int
@@ -34,22 +34,22 @@ class Said:
         if self.status == 0:
             return ""
         if self.status == TIMED_OUT:
-            said = " ".join(self.err.split())[:300]
-            return f"no answer in time{f': {said}' if said else ''}"
+            trouble = " ".join(self.err.split())[:300]
+            return f"no answer in time{f': {trouble}' if trouble else ''}"
         return " ".join((self.err or self.out).split())[:300] or f"exit status {self.status}"
 
 
 class Scheduler(Protocol):
     """How SLURM is spoken to: the real commands, or a stand-in of the tests."""
 
-    def __call__(self, *words: str) -> Said:
+    def __call__(self, *words: str) -> CommandResult:
         """Call one of SLURM's commands and wait for its answer."""
 
 
 class Commands:
     """The commands of this machine."""
 
-    def __call__(self, *words: str) -> Said:
+    def __call__(self, *words: str) -> CommandResult:
         """Call one; a command that hangs is ended after half a minute, sbatch after a minute.
 
         `timeout` does that, not this process: should this process be killed, an sbatch that goes on alone still ends
@@ -68,11 +68,11 @@ class Commands:
                     start_new_session=True,  # Ctrl-C is ours: an sbatch cut off in the middle leaves its job in doubt
                 )
             except OSError as error:
-                return Said(127, "", f"{words[0]}: {error.strerror}")
+                return CommandResult(127, "", f"{words[0]}: {error.strerror}")
             asleep = _wait(process, err.fileno())
             texts = [os.pread(file.fileno(), 2**30, 0).decode(errors="replace") for file in (out, err)]
         status = TIMED_OUT if asleep or process.returncode in (124, 137, -9) else process.returncode
-        return Said(status, *texts)
+        return CommandResult(status, *texts)
 
 
 def _wait(process: subprocess.Popen[bytes], err: int) -> bool:

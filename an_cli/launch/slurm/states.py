@@ -105,5 +105,5 @@ def meaning(state: str) -> Meaning:
 
 def is_held(state: str, reason: str) -> bool:
     """Whether a waiting job waits for somebody to release it."""
-    said = reason.strip("()").replace("_", " ").lower()
-    return state in HELD_STATES or any(held.lower() in said for held in _HELD_REASONS)
+    words = reason.strip("()").replace("_", " ").lower()
+    return state in HELD_STATES or any(held.lower() in words for held in _HELD_REASONS)

@@ -17,7 +17,7 @@ from an_cli.launch.causes import bad_nodes
 from an_cli.launch.prepare import for_jobs, write_job
 from an_cli.launch.slurm.intent import job_name, new_intent, token_of
 from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
-from an_cli.launch.slurm.scheduler import TIMED_OUT, Said, Scheduler
+from an_cli.launch.slurm.scheduler import TIMED_OUT, CommandResult, Scheduler
 from an_cli.launch.slurm.script import make_script
 from an_cli.store import RunFolder, Submission, commit, forget_stop, take_submission
 
@@ -34,11 +34,11 @@ class Refusal:
     """An array that SLURM did not take.
 
     Attributes:
-        said: why.
+        text: why, in the words of sbatch.
         tasks: its elements: what this submitter has taken, and no other.
     """
 
-    said: str
+    text: str
     tasks: Sequence[Task]
 
 
@@ -96,14 +96,14 @@ def submit(
         refusal = _submit_array(chunk, terms, scheduler, outcome, at_once, wait_for, pause, jobs)
         if refusal is None:
             continue
-        outcome.full = outcome.full or _has(refusal.said, _LIMITS)
+        outcome.full = outcome.full or _has(refusal.text, _LIMITS)
         half = len(refusal.tasks) // 2
-        if half and _has(refusal.said, _LIMITS):  # a smaller array may still fit under the limit
+        if half and _has(refusal.text, _LIMITS):  # a smaller array may still fit under the limit
             again = [[_next(request) for request in task] for task in refusal.tasks]
             queue[:0] = [(part, max(1, at_once // 2)) for part in (again[:half], again[half:])]
             continue
         rest = [task for tasks in (refusal.tasks, *(later for later, _ in queue)) for task in tasks]
-        outcome.refused.update({request.run: refusal.said for task in rest for request in task})
+        outcome.refused.update({request.run: refusal.text for task in rest for request in task})
         break  # what is refused once is refused again; the same command continues with the rest
     return outcome
 
@@ -151,19 +151,23 @@ def _submit_array(
     intent.prepare(script, [[request.run for request in task] for task in won])
     intent.call()
     outcome.calls += 1
-    said = scheduler("sbatch", "--parsable", str(intent.script))
-    job = read_job(said)
-    job = job or _find(scheduler, intent.token, name, pause, unclear=said.status == 0 or _has(said.trouble, _UNCLEAR))
+    answer = scheduler("sbatch", "--parsable", str(intent.script))
+    job = read_job(answer)
+    job = job or _find(
+        scheduler, intent.token, name, pause, unclear=answer.status == 0 or _has(answer.trouble, _UNCLEAR)
+    )
     if job:
         intent.accept(job)
         outcome.submitted += runs
         jobs.append(job)
         return None
-    full = said.status == TIMED_OUT and _has(said.err, _LIMITS)  # it slept, and no job came of it
-    if not full and said.status != 0 and _has(said.trouble, _UNCLEAR):
+    full = answer.status == TIMED_OUT and _has(answer.err, _LIMITS)  # it slept, and no job came of it
+    if not full and answer.status != 0 and _has(answer.trouble, _UNCLEAR):
         outcome.doubtful += runs
         return None
-    trouble = said.trouble or f"sbatch gave no job id: {' '.join((said.out + said.err).split())[:200] or 'no word'}"
+    trouble = (
+        answer.trouble or f"sbatch gave no job id: {' '.join((answer.out + answer.err).split())[:200] or 'no word'}"
+    )
     intent.refuse(trouble)
     return Refusal(trouble, won)
 
@@ -183,22 +187,22 @@ def _taken(request: SubmissionRequest, token: str, task: int) -> bool:
     return take_submission(request.run, Submission(number=request.number, token=token, task=task, after=request.after))
 
 
-def read_job(said: Said) -> str | None:
+def read_job(answer: CommandResult) -> str | None:
     """The id in what `sbatch --parsable` printed: the last line that is one, whatever banners stand around it."""
-    if said.status != 0:
+    if answer.status != 0:
         return None
-    lines = [line.strip().partition(";")[0] for line in said.out.splitlines()]
-    return next((line for line in reversed(lines) if line.isdigit()), None)
+    lines = [line.strip().partition(";")[0] for line in answer.out.splitlines()]
+    return next((line for line in reversed(lines) if line.isdecimal()), None)
 
 
 def _find(scheduler: Scheduler, token: str, name: str, pause: Callable[[float], None], *, unclear: bool) -> str | None:
     """Look for a job that was made although sbatch did not say so: once, and longer when what it said is unclear."""
     for wait_s in LOOKS_S if unclear else LOOKS_S[:1]:
         pause(wait_s)
-        said = scheduler("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%F|%j")
-        for line in said.out.splitlines() if said.status == 0 else ():
-            job, _, found = line.strip().partition("|")
-            if job.isdigit() and token_of(found) == token:
+        answer = scheduler("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%F|%j")
+        for line in answer.out.splitlines() if answer.status == 0 else ():
+            job, _, listed = line.strip().partition("|")
+            if job.isdecimal() and token_of(listed) == token:
                 return job
     return None
 
@@ -214,9 +218,9 @@ def check_taken(outcome: SubmitOutcome) -> None:
         LaunchError: with what it said.
     """
     if outcome.refused and not outcome.submitted and not outcome.doubtful:
-        said = next(iter(outcome.refused.values()))
+        reason = next(iter(outcome.refused.values()))
         raise LaunchError(
-            f"SLURM takes no job: {said}",
+            f"SLURM takes no job: {reason}",
             where="sbatch",
             now="change what launch asks for (partition, account, time_min, ...); an-cli doctor says what there is",
         )

@@ -42,15 +42,15 @@ class Watcher:
 
     def superseded(self) -> list[str]:
         """Live jobs of this store, in the newest look, whose runs all have a newer submission."""
-        found = []
+        jobs = []
         for (token, task), row in (self._newest.queue or {}).items():
             if meaning(row.state).stage in (Stage.WAITING, Stage.ACTIVE):
                 if task == PLAIN and read_intent(self.store, token).array:
                     continue
                 runs = Intent(self.store.jobs / token).runs_of(max(task, 0))
                 if runs and not any(_stands_for(token, run) for run in runs):
-                    found.append(row.job)
-        return found
+                    jobs.append(row.job)
+        return jobs
 
     def look(
         self, runs: Sequence[RunFolder], *, fresh_s: float = FRESH_S, gone: Mapping[str, bool] | None = None
@@ -66,20 +66,20 @@ class Watcher:
         asked = [run for run, view in views.items() if view.submission and view.verdict.standing is Standing.NEW]
         tokens = {view.submission.token for run in asked if (view := views[run]).submission}
         intents = {token: read_intent(self.store, token) for token in tokens}
-        keys = {key_of(found, intents[found.token]) for run in asked if (found := views[run].submission)}
-        seen = self._observe(keys, fresh_s, [known.job for known in intents.values() if known.others and known.job])
+        keys = {key_of(submitted, intents[submitted.token]) for run in asked if (submitted := views[run].submission)}
+        seen = self._observe(keys, fresh_s, [state.job for state in intents.values() if state.others and state.job])
         now = self.observer.clock()
         for run in asked:
             submission = views[run].submission
             assert submission is not None
-            known = intents[submission.token]
-            key = key_of(submission, known)
+            state = intents[submission.token]
+            key = key_of(submission, state)
             since_s = self._seen_for(run, key, seen)
-            verdict = waiting(key, seen) if known.there else None
+            verdict = waiting(key, seen) if state.there else None
             if verdict is None:
-                evidence = gather(run, submission, known, Intent(self.store.jobs / submission.token))
+                evidence = gather(run, submission, state, Intent(self.store.jobs / submission.token))
                 verdict = judge(evidence, seen, now=now, since_s=since_s, gone=gone)
-            verdict = _of_owner(verdict, known)
+            verdict = _of_owner(verdict, state)
             views[run] = JobView(verdict=verdict, submission=submission, missing_s=since_s)
         return views
 
@@ -103,11 +103,11 @@ class Watcher:
         return seen.at - before[1]
 
 
-def _of_owner(verdict: Verdict, known: IntentState) -> Verdict:
+def _of_owner(verdict: Verdict, state: IntentState) -> Verdict:
     """Name the user whose job it is, where it is another's."""
-    if not known.others or verdict.standing in (Standing.FINISHED, Standing.ENDED):
+    if not state.others or verdict.standing in (Standing.FINISHED, Standing.ENDED):
         return verdict
-    whose = f"submitted by {user_name(known.owner)}"
+    whose = f"submitted by {user_name(state.owner)}"
     return replace(verdict, detail=f"{verdict.detail}; {whose}" if verdict.detail else whose)
 
 

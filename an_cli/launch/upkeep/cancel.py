@@ -92,11 +92,13 @@ def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> tuple[dict[RunFold
 
     Also whether SLURM is silent: not reached, or not answering in time. Another question would only wait as long.
     """
-    submissions = {run: found for run in runs if (found := _submission(run)) is not None}
+    submissions = {run: submission for run in runs if (submission := _submission(run)) is not None}
     if not submissions:
         return {}, False
-    known = {run: read_intent(Store(run.path.parent.parent), found.token) for run, found in submissions.items()}
-    keys = {run: key_of(found, known[run]) for run, found in submissions.items()}
+    states = {
+        run: read_intent(Store(run.path.parent.parent), submission.token) for run, submission in submissions.items()
+    }
+    keys = {run: key_of(submission, states[run]) for run, submission in submissions.items()}
     seen = Observer(scheduler, cache=None).look(keys.values(), time.time(), accounts=False)
     queue, silent = seen.queue, any(sign in seen.trouble.lower() for sign in _SILENT)
     jobs = {}
@@ -106,7 +108,7 @@ def _jobs(runs: Sequence[RunFolder], scheduler: Scheduler) -> tuple[dict[RunFold
             row = queue.get((token, task))
             name = row.job if row is not None and meaning(row.state).stage in (Stage.WAITING, Stage.ACTIVE) else None
         else:
-            array = known[run].job if _may_start(status_of(run)) else None
+            array = states[run].job if _may_start(status_of(run)) else None
             name = (array if task == PLAIN else f"{array}_{task}") if array else None
         if name:
             jobs[run] = _Job(name, tuple(Intent(store.jobs / token).runs_of(max(task, 0))))

@@ -26,44 +26,47 @@ def checks(scheduler: Scheduler | None = None) -> list[Check]:
     Args:
         scheduler: how SLURM is spoken to; None takes this machine's commands.
     """
-    found = [_environment(), _gpus()]
+    every = [_environment(), _gpus()]
     if scheduler is None and shutil.which("sbatch") is None:
-        return [*found, Check(name="SLURM", well=None, found="no sbatch on this machine: runs are started here")]
+        return [*every, Check(name="SLURM", well=None, found="no sbatch on this machine: runs are started here")]
     scheduler = scheduler or Commands()
     cluster = ask_cluster(scheduler)
-    if not cluster.told:
-        said = scheduler("scontrol", "show", "config").trouble
-        return [*found, Check(name="SLURM", well=False, found=said or "no answer", now="try again; then ask for help")]
-    return [*found, *_slurm(cluster, scheduler)]
+    if not cluster.answered:
+        trouble = scheduler("scontrol", "show", "config").trouble
+        return [
+            *every,
+            Check(name="SLURM", well=False, found=trouble or "no answer", now="try again; then ask for help"),
+        ]
+    return [*every, *_slurm(cluster, scheduler)]
 
 
 def _environment() -> Check:
     inside = [name for name in os.environ if name in ("SLURM_JOB_ID", "SLURM_CPU_BIND")]
-    found = f"Python {sys.version.split()[0]} at {sys.executable}, code {code_tree()}"
+    python = f"Python {sys.version.split()[0]} at {sys.executable}, code {code_tree()}"
     if missing := _missing():
-        said = f"{found}; not installed: {', '.join(missing)}"
+        text = f"{python}; not installed: {', '.join(missing)}"
         return Check(
-            name="environment", well=False, found=said, now="it is older than this code: uv sync, or pip again"
+            name="environment", well=False, found=text, now="it is older than this code: uv sync, or pip again"
         )
     if any(Path(sys.executable).is_relative_to(place) for place in _OF_ONE_NODE):
-        said = f"{found}, which is this machine's own disk"
-        return Check(name="environment", well=None, found=said, now="jobs run this Python: put it on a shared disk")
+        text = f"{python}, which is this machine's own disk"
+        return Check(name="environment", well=None, found=text, now="jobs run this Python: put it on a shared disk")
     if inside:
-        return Check(name="environment", well=None, found=f"{found}; inside an allocation, which jobs do not inherit")
-    return Check(name="environment", well=True, found=found)
+        return Check(name="environment", well=None, found=f"{python}; inside an allocation, which jobs do not inherit")
+    return Check(name="environment", well=True, found=python)
 
 
 def _missing() -> list[str]:
     """Distributions that an-cli requires here and that are not installed."""
-    found = []
+    missing = []
     for text in _requirements():
         name, marker = _REQUIRED.match(text), text.partition(";")[2]
         if name is not None and not marker:  # the others are for some machines, or for extras
             try:
                 metadata.version(name[0])
             except metadata.PackageNotFoundError:
-                found.append(name[0])
-    return found
+                missing.append(name[0])
+    return missing
 
 
 def _requirements() -> list[str]:
@@ -76,8 +79,8 @@ def _requirements() -> list[str]:
 def _gpus() -> Check:
     devices = len(list(Path("/dev").glob("nvidia[0-9]*")))
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    found = f"{devices} on this machine" + (", hidden by CUDA_VISIBLE_DEVICES" if devices and hidden else "")
-    return Check(name="GPUs", well=None, found=found)
+    devices_text = f"{devices} on this machine" + (", hidden by CUDA_VISIBLE_DEVICES" if devices and hidden else "")
+    return Check(name="GPUs", well=None, found=devices_text)
 
 
 def _slurm(cluster: Cluster, scheduler: Scheduler) -> list[Check]:
@@ -117,19 +120,19 @@ def _arrays(most: int) -> str:
 
 def _partitions(scheduler: Scheduler) -> list[Check]:
     """What each takes; one that is down, or whose nodes all are, starts nothing, and says why."""
-    said = scheduler("sinfo", "--noheader", "--format=%P|%a|%l|%D|%G|%T|%E")
-    rows = [line.strip().split("|", 6) for line in said.out.splitlines() if line.count("|") >= 6]
-    found: dict[str, list[list[str]]] = {}
+    answer = scheduler("sinfo", "--noheader", "--format=%P|%a|%l|%D|%G|%T|%E")
+    rows = [line.strip().split("|", 6) for line in answer.out.splitlines() if line.count("|") >= 6]
+    by_name: dict[str, list[list[str]]] = {}
     for row in rows:
-        found.setdefault(row[0], []).append(row[1:])
-    return [_partition(name, rows) for name, rows in found.items()]
+        by_name.setdefault(row[0], []).append(row[1:])
+    return [_partition(name, rows) for name, rows in by_name.items()]
 
 
 def _partition(name: str, rows: list[list[str]]) -> Check:
     up, limit, gres = rows[0][0], rows[0][1], rows[0][3]
-    nodes = sum(int(row[2]) for row in rows if row[2].isdigit())
+    nodes = sum(int(row[2]) for row in rows if row[2].isdecimal())
     bad = [row for row in rows if row[4].rstrip("*~#!%$@^-") in _STARTS_NOTHING]
-    count = sum(int(row[2]) for row in bad if row[2].isdigit())
+    count = sum(int(row[2]) for row in bad if row[2].isdecimal())
     about = f"{nodes} {'node' if nodes == 1 else 'nodes'}, limit {limit}, {gres}"
     if up != "up":
         return Check(
@@ -160,7 +163,7 @@ def site_text(scheduler: Scheduler | None = None) -> str:
     rows = [line.strip().split("|") for line in scheduler("sinfo", "--noheader", "--format=%P|%l|%G").out.splitlines()]
     parts = [row for row in rows if len(row) == 3]
     default = next((row for row in parts if row[0].endswith("*")), parts[0] if parts else ["", "infinite", "(null)"])
-    gpus = [int(found[1]) for row in parts if (found := re.search(r"gpu(?::\w+)?:(\d+)", row[2]))]
+    gpus = [int(match[1]) for row in parts if (match := re.search(r"gpu(?::\w+)?:(\d+)", row[2]))]
     names = ", ".join(dict.fromkeys(row[0].rstrip("*") for row in parts))
     return (
         f"# Cluster {cluster.name}, SLURM {cluster.version}; written by an-cli doctor. Partitions: {names}.\n"
@@ -174,6 +177,6 @@ def site_text(scheduler: Scheduler | None = None) -> str:
 
 def _account(scheduler: Scheduler) -> str:
     words = ("--noheader", "--parsable2", "show", "user", f"name={os.environ.get('USER', '')}", "format=DefaultAccount")
-    said = scheduler("sacctmgr", *words)
-    found = said.out.strip().splitlines() if said.status == 0 else []
-    return found[0].strip() if found and found[0].strip() else "null"
+    answer = scheduler("sacctmgr", *words)
+    accounts = answer.out.strip().splitlines() if answer.status == 0 else []
+    return accounts[0].strip() if accounts and accounts[0].strip() else "null"

@@ -41,14 +41,14 @@ def find_waste(store: Store, now: float | None = None) -> list[Waste]:
 
 
 def _jobs(store: Store, now: float) -> list[Waste]:
-    found = []
+    jobs = []
     for token in subfolders(store.jobs):
         intent = Intent(store.jobs / token)
         if read_intent(store, token).age_s > OLD_S and not any(_needs(run, token) for run in _runs(intent)):
-            found.append(
+            jobs.append(
                 Waste(path=intent.folder, why="a submission whose runs are finished", size=_size(intent.folder))
             )
-    return found
+    return jobs
 
 
 def _runs(intent: Intent) -> list[RunFolder]:
@@ -99,9 +99,9 @@ def _size(folder: Path) -> int:
 
 def remove(waste: Sequence[Waste]) -> int:
     """Remove what was found; returns the bytes freed."""
-    for one in waste:
-        shutil.rmtree(one.path, ignore_errors=True) if one.path.is_dir() else one.path.unlink(missing_ok=True)
-    return sum(one.size for one in waste if not one.path.exists())
+    for item in waste:
+        shutil.rmtree(item.path, ignore_errors=True) if item.path.is_dir() else item.path.unlink(missing_ok=True)
+    return sum(item.size for item in waste if not item.path.exists())
 
 
 def find_strippable(store: Store) -> tuple[int, int]:
