@@ -195,8 +195,8 @@ def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
         The objects in order, and how many lines were skipped. A missing file has no lines.
     """
     lines = [line for line in read_lines(path).split(b"\n") if line.strip()]
-    found = [value for line in lines if (value := json_object(line)) is not None]
-    return found, len(lines) - len(found)
+    values = [value for line in lines if (value := json_object(line)) is not None]
+    return values, len(lines) - len(values)
 
 
 def read_whole(path: Path) -> bytes:

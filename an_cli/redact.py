@@ -45,16 +45,20 @@ def holds_secret(text: str) -> bool:
     return redact(text) != text
 
 
-def _masked(found: re.Match[str]) -> str:
-    return found[0] if _HARMLESS.match(found["value"]) else f"{found['name']}{found['sign']}{MASK}"
+def _masked(match: re.Match[str]) -> str:
+    return match[0] if _HARMLESS.match(match["value"]) else f"{match['name']}{match['sign']}{MASK}"
 
 
 def _values(environment: Mapping[str, str]) -> list[str]:
     """Values to hide, longest first, so that none is cut up by another: whole, line by line, and as URLs spell them."""
-    found = [value for name, value in environment.items() if _SECRET_NAME.match(name)]
-    parts: Iterable[str] = [part.strip() for value in found for part in (value, *value.splitlines())]
-    spelled = {one for part in parts for one in (part, quote(part, safe=""), repr(part)[1:-1])}
-    return sorted((one for one in spelled if len(one) >= _SHORTEST and not _HARMLESS.match(one)), key=len, reverse=True)
+    values = [value for name, value in environment.items() if _SECRET_NAME.match(name)]
+    parts: Iterable[str] = [part.strip() for value in values for part in (value, *value.splitlines())]
+    spelled = {spelling for part in parts for spelling in (part, quote(part, safe=""), repr(part)[1:-1])}
+    return sorted(
+        (spelling for spelling in spelled if len(spelling) >= _SHORTEST and not _HARMLESS.match(spelling)),
+        key=len,
+        reverse=True,
+    )
 
 
 class Redacted:

@@ -187,18 +187,18 @@ def _user_first() -> type:
 def _explained(groups: list[str], error: BaseException) -> ConfigError:
     chosen = {group: name for group, _, name in (word.partition("=") for word in groups)}
     for group, name in chosen.items():
-        known = search_path.names("conf", under=group)
-        if name not in known:
+        names = search_path.names("conf", under=group)
+        if name not in names:
             own = (
                 f"; a {group} of your own: docs/your-own-part.md" if group in ("model", "norm", "data", "task") else ""
             )
-            return ConfigError(f"unknown {group} {name!r}", where=group, now=f"{nearest(name, known)}{own}")
-    known = search_path.names("conf", under=f"recipe/{chosen.get('recipe')}")
-    if known and "model" in chosen and chosen["model"] not in known:  # a recipe's file for a model: recipe/NAME/MODEL
+            return ConfigError(f"unknown {group} {name!r}", where=group, now=f"{nearest(name, names)}{own}")
+    names = search_path.names("conf", under=f"recipe/{chosen.get('recipe')}")
+    if names and "model" in chosen and chosen["model"] not in names:  # a recipe's file for a model: recipe/NAME/MODEL
         return ConfigError(
             f"recipe {chosen['recipe']!r} has no settings for model {chosen['model']!r}",
             where=f"conf/recipe/{chosen['recipe']}",
-            now=f"write {chosen['model']}.yaml there, or choose another: it has {', '.join(known)}",
+            now=f"write {chosen['model']}.yaml there, or choose another: it has {', '.join(names)}",
         )
     if isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
         return ConfigError(
@@ -308,6 +308,6 @@ def _unknown(tree: dict[str, Any], key: str, parent: str, *, present: bool) -> C
     close = difflib.get_close_matches(
         key.rpartition(".")[2], [name.rpartition(".")[2] for name in legal], n=1, cutoff=0.7
     )
-    found = [name for name in legal if name.rpartition(".")[2] in close]
-    now = nearest(found[0], legal) if found else nearest("", legal)
+    similar = [name for name in legal if name.rpartition(".")[2] in close]
+    now = nearest(similar[0], legal) if similar else nearest("", legal)
     return ConfigError(f"unknown key {key!r}", where="override", now=now)

@@ -63,7 +63,7 @@ def parse(text: str) -> Override:
         )
     key, _, typed = text.partition("=")
     try:
-        found = _parser().parse_override(text)
+        override = _parser().parse_override(text)
     except HydraException as error:
         if _is_plain_text(key, typed):
             return Override(key, (typed,), text)
@@ -75,16 +75,16 @@ def parse(text: str) -> Override:
             f"cannot read override {text!r}: {_first_line(error)}",
             now=f"a text with special characters in a shell: '{key}=\"...\"', both kinds of quotes",
         ) from error
-    if _is_launch_text(key, typed) and found.is_sweep_override():
+    if _is_launch_text(key, typed) and override.is_sweep_override():
         return Override(key, (typed,), text)  # launch settings are never swept: node[01-03],node7 is one word
-    if not _changes(found):
-        raise ConfigError(f"{text!r} adds or deletes a key", where=found.key_or_group, now="only KEY=VALUE is legal")
-    if found.package is not None:
-        raise ConfigError(f"{text!r} names a package", where=found.key_or_group, now="write GROUP=NAME")
+    if not _changes(override):
+        raise ConfigError(f"{text!r} adds or deletes a key", where=override.key_or_group, now="only KEY=VALUE is legal")
+    if override.package is not None:
+        raise ConfigError(f"{text!r} names a package", where=override.key_or_group, now="write GROUP=NAME")
     try:
-        return Override(found.key_or_group, _values(found), text)
+        return Override(override.key_or_group, _values(override), text)
     except HydraException as error:  # glob() asks for files that only Hydra's own sweeper has
-        raise _not_finite(found) from error
+        raise _not_finite(override) from error
 
 
 def _is_plain_text(key: str, typed: str) -> bool:
@@ -124,28 +124,30 @@ def _range(start: int | float, stop: int | float | None = None, step: int | floa
     return ChoiceSweep(list=[int(value) if whole else float(value) for value in values])
 
 
-def _changes(found: Any) -> bool:
+def _changes(override: Any) -> bool:
     from hydra.core.override_parser.types import OverrideType
 
-    return bool(found.type is OverrideType.CHANGE)
+    return bool(override.type is OverrideType.CHANGE)
 
 
-def _values(found: Any) -> tuple[Any, ...]:
-    if found.is_sweep_override():
-        if getattr(found.value(), "shuffle", False):  # the order of rows, and the baseline, would change by chance
+def _values(override: Any) -> tuple[Any, ...]:
+    if override.is_sweep_override():
+        if getattr(override.value(), "shuffle", False):  # the order of rows, and the baseline, would change by chance
             raise ConfigError(
-                f"{found.input_line!r} has no order of its own", where=found.key_or_group, now="leave shuffle() out"
+                f"{override.input_line!r} has no order of its own",
+                where=override.key_or_group,
+                now="leave shuffle() out",
             )
-        if not (found.is_choice_sweep() or found.is_range_sweep()):
-            raise _not_finite(found)
-        return tuple(_unquoted(value) for value in found.sweep_iterator())
-    return (_unquoted(found.value()),)
+        if not (override.is_choice_sweep() or override.is_range_sweep()):
+            raise _not_finite(override)
+        return tuple(_unquoted(value) for value in override.sweep_iterator())
+    return (_unquoted(override.value()),)
 
 
-def _not_finite(found: Any) -> ConfigError:
+def _not_finite(override: Any) -> ConfigError:
     return ConfigError(
-        f"{found.input_line!r} is not a finite set of values",
-        where=found.key_or_group,
+        f"{override.input_line!r} is not a finite set of values",
+        where=override.key_or_group,
         now="name them: KEY=a,b, or KEY=range(START,STOP,STEP)",
     )
 

@@ -32,8 +32,8 @@ class PlugIn:
     @property
     def stamp(self) -> str:
         """What is recorded with every attempt: entry point, distribution, version, and a digest of the sources."""
-        found = self.entry.dist
-        made_by = f"{found.name} {found.version}" if found is not None else "unknown 0"
+        distribution = self.entry.dist
+        made_by = f"{distribution.name} {distribution.version}" if distribution is not None else "unknown 0"
         return f"{self.entry.group}:{self.entry.name} {made_by} {_digest(self.entry.module.partition('.')[0])}"
 
     def load(self, parameters: Mapping[str, object]) -> Callable[..., object]:
@@ -78,15 +78,15 @@ def find_plugin(group: str, name: str, where: str) -> PlugIn:
         ConfigError: no installed package declares it, or two do.
     """
     installed = _installed(group)
-    found = installed.get(name, ())
-    if not found:
+    candidates = installed.get(name, ())
+    if not candidates:
         declare = f"install the package that declares it in group {group}"
         now = f"{nearest(name, installed)}; or {declare}" if installed else f"none is installed: {declare}"
         raise ConfigError(f"unknown entry point {name!r}", where=f"{where}.entry_point", now=now)
-    if len({entry.value for entry in found}) > 1:
-        makers = " and ".join(sorted(entry.dist.name for entry in found if entry.dist is not None))
+    if len({entry.value for entry in candidates}) > 1:
+        makers = " and ".join(sorted(entry.dist.name for entry in candidates if entry.dist is not None))
         raise ConfigError(f"{name!r} is declared by {makers}", where=f"{where}.entry_point", now="uninstall one")
-    return PlugIn(found[0], where)
+    return PlugIn(candidates[0], where)
 
 
 def plugins_of(config: CellConfig) -> tuple[PlugIn, ...]:
@@ -131,10 +131,10 @@ def _asked(config: CellConfig) -> Iterator[tuple[str, str, str]]:
 
 @cache
 def _installed(group: str) -> dict[str, tuple[EntryPoint, ...]]:
-    found: dict[str, tuple[EntryPoint, ...]] = {}
+    by_name: dict[str, tuple[EntryPoint, ...]] = {}
     for entry in entry_points(group=group):
-        found[entry.name] = (*found.get(entry.name, ()), entry)
-    return found
+        by_name[entry.name] = (*by_name.get(entry.name, ()), entry)
+    return by_name
 
 
 @cache

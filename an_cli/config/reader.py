@@ -234,11 +234,11 @@ def leaves(value: object, prefix: str = "") -> dict[str, object]:
     """Dotted key -> plain leaf value, for labels, comparisons and columns. Lists are leaves."""
     if not isinstance(value, Mapping):
         return {prefix: value}
-    found: dict[str, object] = {}
+    flat: dict[str, object] = {}
     for key, item in value.items():
         name = _dot(prefix, key)
         if isinstance(item, Mapping):
-            found.update(leaves(item, name))
+            flat.update(leaves(item, name))
         else:
-            found[name] = item
-    return found
+            flat[name] = item
+    return flat

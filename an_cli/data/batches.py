@@ -135,7 +135,7 @@ def loader_processes(launch: LaunchConfig) -> int:
     if launch.loader_workers is not None:
         return launch.loader_workers
     cores, share = len(os.sched_getaffinity(0)), os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(cores, int(share)) if share.isdigit() and int(share) else cores)
+    return max(1, min(cores, int(share)) if share.isdecimal() and int(share) else cores)
 
 
 SILENT_S = 600  # longest wait for a loader process: a batch of a disk that answers takes seconds

@@ -83,20 +83,20 @@ def evaluation_images(config: DataConfig, data_root: Path | None) -> DataSet:
     """
     mode = _check_shape(config)
     root = _root(config, data_root)
-    found: DataSet
+    images: DataSet
     if has_shards(root):
         split = read_index(root)["val"]
         _check_classes(split.listing.classes, config, root)
-        found = ShardSet(root, split, mode)
+        images = ShardSet(root, split, mode)
     else:
         named = root / ("train" if (root / "train").is_dir() else "val")
         classes = class_folders(named)
         _check_classes(classes, config, named)
         scanned = scan(root / "val")
         refuse_unknown_classes(scanned, classes, root / "val")
-        found = FolderSet(root / "val", list_split(scanned, classes), mode)
-    _check_count(len(found), config.eval_samples, root / "val", "eval_samples")
-    return found
+        images = FolderSet(root / "val", list_split(scanned, classes), mode)
+    _check_count(len(images), config.eval_samples, root / "val", "eval_samples")
+    return images
 
 
 def list_folder(root: Path, config: DataConfig | None = None) -> tuple[Listing, Listing]:
@@ -148,19 +148,19 @@ def _root(config: DataConfig, data_root: Path | None) -> Path:
     return root
 
 
-def _check_classes(found: tuple[str, ...], config: DataConfig, where: Path) -> None:
-    if len(found) != config.classes:
+def _check_classes(classes: tuple[str, ...], config: DataConfig, where: Path) -> None:
+    if len(classes) != config.classes:
         raise DataError(
-            f"{len(found)} class folders, the config says {config.classes}",
+            f"{len(classes)} class folders, the config says {config.classes}",
             where=str(where),
-            now=f"complete the folder, or set data.classes={len(found)}",
+            now=f"complete the folder, or set data.classes={len(classes)}",
         )
 
 
-def _check_count(found: int, expected: int | None, split: Path, key: str) -> None:
-    if expected is not None and found != expected:
+def _check_count(count: int, expected: int | None, split: Path, key: str) -> None:
+    if expected is not None and count != expected:
         raise DataError(
-            f"{found} images, the config says {expected}",
+            f"{count} images, the config says {expected}",
             where=f"{split}, data.{key}",
-            now=f"complete the copy, or set data.{key}={found} (null: take what is there)",
+            now=f"complete the copy, or set data.{key}={count} (null: take what is there)",
         )

@@ -124,8 +124,8 @@ def class_folders(split: Path) -> tuple[str, ...]:
         DataError: no such folder, or no class in it.
     """
     try:
-        with os.scandir(split) as found:
-            entries = [entry for entry in found if not entry.name.startswith(".")]
+        with os.scandir(split) as scanned:
+            entries = [entry for entry in scanned if not entry.name.startswith(".")]
             names = sorted(entry.name for entry in entries if entry.is_dir())
             gone = sorted(entry.name for entry in entries if entry.is_symlink() and not os.path.exists(entry.path))
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -163,12 +163,12 @@ def refuse_unknown_classes(evaluation: list[ClassFiles], classes: tuple[str, ...
 def _scan_class(folder: Path) -> ClassFiles:
     # A link to the split, or to a folder above it, would make every image of it one of this class.
     above = frozenset((status.st_dev, status.st_ino) for status in map(os.stat, folder.resolve().parents))
-    found = [
+    images = [
         (f"{below}{name}", size)
         for below, files in sorted(_folders_of(str(folder), "", above), key=lambda pair: pair[0].removesuffix("/"))
         for name, size in sorted(files)
     ]
-    return ClassFiles(folder.name, tuple(name for name, _ in found), tuple(size for _, size in found))
+    return ClassFiles(folder.name, tuple(name for name, _ in images), tuple(size for _, size in images))
 
 
 def _folders_of(folder: str, below: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, list[_File]]]:

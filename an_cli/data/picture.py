@@ -84,10 +84,10 @@ def picture(file: Path | BytesIO, where: Callable[[], str]) -> Iterator[Image.Im
         raise DataError(f"an image cannot be read: {_reason(error)}", where=where(), now=_COPY_AGAIN) from error
 
 
-def _too_large(file: Path | BytesIO, said: str) -> str:
+def _too_large(file: Path | BytesIO, reason: str) -> str:
     """What is known of an image that PIL does not open: its bytes, and its pixels by PIL's own words."""
     most, size = 2 * (Image.MAX_IMAGE_PIXELS or 0), len(file.getbuffer()) if isinstance(file, BytesIO) else _size(file)
-    pixels = re.search(r"\((\d+) pixels\)", said)
+    pixels = re.search(r"\((\d+) pixels\)", reason)
     claims = f"claims {int(pixels[1]):,} pixels" if pixels else "claims more pixels than are read"
     return f"an image of {size:,} bytes {claims}; more than {most:,} no photograph has"
 

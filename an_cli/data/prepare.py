@@ -72,13 +72,15 @@ def prepare(source: Path, target: Path, *, shards: int | None = None, say: Say =
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(target / INDEX, error) from error
-    jobs = [_Shard(source, target, one, names[one.split], number) for one in splits for number in range(one.shards)]
+    jobs = [
+        _Shard(source, target, split, names[split.split], number) for split in splits for number in range(split.shards)
+    ]
     done = _kept(target, jobs, say)
     open_jobs = [job for job in jobs if job.path.name not in done]
     checksums = done | _write_all(open_jobs, len(jobs), say)
     counted = [
-        replace(one, checksums=np.concatenate([checksums[one.file_name(number)] for number in range(one.shards)]))
-        for one in splits
+        replace(split, checksums=np.concatenate([checksums[split.file_name(number)] for number in range(split.shards)]))
+        for split in splits
     ]
     write_atomic(target / INDEX, encode_index(counted))
     return Prepared(counted[0], counted[1], written=len(open_jobs), kept=len(done))

@@ -92,18 +92,18 @@ class ShardedSplit:
             OSError: it cannot be read.
         """
         samples, whole = range(int(self.starts[shard]), int(self.starts[shard + 1])), 0
-        found = np.empty(len(samples), dtype=np.uint32)
+        checksums = np.empty(len(samples), dtype=np.uint32)
         with path.open("rb") as file:
             sound, expected = self._opened(shard, file)
             for number, sample in enumerate(samples):
                 between = file.read(int(self.offsets[sample]) - file.tell())
                 image = file.read(int(self.listing.sizes[sample]))
-                found[number] = zlib.crc32(image)
+                checksums[number] = zlib.crc32(image)
                 whole = zlib.crc32(image, zlib.crc32(between, whole))
             while rest := file.read(2**20):
                 whole = zlib.crc32(rest, whole)
             sound = sound and file.tell() == int(self.lengths[shard])
-        return found if sound and expected in (None, whole) else None
+        return checksums if sound and expected in (None, whole) else None
 
 
 class ShardSet:
@@ -134,14 +134,14 @@ class ShardSet:
         """
         size = int(self._split.listing.sizes[sample])
         try:
-            found = self._files.read(self._shard(sample), int(self._split.offsets[sample]), size)
+            raw = self._files.read(self._shard(sample), int(self._split.offsets[sample]), size)
         except OSError as error:
             raise DataError(f"cannot be read: {error.strerror}", where=self.where(sample), now="try again") from error
-        if len(found) != size:
-            raise DataError(f"{len(found)} of {size} bytes", where=self.where(sample), now="copy the shard again")
-        if self._split.checksums is not None and zlib.crc32(found) != int(self._split.checksums[sample]):
+        if len(raw) != size:
+            raise DataError(f"{len(raw)} of {size} bytes", where=self.where(sample), now="copy the shard again")
+        if self._split.checksums is not None and zlib.crc32(raw) != int(self._split.checksums[sample]):
             raise DataError("bytes of the image have changed since it was packed", where=self.where(sample), now=_ANEW)
-        return found
+        return raw
 
     def read(self, samples: NDArray[np.int64], view: View) -> Tensor:
         """Decoded, cropped and resized images. Shape (len(samples), c, image_size, image_size), uint8.
@@ -181,8 +181,8 @@ class _Files:
     def check(self, lengths: NDArray[np.int64]) -> None:
         """Make sure that no shard was cut short on its way here."""
         for path, descriptor, length in zip(self.paths, self._open, lengths.tolist(), strict=True):
-            if (found := os.fstat(descriptor).st_size) != length:
-                raise DataError(f"{found} bytes, the index says {length}", where=path, now="copy the shard again")
+            if (actual := os.fstat(descriptor).st_size) != length:
+                raise DataError(f"{actual} bytes, the index says {length}", where=path, now="copy the shard again")
 
     def read(self, shard: int, offset: int, size: int) -> bytes:
         return os.pread(self._open[shard], size, offset)
@@ -204,19 +204,19 @@ def has_shards(root: Path) -> bool:
 def encode_index(splits: list[ShardedSplit]) -> bytes:
     """Bytes of an `index.npz`."""
     arrays: dict[str, Any] = {"format": np.array(_FORMAT), "classes": _block(splits[0].listing.classes)}
-    for one in splits:
-        listing = one.listing
+    for split in splits:
+        listing = split.listing
         arrays |= {
-            f"{one.split}.counts": listing.counts,
-            f"{one.split}.names": np.frombuffer(listing.names, dtype=np.uint8),
-            f"{one.split}.ends": listing.ends,
-            f"{one.split}.sizes": listing.sizes,
-            f"{one.split}.starts": one.starts,
-            f"{one.split}.offsets": one.offsets,
-            f"{one.split}.lengths": one.lengths,
+            f"{split.split}.counts": listing.counts,
+            f"{split.split}.names": np.frombuffer(listing.names, dtype=np.uint8),
+            f"{split.split}.ends": listing.ends,
+            f"{split.split}.sizes": listing.sizes,
+            f"{split.split}.starts": split.starts,
+            f"{split.split}.offsets": split.offsets,
+            f"{split.split}.lengths": split.lengths,
         }
-        if one.checksums is not None:
-            arrays[f"{one.split}.checksums"] = one.checksums
+        if split.checksums is not None:
+            arrays[f"{split.split}.checksums"] = split.checksums
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

@@ -97,11 +97,11 @@ def _folder(root: Path) -> list[_Source]:
 def _shards(root: Path) -> tuple[list[_Source], int]:
     index = read_index(root)
     sets = {name: ShardSet(root, split, "RGB") for name, split in index.items()}
-    found = [
-        _Source(name, index[name].listing, one.raw, one.where, partial(_damaged, root, index[name]))
-        for name, one in sets.items()
+    problems = [
+        _Source(name, index[name].listing, images.raw, images.where, partial(_damaged, root, index[name]))
+        for name, images in sets.items()
     ]
-    return found, sum(split.shards for split in index.values())
+    return problems, sum(split.shards for split in index.values())
 
 
 def _damaged(root: Path, split: ShardedSplit) -> list[str]:
@@ -130,7 +130,7 @@ def _report(source: _Source, decode_all: bool, say: Say) -> SplitReport:
 
 def _unreadable(source: _Source, say: Say) -> Iterator[str]:
     """Decode everything; PIL's decoders let other threads run meanwhile."""
-    n, began, told = len(source.listing), time.monotonic(), time.monotonic()
+    n, began, last_report = len(source.listing), time.monotonic(), time.monotonic()
     samples, done = iter(range(n)), 0
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         while some := list(islice(samples, _AT_ONCE)):
@@ -138,9 +138,9 @@ def _unreadable(source: _Source, say: Say) -> Iterator[str]:
                 if why:
                     yield f"{source.where(sample)}: {why}"
             done += len(some)
-            if time.monotonic() - told >= SAY_EVERY_S:
-                told = time.monotonic()
-                left_s = (told - began) / done * (n - done)
+            if time.monotonic() - last_report >= SAY_EVERY_S:
+                last_report = time.monotonic()
+                left_s = (last_report - began) / done * (n - done)
                 say(f"{source.split}: {done:,} of {n:,} images decoded, {left_s:,.0f} s left")
 
 

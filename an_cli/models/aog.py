@@ -118,7 +118,7 @@ def make_graph(grid: int, splits: Splits, *, lateral: bool) -> Graph:
 def _grow(grid: int, splits: Splits) -> list[_Draft]:
     """The tree part, breadth first."""
     drafts: list[_Draft] = []
-    known: dict[tuple[int, int], int] = {}
+    by_span: dict[tuple[int, int], int] = {}
     waiting: deque[_Draft] = deque()
 
     def create(kind: NodeKind, first: int, last: int, left_width: int | None = None) -> int:
@@ -128,9 +128,9 @@ def _grow(grid: int, splits: Splits) -> list[_Draft]:
         return drafts[-1].id
 
     def part(first: int, last: int) -> int:
-        if (first, last) not in known:
-            known[first, last] = create(NodeKind.OR, first, last)
-        return known[first, last]
+        if (first, last) not in by_span:
+            by_span[first, last] = create(NodeKind.OR, first, last)
+        return by_span[first, last]
 
     part(0, grid - 1)
     while waiting:
@@ -198,16 +198,16 @@ def _place(node: _Draft) -> tuple[int, int]:
 
 
 def _postorder(drafts: list[_Draft]) -> list[int]:
-    found: dict[int, None] = {}
+    visited: dict[int, None] = {}
 
     def visit(node: _Draft) -> None:
         for child in (*node.parts, *node.lateral):
-            if child not in found:
+            if child not in visited:
                 visit(drafts[child])
-        found[node.id] = None
+        visited[node.id] = None
 
     visit(drafts[0])
-    return list(found)
+    return list(visited)
 
 
 def _finish(drafts: list[_Draft]) -> tuple[Node, ...]:

@@ -58,11 +58,11 @@ class Weights:
         return ", ".join(parts)
 
 
-def choose(found: object, names: Set[str], file: Path, *, ema: bool) -> tuple[Weights, str]:
+def choose(content: object, names: Set[str], file: Path, *, ema: bool) -> tuple[Weights, str]:
     """The tensors of a network in what a file holds.
 
     Args:
-        found: what the file holds.
+        content: what the file holds.
         names: of the network's tensors, in every naming that is read.
         file: for messages.
         ema: take the moving average.
@@ -73,9 +73,9 @@ def choose(found: object, names: Set[str], file: Path, *, ema: bool) -> tuple[We
     Raises:
         DataError: no tensors by name, no moving average, or several sets that fit and differ.
     """
-    mappings = list(_mappings(found))
+    mappings = list(_mappings(content))
     if not mappings:
-        raise DataError(f"holds no tensors by name: {_content(found)}", where=str(file), now=TENSORS_ALONE)
+        raise DataError(f"holds no tensors by name: {_content(content)}", where=str(file), now=TENSORS_ALONE)
     everything = [weights for path, tensors in mappings for weights in _behind_prefixes(path, tensors, names)]
     if not everything:  # nothing fits: the largest is compared, so that the message says how
         path, tensors = max(mappings, key=lambda item: len(item[1]))
@@ -86,22 +86,22 @@ def choose(found: object, names: Set[str], file: Path, *, ema: bool) -> tuple[We
         held = ", ".join(weights.text or "a plain state dict" for weights in plain)
         raise DataError(f"holds no moving average (EMA): {held}", where=str(file), now="leave --ema away")
     chosen = _only(averages if ema else plain or averages, file)
-    return chosen, _told(chosen, averages if plain and not ema else [])
+    return chosen, _averages_text(chosen, averages if plain and not ema else [])
 
 
-def largest(found: object, file: Path) -> dict[str, Tensor]:
+def largest(content: object, file: Path) -> dict[str, Tensor]:
     """The largest mapping of tensors that is no moving average, or the moving average where there is nothing else.
 
     Raises:
         DataError: there is none.
     """
-    mappings = [Weights(path, "", tensors, (), len(tensors)) for path, tensors in _mappings(found)]
+    mappings = [Weights(path, "", tensors, (), len(tensors)) for path, tensors in _mappings(content)]
     if not mappings:
-        raise DataError(f"holds no tensors by name: {_content(found)}", where=str(file), now=TENSORS_ALONE)
+        raise DataError(f"holds no tensors by name: {_content(content)}", where=str(file), now=TENSORS_ALONE)
     return dict(max(mappings, key=lambda weights: (not weights.average, weights.matches)).tensors)
 
 
-def _told(chosen: Weights, averages: Sequence[Weights]) -> str:
+def _averages_text(chosen: Weights, averages: Sequence[Weights]) -> str:
     parts = [chosen.text or "the plain state dict"] if chosen.text or averages else []
     if averages:
         parts.append(f"a moving average is there too ({averages[0].text}): --ema takes it")
@@ -137,14 +137,14 @@ def _equal(some: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> bool:
     )
 
 
-def _mappings(found: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
+def _mappings(content: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
     """Every mapping that holds tensors by name, but for an optimizer's and the like."""
-    if not isinstance(found, Mapping) or len(path) > _DEEPEST:
+    if not isinstance(content, Mapping) or len(path) > _DEEPEST:
         return
-    tensors = {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    tensors = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
     if tensors:
         yield path, {_WRAPPERS.sub("", name): tensor for name, tensor in tensors.items()}
-    for key, value in found.items():
+    for key, value in content.items():
         if isinstance(key, str) and not _OTHERS.search(key):
             yield from _mappings(value, (*path, key))
 
@@ -168,12 +168,12 @@ def _endings(key: str) -> Iterator[str]:
         yield key
 
 
-def _content(found: object) -> str:
+def _content(content: object) -> str:
     """What there is instead of tensors; an object is named by its class."""
-    if isinstance(found, Mapping):
-        entries = (f"{key} ({class_of(value)})" for key, value in found.items())
-        return f"it has {_some(entries)}" if found else "it is empty"
-    return f"it is of class {class_of(found)}"
+    if isinstance(content, Mapping):
+        entries = (f"{key} ({class_of(value)})" for key, value in content.items())
+        return f"it has {_some(entries)}" if content else "it is empty"
+    return f"it is of class {class_of(content)}"
 
 
 def _some(names: Iterator[str] | Sequence[str]) -> str:

@@ -173,8 +173,8 @@ def _kind(tensor: Tensor) -> str:
 
 def _refuse(what: str, names: Iterable[str], where: str, *, now: str = _OTHER_NETWORK) -> None:
     """Name tensors that keep a file from being a network's; none are no reason."""
-    found = list(names)
-    if found:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        noun = "tensor" if len(found) == 1 else "tensors"
-        raise DataError(f"{len(found)} {noun} {what}: {', '.join(found[:_SHOWN])}{more}", where=where, now=now)
+    refused = list(names)
+    if refused:
+        more = f" and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
+        noun = "tensor" if len(refused) == 1 else "tensors"
+        raise DataError(f"{len(refused)} {noun} {what}: {', '.join(refused[:_SHOWN])}{more}", where=where, now=now)

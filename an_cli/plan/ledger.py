@@ -98,17 +98,17 @@ def read_counts() -> dict[str, Counted]:
 
 
 def _read(name: str, parse: Callable[[dict[str, str]], _Row], key_of: Callable[[_Row], str]) -> dict[str, _Row]:
-    found = search_path.find("reports", name, suffix=".csv", error=StudyError, what="ledger")
+    path = search_path.find("reports", name, suffix=".csv", error=StudyError, what="ledger")
     try:
-        with found.path.open(encoding="utf-8", newline="") as file:
+        with path.path.open(encoding="utf-8", newline="") as file:
             rows = [parse(line) for line in csv.DictReader(file)]
     except (OSError, csv.Error, KeyError, ValueError, TypeError, AttributeError) as error:
         raise StudyError(
-            f"cannot read a line: {error}", where=str(found.path), now="keep the columns of the shipped ledgers"
+            f"cannot read a line: {error}", where=str(path.path), now="keep the columns of the shipped ledgers"
         ) from error
     keys = [key_of(row) for row in rows]
     if twice := [key for key in keys if keys.count(key) > 1]:
-        raise StudyError(f"key {twice[0]!r} is given twice", where=str(found.path), now="give each line its own key")
+        raise StudyError(f"key {twice[0]!r} is given twice", where=str(path.path), now="give each line its own key")
     return dict(zip(keys, rows, strict=True))
 
 

@@ -204,8 +204,8 @@ def _load(name: str, above: tuple[str, ...]) -> Study:
         )
     if not _NAME.fullmatch(name):
         raise StudyError(f"{name!r} cannot name a study", where="STUDY", now="use letters, digits, - and _, no folders")
-    found = search_path.find("sweeps", name, error=StudyError, what="study")
-    return _fold(name, read_yaml(found.path, StudyError), found.path, found.shadows, above)
+    path = search_path.find("sweeps", name, error=StudyError, what="study")
+    return _fold(name, read_yaml(path.path, StudyError), path.path, path.shadows, above)
 
 
 def _fold(name: str, content: Any, source: Path, shadows: Path | None, above: tuple[str, ...]) -> Study:
@@ -260,13 +260,13 @@ def _check(study: Study) -> None:
             "the study has no rows", where=str(study.source), now="write rows:, grid: or search:, or extend a study"
         )
     labels = [row.label for row in study.rows]
-    known = Counter(labels)
-    for label in known:
-        if known[label] > 1:
+    counts = Counter(labels)
+    for label in counts:
+        if counts[label] > 1:
             raise StudyError(f"two rows are labelled {label!r}", where=study.name, now="give each row its own label")
     for row in study.rows:
         for key, named in (("gain_over", row.gain_over), ("gain_of", row.gain_of)):
-            if named is not None and named not in known:
+            if named is not None and named not in counts:
                 raise StudyError(
                     f"{key} names no row: {named!r}", where=f"{study.name}: {row.label}", now="use a label"
                 )

@@ -56,8 +56,8 @@ def _links(store: Store) -> Check:
             return Check(name=name, well=True, found="hard links exclude each other here")
         return Check(name=name, well=False, found="a link replaced another", now="put the store on another file system")
     except OSError as error:
-        said = f"hard links do not work here: {error.strerror}"
-        return Check(name=name, well=False, found=said, now="put the store on another file system")
+        trouble = f"hard links do not work here: {error.strerror}"
+        return Check(name=name, well=False, found=trouble, now="put the store on another file system")
     finally:
         first.unlink(missing_ok=True)
         second.unlink(missing_ok=True)
@@ -75,8 +75,8 @@ def _clock(store: Store) -> Check:
     finally:
         file.unlink(missing_ok=True)
     well = skew_s <= SKEW_S
-    found = f"{skew_s:.1f} s apart from this machine's"
-    return Check(name="clock of the file server", well=well, found=found, now="" if well else "tell the administrators")
+    skew = f"{skew_s:.1f} s apart from this machine's"
+    return Check(name="clock of the file server", well=well, found=skew, now="" if well else "tell the administrators")
 
 
 def _space(store: Store) -> list[Check]:

@@ -193,7 +193,7 @@ def newest_claim(run: RunFolder) -> int:
         OSError: nobody knows, since the folder is there and cannot be listed.
     """
     try:
-        return max((int(name) for name in os.listdir(run.claims) if name.isdigit()), default=0)
+        return max((int(name) for name in os.listdir(run.claims) if name.isdecimal()), default=0)
     except (FileNotFoundError, NotADirectoryError):
         return 0
 
@@ -242,7 +242,7 @@ def _supersedes(new: Holder, old: Holder | None) -> bool:
 
 def _remove_older(run: RunFolder, number: int) -> None:
     for name in os.listdir(run.claims):
-        if name.isdigit() and int(name) < number:
+        if name.isdecimal() and int(name) < number:
             (run.claims / name).unlink(missing_ok=True)
 
 

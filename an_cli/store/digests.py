@@ -25,9 +25,9 @@ def digest_text(run: RunFolder, result: bytes) -> str:
         run: whose files are all there but the result.
         result: the bytes that `result.json` will have.
     """
-    found = {str(path.relative_to(run.path)): _digest(path) for path in _covered(run)}
-    found[run.result.name] = hashlib.sha256(result).hexdigest()
-    return json.dumps({"sha256": dict(sorted(found.items()))}, indent=1) + "\n"
+    digests = {str(path.relative_to(run.path)): _digest(path) for path in _covered(run)}
+    digests[run.result.name] = hashlib.sha256(result).hexdigest()
+    return json.dumps({"sha256": dict(sorted(digests.items()))}, indent=1) + "\n"
 
 
 def _covered(run: RunFolder) -> Iterable[Path]:
@@ -45,16 +45,18 @@ def _digest(path: Path) -> str:
 def damages(run: RunFolder) -> list[str]:
     """What is not as it was when a finished run ended: a line per file, none when all is well."""
     try:
-        found = [] if cell_id(read_config(run)) == run.id else ["cell.json: it holds another cell than the id says"]
+        problems = [] if cell_id(read_config(run)) == run.id else ["cell.json: it holds another cell than the id says"]
     except AnError as error:
-        found = [f"cell.json: {error.what}"]
+        problems = [f"cell.json: {error.what}"]
     if not run.digests.exists():
-        return [*found, "digests.json: missing, so no byte can be vouched for"]
+        return [*problems, "digests.json: missing, so no byte can be vouched for"]
     try:
         expected = read_json(run.digests)["sha256"]
-        return found + [said for name, digest in expected.items() if (said := _compare(run.path / name, digest))]
+        return problems + [
+            problem for name, digest in expected.items() if (problem := _compare(run.path / name, digest))
+        ]
     except (AnError, KeyError, TypeError, AttributeError) as error:
-        return [*found, f"digests.json: it does not read: {error}"]
+        return [*problems, f"digests.json: it does not read: {error}"]
 
 
 def _compare(path: Path, digest: str) -> str:

@@ -187,10 +187,10 @@ class Store:
             StoreError: the store's format is newer than this program's.
         """
         written = read_json(self.version) if self.version.exists() else {"version": STORE_VERSION}
-        found = written.get("version") if isinstance(written, dict) else None
-        if not isinstance(found, int) or found > STORE_VERSION:
+        version = written.get("version") if isinstance(written, dict) else None
+        if not isinstance(version, int) or version > STORE_VERSION:
             raise StoreError(
-                f"the store's format is {found}, this an-cli knows {STORE_VERSION}",
+                f"the store's format is {version}, this an-cli knows {STORE_VERSION}",
                 where=str(self.root),
                 now="upgrade an-cli, or name another store with --store",
             )
@@ -211,8 +211,8 @@ class Store:
             write_json(self.version, {"version": STORE_VERSION})
         if not run.cell.exists():
             write_json(run.cell, {"config": plain(config), "choices": dict(choices)})
-        found = read_json(run.cell)
-        if not isinstance(found, dict) or found.get("config") != plain(config):
+        present = read_json(run.cell)
+        if not isinstance(present, dict) or present.get("config") != plain(config):
             raise StoreError(
                 "cell.json holds another cell than its id says", where=run.id, now="move the run folder away"
             )

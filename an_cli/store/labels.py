@@ -15,15 +15,15 @@ from an_cli.store.reading import read_config
 
 def links(store: Store) -> dict[str, str]:
     """ "STUDY/LABEL" -> run id, for every link of the store."""
-    found = {}
+    by_name = {}
     for study in subfolders(store.studies):
         with os.scandir(store.studies / study) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 if entry.is_symlink():
-                    found[f"{study}/{entry.name}"] = Path(os.readlink(entry.path)).name
+                    by_name[f"{study}/{entry.name}"] = Path(os.readlink(entry.path)).name
                 elif entry.is_dir() and (run_id := _copied(Path(entry.path))):
-                    found[f"{study}/{entry.name}"] = run_id
-    return found
+                    by_name[f"{study}/{entry.name}"] = run_id
+    return by_name
 
 
 def _copied(folder: Path) -> str:
@@ -41,7 +41,7 @@ def first_label(labels: Iterable[str]) -> str:
 
 def labels_of(store: Store) -> dict[str, list[str]]:
     """Run id -> the links that point to it."""
-    found: dict[str, list[str]] = {}
+    by_run: dict[str, list[str]] = {}
     for link, run_id in links(store).items():
-        found.setdefault(run_id, []).append(link)
-    return found
+        by_run.setdefault(run_id, []).append(link)
+    return by_run

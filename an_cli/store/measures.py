@@ -53,7 +53,7 @@ class Measures:
 
     def __getitem__(self, key: str) -> Measure:
         """The measure with a key, a complement too; KeyError where the task has none."""
-        for measure in (*self.all, *(one.measure for one in self.complements)):
+        for measure in (*self.all, *(complement.measure for complement in self.complements)):
             if measure.key == key:
                 return measure
         raise KeyError(key)
@@ -73,7 +73,7 @@ class Measures:
         if other == self:
             return self
         more = tuple(measure for measure in other.all if measure.key not in self.keys)
-        beside = tuple(one for one in other.complements if one not in self.complements)
+        beside = tuple(complement for complement in other.complements if complement not in self.complements)
         return Measures((*self.all, *more), (*self.complements, *beside), self.noun if not more else "")
 
 
@@ -119,10 +119,10 @@ def measures_of(config: CellConfig) -> Measures:
 
 def measures_of_all(configs: Iterable[CellConfig]) -> Measures:
     """The measures of several cells' tasks, those of the first one first; classification's where there is no cell."""
-    found: Measures | None = None
+    joined: Measures | None = None
     for config in configs:
-        found = measures_of(config) if found is None else found.joined(measures_of(config))
-    return found or CLASSIFICATION
+        joined = measures_of(config) if joined is None else joined.joined(measures_of(config))
+    return joined or CLASSIFICATION
 
 
 def is_informative(key: str, config: CellConfig) -> bool:

@@ -88,8 +88,8 @@ def _config_and_choices(run: RunFolder) -> tuple[CellConfig, Mapping[str, str]]:
     cell = read_json(run.cell)
     if not isinstance(cell, dict):
         raise StoreError("cell.json does not hold an object", where=run.id, now="restore it or remove the run folder")
-    found = cell.get("choices")
-    choices = {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+    recorded = cell.get("choices")
+    choices = {str(key): str(value) for key, value in recorded.items()} if isinstance(recorded, dict) else {}
     return read(CellConfig, cell.get("config"), where=f"{run.id}/cell.json", error=StoreError), choices
 
 
@@ -173,8 +173,8 @@ def _count_epochs(raw: bytes) -> tuple[int, int]:
         lines = _KINDS.decode_lines(raw)
         if len(lines) == raw.count(b"\n"):  # a line each, the last one complete
             return sum(line.get("kind") == "epoch" for line in lines), 0
-    found = [json_object(line) for line in raw.split(b"\n") if line.strip()]
-    return sum(line is not None and line.get("kind") == "epoch" for line in found), found.count(None)
+    parsed = [json_object(line) for line in raw.split(b"\n") if line.strip()]
+    return sum(line is not None and line.get("kind") == "epoch" for line in parsed), parsed.count(None)
 
 
 def _head(run: RunFolder) -> RunRecord:
@@ -237,13 +237,13 @@ def _error_text(run: RunFolder) -> str:
 
 def _attempts(run: RunFolder) -> tuple[tuple[Attempt, ...], int]:
     lines, skipped = read_json_lines(run.attempts)
-    found = []
+    attempts = []
     for line in lines:
         try:
-            found.append(read(Attempt, line, error=StoreError))
+            attempts.append(read(Attempt, line, error=StoreError))
         except StoreError:
             skipped += 1
-    return tuple(found), skipped
+    return tuple(attempts), skipped
 
 
 def read_runs(store: Store, ids: Iterable[str]) -> list[RunRecord]:

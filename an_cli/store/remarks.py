@@ -56,22 +56,22 @@ def read_remarks(path: Path) -> Remarks:
         lines, _ = read_json_lines(path)
     except AnError:
         return Remarks()
-    found = Remarks()
+    remarks = Remarks()
     for line in lines:
-        found = _with(found, line)
-    return found
+        remarks = _with(remarks, line)
+    return remarks
 
 
-def _with(found: Remarks, line: Mapping[str, Any]) -> Remarks:
-    tags = [*found.tags, *_texts(line.get("add"))]
+def _with(remarks: Remarks, line: Mapping[str, Any]) -> Remarks:
+    tags = [*remarks.tags, *_texts(line.get("add"))]
     dropped = set(_texts(line.get("drop")))
-    notes = () if line.get("clear") is True else found.notes
+    notes = () if line.get("clear") is True else remarks.notes
     text, name = line.get("note"), line.get("name")
     if isinstance(text, str):
         notes += (Note(at=str(line.get("at", "")), by=str(line.get("by", "")), text=text),)
     return replace(
-        found,
-        name=name if isinstance(name, str) else found.name,
+        remarks,
+        name=name if isinstance(name, str) else remarks.name,
         tags=tuple(dict.fromkeys(tag for tag in tags if tag not in dropped)),
         notes=notes,
     )
@@ -117,17 +117,17 @@ def check_words(words: Iterable[str], what: str) -> None:
 
 def run_remarks(store: Store) -> dict[str, Remarks]:
     """Run id -> what was said of it; a study's tags hold for its runs too, those with overrides among them."""
-    found = {path.stem: read_remarks(path) for path in _files(store, "runs")}
+    by_run = {path.stem: read_remarks(path) for path in _files(store, "runs")}
     by_study = {path.name.removesuffix(".jsonl"): read_remarks(path).tags for path in _files(store, "studies")}
     if not by_study:
-        return found
+        return by_run
     for run_id, labels in labels_of(store).items():
         studies = dict.fromkeys(name for label in labels for name in _names(label.partition("/")[0]))
         tags = [tag for study in studies for tag in by_study.get(study, ())]
         if tags:
-            own = found.get(run_id, Remarks())
-            found[run_id] = replace(own, tags=tuple(dict.fromkeys([*own.tags, *tags])))
-    return found
+            own = by_run.get(run_id, Remarks())
+            by_run[run_id] = replace(own, tags=tuple(dict.fromkeys([*own.tags, *tags])))
+    return by_run
 
 
 def _names(study: str) -> tuple[str, str]:

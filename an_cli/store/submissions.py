@@ -61,17 +61,17 @@ def newest_submission(run: RunFolder) -> Submission | None:
         if not number:
             return None
         with open(f"{folder}/{number}", "rb") as file:
-            found = json.load(file)
-        if not found["after"] and isinstance(found["token"], str) and isinstance(found["task"], int):
-            return Submission(number=number, token=found["token"], task=found["task"], after=())
+            content = json.load(file)
+        if not content["after"] and isinstance(content["token"], str) and isinstance(content["task"], int):
+            return Submission(number=number, token=content["token"], task=content["task"], after=())
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"a submission cannot be read: {error}", where=run.id, now="remove its file") from error
-    return read(Submission, {**found, "number": number}, where=f"{run.id}/{number}", error=StoreError)
+    return read(Submission, {**content, "number": number}, where=f"{run.id}/{number}", error=StoreError)
 
 
 def _newest(folder: str | os.PathLike[str]) -> int:
     try:
-        return max((int(name) for name in os.listdir(folder) if name.isdigit()), default=0)
+        return max((int(name) for name in os.listdir(folder) if name.isdecimal()), default=0)
     except (FileNotFoundError, NotADirectoryError):
         return 0
 
@@ -102,7 +102,7 @@ def take_submission(run: RunFolder, wanted: Submission) -> bool:
             return False
         sync_folder(run.submissions)
         for name in os.listdir(run.submissions):
-            if name.isdigit() and int(name) < wanted.number:
+            if name.isdecimal() and int(name) < wanted.number:
                 (run.submissions / name).unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(run.submissions / "submission", error) from error

@@ -116,7 +116,7 @@ def set_aside(run: RunFolder, *, seen: int) -> Path | None:
 
 
 def _move(run: RunFolder) -> Path:
-    done = [int(name) for name in subfolders(run.archive) if name.isdigit()]
+    done = [int(name) for name in subfolders(run.archive) if name.isdecimal()]
     target = run.archive / str(max(done, default=0) + 1)
     staying = {run.cell.name, run.job.name, run.claims.name, run.archive.name}
     try:

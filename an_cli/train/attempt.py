@@ -80,7 +80,7 @@ def attempt(writer: RunWriter, stop: StopFlag, world: World = ALONE) -> Result |
     this = _Attempt(writer, task, launch, data, device, _initial_state(task, device))
     state = this.state
     saved = checkpoint.load_newest(run) if world.leads else None
-    saved = world.said_by_leader(saved)
+    saved = world.broadcast(saved)
     if saved is not None:
         state.from_disk(saved, where=str(run.checkpoints))
     if world.leads:
@@ -179,7 +179,11 @@ class _Attempt:
         writer.doing(Activity.SAVING, state.step, state.elapsed_s)
         self._write_mixture()
         costs = self.task.count(state.model)
-        trees = [one.code_tree for one in contributing(read_run(writer.run).attempts) if one.code_tree != code_tree()]
+        trees = [
+            attempt.code_tree
+            for attempt in contributing(read_run(writer.run).attempts)
+            if attempt.code_tree != code_tree()
+        ]
         result = Result(
             last=last.evaluation,
             best=best.evaluation,

@@ -64,9 +64,9 @@ def prune(writer: RunWriter, *, step: int, generations: int = GENERATIONS) -> No
     best weights before the newest at the earliest.
     """
     writer.claim.check()
-    states = found(writer.run, "step")
+    states = saved_states(writer.run, "step")
     late = [saved for saved in states if saved.number > step]
-    for old in (*late, *states[len(late) + generations :], *found(writer.run, "best")[generations:]):
+    for old in (*late, *states[len(late) + generations :], *saved_states(writer.run, "best")[generations:]):
         old.path.unlink(missing_ok=True)
     for part in writer.run.checkpoints.glob(".*.part"):
         part.unlink(missing_ok=True)
@@ -75,13 +75,13 @@ def prune(writer: RunWriter, *, step: int, generations: int = GENERATIONS) -> No
 def rewind(writer: RunWriter, *, step: int, best_epoch: int) -> None:
     """Remove what lies after the state that training continues from: damaged states, and weights of later epochs."""
     writer.claim.check()
-    late = [saved for saved in found(writer.run, "step") if saved.number > step]
-    late += [saved for saved in found(writer.run, "best") if saved.number > best_epoch]
+    late = [saved for saved in saved_states(writer.run, "step") if saved.number > step]
+    late += [saved for saved in saved_states(writer.run, "best") if saved.number > best_epoch]
     for saved in late:
         saved.path.unlink(missing_ok=True)
 
 
-def found(run: RunFolder, kind: str) -> list[Saved]:
+def saved_states(run: RunFolder, kind: str) -> list[Saved]:
     """Checkpoint files of a kind, newest first."""
     if not run.checkpoints.is_dir():
         return []
@@ -95,7 +95,7 @@ def load_newest(run: RunFolder) -> dict[str, Any] | None:
 
     A damaged file is passed over with a warning.
     """
-    for saved in found(run, "step"):
+    for saved in saved_states(run, "step"):
         state = _read(saved)
         if state is not None:
             return state
@@ -104,7 +104,7 @@ def load_newest(run: RunFolder) -> dict[str, Any] | None:
 
 def load_weights(run: RunFolder, kind: str) -> tuple[dict[str, Any], int] | None:
     """The newest whole weights of a kind, by name, and their step or epoch; None when there are none."""
-    for saved in found(run, kind):
+    for saved in saved_states(run, kind):
         state = _read(saved)
         if state is not None:
             return dict(state["model"]), saved.number
@@ -117,7 +117,7 @@ def load_best(run: RunFolder, epoch: int) -> dict[str, Any]:
     Raises:
         StoreError: they are missing or damaged.
     """
-    for saved in found(run, "best"):
+    for saved in saved_states(run, "best"):
         state = _read(saved) if saved.number == epoch else None
         if state is not None:
             return state

@@ -166,7 +166,7 @@ class Loop:
     def _save_if_due(self) -> None:
         due = time.monotonic() - self._saved_at >= self.launch.checkpoint_interval_s
         stopped = self._stopped()
-        if stopped or self.world.said_by_leader(due):
+        if stopped or self.world.broadcast(due):
             self._check_finite()
             self._say(Activity.SAVING)
             self._save()

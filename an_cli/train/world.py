@@ -95,11 +95,11 @@ class World:
         """The largest of the ranks' numbers."""
         if self.size == 1:
             return value
-        found = torch.tensor([value])
-        dist.all_reduce(found, dist.ReduceOp.MAX)
-        return int(found)
+        largest = torch.tensor([value])
+        dist.all_reduce(largest, dist.ReduceOp.MAX)
+        return int(largest)
 
-    def said_by_leader(self, value: Value) -> Value:
+    def broadcast(self, value: Value) -> Value:
         """The leader's value, on every rank."""
         if self.size == 1:
             return value
@@ -130,12 +130,12 @@ class World:
         share = len(items) // self.size
         return items[self.rank * share : (self.rank + 1) * share]
 
-    def tell_error(self, message: str) -> None:
+    def report_error(self, message: str) -> None:
         """Leave word for the leader why this rank fails."""
         if self.store is not None:
             self.store.set(_ERROR, printable(message))
 
-    def told_error(self) -> str | None:
+    def reported_error(self) -> str | None:
         """Why another rank failed, if one said so."""
         if self.store is None or not self.store.check([_ERROR]):
             return None

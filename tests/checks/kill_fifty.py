@@ -98,10 +98,10 @@ def survive(warm: Warm, root: Path, *, kills: int, number: int, seed: int) -> di
 
 def _lost_s(run: RunFolder) -> list[float]:
     """Training time between the newest line of an interrupted attempt and the state it left."""
-    from an_cli.train.checkpoint import found
+    from an_cli.train.checkpoint import saved_states
 
     lines = read_json_lines(run.metrics)[0]
-    states = found(run, "step")
+    states = saved_states(run, "step")
     if not lines or not states or run.result.exists():
         return []
     kept = [line["elapsed_s"] for line in lines if line["step"] <= states[0].number]

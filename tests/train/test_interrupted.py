@@ -14,7 +14,7 @@ from an_cli.launch.prepare import write_job
 from an_cli.store import RunFolder, code_tree, is_current, read_result
 from an_cli.train import Interrupted, Paused, StopFlag, loop, read_launch
 from an_cli.train import checkpoint as checkpoints
-from an_cli.train.checkpoint import found, load_best, load_newest
+from an_cli.train.checkpoint import load_best, load_newest, saved_states
 
 WALL_CLOCK = ("elapsed_s",)
 
@@ -173,7 +173,7 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(
     train(whole)
     with pytest.raises(Interrupted):
         train(pieces, StopAfter(8))
-    newest, before = found(pieces, "step")
+    newest, before = saved_states(pieces, "step")
     if damage is None:
         raw = bytearray(newest.path.read_bytes())
         raw[len(raw) // 2] ^= 1
@@ -190,10 +190,10 @@ def test_two_generations_of_state_are_kept_and_one_when_finished(make_run: Calla
     run = make_run()
     with pytest.raises(Interrupted):
         train(run, StopAfter(10))
-    assert len(found(run, "step")) == checkpoints.GENERATIONS
+    assert len(saved_states(run, "step")) == checkpoints.GENERATIONS
     train(run)
-    assert len(found(run, "step")) == 1
-    assert [saved.number for saved in found(run, "best")] == [read_result(run).best.epoch]
+    assert len(saved_states(run, "step")) == 1
+    assert [saved.number for saved in saved_states(run, "best")] == [read_result(run).best.epoch]
 
 
 def test_the_data_may_not_change_between_two_attempts(make_run: Callable, train: Callable) -> None:

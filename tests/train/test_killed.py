@@ -15,7 +15,7 @@ from an_cli.errors import StoreError
 from an_cli.files import read_json_lines
 from an_cli.store import RunFolder, RunWriter, Status, status_of
 from an_cli.train import Interrupted, StopFlag
-from an_cli.train.checkpoint import found, load_newest
+from an_cli.train.checkpoint import load_newest, saved_states
 from tests.checks.kill_fifty import SAVE_INTERVAL_S, survive
 from tests.train.test_interrupted import StopAfter, assert_same_run
 from tests.warm import Warm
@@ -61,7 +61,7 @@ def test_a_full_disk_keeps_the_last_good_state_and_says_so(
     run = make_run(str(small_disk / "store"))
     with pytest.raises(Interrupted):
         train(run, StopAfter(2))
-    good = found(run, "step")[0]
+    good = saved_states(run, "step")[0]
     ballast = small_disk / "ballast"
     fill(ballast)
     with pytest.raises(StoreError, match=r"No space left on device .* -> free space"):

@@ -39,11 +39,11 @@ def mark_sizes(axes: Axes, axis: SizeAxis, xs: Sequence[float]) -> None:
     if len(ticks) < 2:
         ends = (min(xs) / axis.scale, max(xs) / axis.scale)
         ticks = sorted({ends[0], math.sqrt(ends[0] * ends[1]), ends[1]})
-    axes.set_xticks(ticks, _told_apart(ticks))
+    axes.set_xticks(ticks, _distinct_texts(ticks))
     axes.set_xticks([], minor=True)
 
 
-def _told_apart(ticks: Sequence[float]) -> list[str]:
+def _distinct_texts(ticks: Sequence[float]) -> list[str]:
     """Numbers with as many digits as they need to differ, three at least."""
     several = ([f"{tick:.{digits}g}" for tick in ticks] for digits in range(3, 10))
     return next((texts for texts in several if len(set(texts)) == len(texts)), [f"{tick:.9g}" for tick in ticks])

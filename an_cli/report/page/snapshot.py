@@ -65,7 +65,7 @@ class Reader:
 
     def __init__(self, store: Store, states: States = lambda ids: {}) -> None:
         self.store, self.states = store, states
-        self._known: dict[str, tuple[object, RunRecord]] = {}
+        self._cache: dict[str, tuple[object, RunRecord]] = {}
 
     def records(self) -> list[RunRecord]:
         """All runs of the store, by id; the badge, the footnote and the list of a page read the same record."""
@@ -82,12 +82,12 @@ class Reader:
 
     def _record(self, run: RunFolder) -> RunRecord:
         stamp = tuple(_stamp(path) for path in (run.cell, run.metrics, run.attempts, run.result))
-        cached = self._known.get(run.id)
+        cached = self._cache.get(run.id)
         if cached is not None and cached[0] == stamp:
             return cached[1]
         record = read_run(run)
         if record.status is Status.FINISHED:
-            self._known[run.id] = stamp, record
+            self._cache[run.id] = stamp, record
         return record
 
 
@@ -277,7 +277,7 @@ def _links(store: Store, study: str) -> list[tuple[str, str]]:
     """Label and run id of every link of a study, seed=10 after seed=9."""
     with os.scandir(store.studies / study) as entries:
         pairs = [(entry.name, Path(os.readlink(entry.path)).name) for entry in entries if entry.is_symlink()]
-    return sorted(pairs, key=lambda pair: [(int(part) if part.isdigit() else 0, part) for part in _parts(pair[0])])
+    return sorted(pairs, key=lambda pair: [(int(part) if part.isdecimal() else 0, part) for part in _parts(pair[0])])
 
 
 def _parts(label: str) -> list[str]:
