@@ -172,15 +172,15 @@ def test_packed_cells_are_cancelled_with_their_job_once_all_of_them_are(
     assert [one.live for one in cluster.elements] == [False, False]
 
 
-@pytest.mark.parametrize("answer", [Said(1, "", "Unable to contact slurm controller"), Said(124, "")])
+@pytest.mark.parametrize("answer", [CommandResult(1, "", "Unable to contact slurm controller"), CommandResult(124, "")])
 def test_a_cancel_that_slurm_does_not_answer_asks_once_and_leaves_word_for_the_jobs(
-    answer: Said, tmp_path: Path, launch: LaunchConfig, make_runs: Make
+    answer: CommandResult, tmp_path: Path, launch: LaunchConfig, make_runs: Make
 ) -> None:
     cluster, runs = Imagined(random.Random(0), faults=0.0), make_runs(2)
     submit(requests(runs), terms(tmp_path, launch), cluster, pause=lambda seconds: None)
     asked: list[str] = []
 
-    def silent(*words: str) -> Said:
+    def silent(*words: str) -> CommandResult:
         asked.append(words[0])
         assert all(run.stop.exists() for run in runs), "what runs obeys the word while SLURM is waited for"
         return answer

@@ -73,8 +73,8 @@ def cancel(runs: Sequence[RunFolder], scheduler: Scheduler | None = None) -> dic
     jobs, silent = _jobs(unfinished, scheduler) if scheduler is not None else ({}, False)
     _ask_all(jobs.keys() - going)
     ended = _end(set(jobs.values()), scheduler) if scheduler is not None and not silent else set()
-    told = {run: _tell(run, jobs.get(run), ended, silent) for run in going | jobs.keys()}
-    return {run: told.get(run, CancelOutcome.NOTHING) for run in runs}
+    outcomes = {run: _tell(run, jobs.get(run), ended, silent) for run in going | jobs.keys()}
+    return {run: outcomes.get(run, CancelOutcome.NOTHING) for run in runs}
 
 
 def _ask_all(runs: Collection[RunFolder]) -> None:
