@@ -148,9 +148,9 @@ class Mirror:
 
 def kill_tree(pid: int) -> None:
     """Kill a process and all that descend from it, those in sessions of their own as well."""
-    for one in (pid, *descendants(pid)):
+    for each in (pid, *descendants(pid)):
         with suppress(OSError):
-            os.kill(one, signal.SIGKILL)
+            os.kill(each, signal.SIGKILL)
 
 
 def descendants(pid: int) -> list[int]:

@@ -71,7 +71,7 @@ def _instead_of(option: str, path: str, context: Any) -> str:
     there = sorted(_options(context))
     if option == "--force" and "--delete" in there:
         return _DELETES
-    takes_words = any("KEY=VALUE" in str(getattr(one, "metavar", "")) for one in _parameters(context))
+    takes_words = any("KEY=VALUE" in str(getattr(parameter, "metavar", "")) for parameter in _parameters(context))
     return _MEANT.get(option) or nearest(option, there) + ("; settings are words: KEY=VALUE" if takes_words else "")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from an_cli.launch.slurm.scheduler import Said
+from an_cli.launch.slurm.scheduler import CommandResult
 from an_cli.launch.upkeep.on_end import run_on_end
 from an_cli.plan import load_study, make_plan
 from an_cli.store import RunFolder, Store
@@ -73,7 +73,7 @@ class Cluster(Imagined):
 
     interrupts = False
 
-    def __call__(self, *words: str) -> Said:
+    def __call__(self, *words: str) -> CommandResult:
         answer = super().__call__(*words)
         if words[0] == "squeue" and self.interrupts:
             os.kill(os.getpid(), signal.SIGINT)
