@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 
+from an_cli.errors import bytes_shown
+
 _RANKS = (  # of other launchers: ranks that an-cli starts are given their places as arguments
     "RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE GROUP_RANK GROUP_WORLD_SIZE ROLE_RANK ROLE_NAME ROLE_WORLD_SIZE "
     "NODE_RANK MASTER_ADDR MASTER_PORT"
@@ -41,6 +43,7 @@ _SLURM = ("SLURM_", "SLURMD_", "SBATCH_", "SALLOC_", "SRUN_", "PMI_", "PMIX_", "
 _SLURM_TOOLS = ("SQUEUE_", "SACCT_", "SINFO_", "SCONTROL_", "SCANCEL_", "SACCTMGR_", "SPRIO_")  # columns, sorting
 LONGEST_FOLDER = 64  # bytes of a folder for sockets: a socket's whole name has room for 107
 _FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
+SPELLED = "an_cli.spelled"  # how streams take what their encoding lacks
 _SPELLED = str.maketrans(
     {
         "─": "-",
@@ -145,18 +148,20 @@ def open_streams() -> None:
                 os.close(null)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
-    codecs.register_error("an_cli.spelled", _spelled)
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="an_cli.spelled")  # type: ignore[union-attr]
+            stream.reconfigure(errors=SPELLED)  # type: ignore[union-attr]
 
 
 def _spelled(error: UnicodeError) -> tuple[str | bytes, int]:
     """What to print for characters that an encoding lacks: the table's signs in plain letters, others escaped."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    text = error.object[error.start : error.end].translate(_SPELLED)
+    text = bytes_shown(error.object[error.start : error.end]).translate(_SPELLED)
     return text.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error(SPELLED, _spelled)
 
 
 def short_temporary_folder() -> None:
@@ -189,7 +194,7 @@ def printable(text: str, longest: int = 100_000) -> str:
     """
     if len(text) > longest:
         text = f"{text[: longest // 2]}\n[{len(text) - longest} characters left out]\n{text[-(longest // 2) :]}"
-    text = "".join(char if char in "\n\t" or not _is_control(char) else _escape(char) for char in text)
+    text = "".join(char if char in "\n\t" or not _is_control(char) else _escape(char) for char in bytes_shown(text))
     return text.encode("utf-8", "backslashreplace").decode()
 
 

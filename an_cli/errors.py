@@ -8,8 +8,10 @@ keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
+_BYTE = re.compile(r"\\udc([89a-f][0-9a-f])|[\udc80-\udcff]")
 _SHOWN = 16  # legal words in one message; more would hide the answer
 
 
@@ -28,7 +30,7 @@ class AnError(Exception):
         self.what, self.where, self.now = what, where, now
         place = f" ({where})" if where else ""
         remedy = f" -> {now}" if now else ""
-        super().__init__(f"{what}{place}{remedy}")
+        super().__init__(bytes_shown(f"{what}{place}{remedy}"))
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.where, self.now)
@@ -101,6 +103,14 @@ class ReportError(AnError):
 
 class TrackerError(AnError):
     """A tracker that cannot be written to. No run is hurt by it: `an-cli sync` sends its records later."""
+
+
+def bytes_shown(text: str) -> str:
+    r"""A text in which bytes of a file's name that are no UTF-8 stand as a shell writes them, `\xff`.
+
+    Python keeps such a byte as half a character, which no file and no terminal takes, and `repr` spells that one.
+    """
+    return _BYTE.sub(lambda byte: f"\\x{byte[1]}" if byte[1] else f"\\x{ord(byte[0]) - 0xDC00:02x}", text)
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -34,7 +34,7 @@ def _room(floor: int, may: str = "", libraries: str = "") -> Room:
 _LIGHT = "redact report launch tracking mirror plan store config files errors"
 ROOMS = {
     "errors": _room(0),
-    "environment": _room(0),
+    "environment": _room(0, "errors"),
     "redact": _room(0),
     "files": _room(0, "errors", "yaml msgspec"),
     "config": _room(1, "files errors", "hydra omegaconf"),
@@ -59,8 +59,8 @@ ROOMS = {
 BANNED_NAMES = {"util", "utils", "helper", "helpers", "common", "base", "core", "manager", "misc"}
 LONGEST = 350  # lines
 
-# Two rooms share floor 0 and errors is the lower one; everything else goes down whole floors.
-SAME_FLOOR = {("files", "errors")}
+# Rooms that share floor 0, where errors is the lower one; everything else goes down whole floors.
+SAME_FLOOR = {("files", "errors"), ("environment", "errors")}
 
 
 @dataclass(frozen=True)

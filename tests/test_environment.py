@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from an_cli.environment import LONGEST_FOLDER, clean, printable, short_temporary_folder, text_of, without_slurm
+from an_cli.errors import AnError
 from an_cli.store import RunFolder, Status, read_run, status_of
 from tests.tiny import TINY
 from tests.warm import wait_for
@@ -182,6 +183,24 @@ def test_any_reason_can_be_recorded_and_printed(raw: str) -> None:
     assert "\x1b" not in text
     assert "\x00" not in text
     assert len(text) < 101_000
+
+
+@pytest.mark.parametrize("text", ["a\udcff.jpg", f"{chr(0xDCFF)!r}", "a\udcff\ud800"])
+def test_a_byte_that_is_no_utf8_is_printed_as_a_shell_writes_it(text: str) -> None:
+    assert r"\xff" in printable(text)
+    assert "udcff" not in printable(text)
+    assert str(AnError("unreadable", where=text)).count(r"\xff") == 1
+
+
+def test_streams_and_logs_take_any_name(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from an_cli.environment import open_streams; open_streams()\n"
+        "from an_cli.worker.serve import redirect\n"
+        "print(sys.argv[1]); redirect(Path('log.txt')); print(sys.argv[1])"
+    )
+    command = [sys.executable.encode(), b"-c", code.encode(), b"b\xfd\xc3\xa9"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=True)
+    assert ended.stdout.decode() == (tmp_path / "log.txt").read_text() == "b\\xfdé\n"
 
 
 def test_an_error_that_cannot_say_its_text_has_one() -> None:

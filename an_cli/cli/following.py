@@ -22,7 +22,7 @@ def read_log(run: RunFolder, start: int = 0) -> tuple[str, int]:
             end = file.seek(0, 2)
             file.seek(start if start <= end else 0)  # a shorter log is another one: the run was set aside
             raw = file.read()
-            return raw.decode(errors="replace"), file.tell()
+            return raw.decode(errors="backslashreplace"), file.tell()
     except FileNotFoundError:
         return "", 0
 

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from an_cli.config import Composer, LaunchConfig, leaves, plain, search_path
-from an_cli.errors import AnError, StudyError
+from an_cli.errors import AnError, StudyError, bytes_shown
 from an_cli.files import read_json
 from an_cli.launch.standing import RunStanding, look
 from an_cli.plan import Cell, Plan, Study, load_named, make_plan, override_base, plan_grid, write_grid
@@ -144,12 +144,13 @@ def code_word(result: Result) -> str:
 def say(text: str) -> None:
     """Tell the user something that is not a result."""
     with suppress(OSError):  # a terminal that is gone is no reason to stop
-        print(text, file=sys.stderr, flush=True)
+        print(bytes_shown(text), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
-    """Print a result as JSON."""
-    print(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))
+    """Print a result as JSON; a byte of a name that is no UTF-8 is `\\udcff` there, which readers take back."""
+    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
+    print(text.encode(errors="backslashreplace").decode())
 
 
 _ABSENT = object()

@@ -228,7 +228,7 @@ def error_line(run: RunFolder) -> str:
 
 def _error_text(run: RunFolder) -> str:
     try:
-        return run.error.read_text(errors="replace").strip()
+        return run.error.read_text(errors="backslashreplace").strip()
     except FileNotFoundError:
         return ""
     except OSError as problem:

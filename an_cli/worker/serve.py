@@ -22,6 +22,7 @@ from typing import TextIO
 import numpy.random  # noqa: F401 - with the next line, what a run would otherwise import for itself: 4 s each
 import torch._dynamo  # noqa: F401 - the first optimizer of a process imports it
 
+from an_cli.environment import SPELLED
 from an_cli.redact import redact_output
 from an_cli.store import code_tree
 from an_cli.worker.child import die_with_parent, fork
@@ -127,7 +128,7 @@ def redirect(log: Path) -> None:
     os.dup2(descriptor, 2)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a log takes any text, whatever the locale
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            stream.reconfigure(encoding="utf-8", errors=SPELLED)
     redact_output()
     os.close(descriptor)
     os.close(null)

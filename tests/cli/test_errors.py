@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from an_cli.cli.__main__ import main
+from an_cli.cli.study import print_json
 from tests.cli.conftest import Call
 
 
@@ -92,6 +93,34 @@ def test_a_group_alone_prints_its_help(words: list[str], call: Call) -> None:
     ended = call(*words)
     assert ended.status == 2
     assert "Usage: an-cli" in ended.err + ended.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", "st\udcffudy"], ["status", "st\udcffudy"], ["logs", "x\udcff"], ["tag", "x\udcff", "+a"],
+        ["run", "--config", "c\udcff.yaml"], ["run", "data=d\udcff"], ["show", "model", "norm=\udcff"],
+        ["figure", "curves", "x\udcff"], ["paper", "show", "x\udcff"],
+        ["evaluate", "w\udcff.pt"], ["plan", "tiny", "--\udcff"], ["archive", "x\udcff"], ["retry", "s\udcff"],
+    ],
+)  # fmt: skip
+def test_a_name_that_is_no_utf8_is_shown_in_the_error(words: list[str], call: Call) -> None:
+    ended = call(*words)
+    assert ended.status in (1, 2)
+    assert r"\xff" in ended.err.splitlines()[-1]
+    assert "udcff" not in ended.err
+
+
+def test_json_keeps_a_name_that_is_no_utf8_for_who_reads_it(
+    call: Call, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = folder / "st\udcffore"
+    shown = call("report", "tiny", "--store", str(store))
+    assert "st\\xffore" in shown.err
+    print_json({"path": str(store)})
+    printed = capsys.readouterr().out
+    printed.encode()
+    assert json.loads(printed) == {"path": str(store)}
 
 
 def test_a_newer_store_is_refused(call: Call, folder: Path) -> None:

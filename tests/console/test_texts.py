@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from an_cli.cli.answers import measure_value
+from an_cli.console.images import verified_text
 from an_cli.console.medium import FILE, Medium, ansi
 from an_cli.console.texts import plan_text, run_text, status_text
 from an_cli.report.formats.layout import extent
@@ -100,3 +101,13 @@ def test_a_plan_names_the_time_of_a_row_in_words() -> None:
     assert "hours" not in lines[2]
     assert "36 s" in lines[4]
     assert "2039 d 0 h" in lines[6]
+
+
+def test_an_image_whose_name_is_no_utf8_is_named_as_a_shell_would() -> None:
+    part = {"samples": 1, "smallest_class": 1, "largest_class": 1, "bytes": 5, "fingerprint": "f", "absent_classes": []}
+    problem = "cannot be decoded: a/bro\udcfdken.png: an image cannot be read"
+    value = {"path": "im\udcffages", "classes": 1, "shards": None, "train": part, "eval": part, "fingerprint": "f",
+             "problems": [problem], "decoded": True}  # fmt: skip
+    text = verified_text(value)
+    assert "bro\\xfdken.png" in text
+    assert text.startswith("im\\xffages: ")

@@ -76,7 +76,7 @@ def _read(answer: bytes, verb: str, status: int) -> list[dict[str, Any]]:
     except ValueError:
         answers = []
     if not answers or (status != 0 and not any("error" in line for line in answers)):
-        output = f" and answered {answer[:200].decode(errors='replace')!r}" if status == 0 else ""
+        output = f" and answered {answer[:200].decode(errors='backslashreplace')!r}" if status == 0 else ""
         raise LaunchError(
             f"the heavy door's {verb!r} ended with exit status {status}{output}",
             where=verb,

@@ -86,7 +86,7 @@ class WarmWorker:
             status = self._process.wait()
         self._process.stdout.close()
         self._said.seek(0)
-        text = self._said.read().decode(errors="replace").strip()
+        text = self._said.read().decode(errors="backslashreplace").strip()
         self._said.close()
         if text and status not in (0, 128 + signal.SIGTERM, -signal.SIGTERM, -signal.SIGHUP, 128 + signal.SIGHUP):
             log.error("%s", text)
@@ -99,5 +99,5 @@ def _event(line: bytes) -> Event | None:
         return Event(kind=event["event"], run=event.get("run", ""), pid=event.get("pid", 0), exit=event.get("exit", 0))
     except (ValueError, TypeError, KeyError, AttributeError):
         if line.strip():
-            log.warning("the worker said: %s", line.decode(errors="replace"))
+            log.warning("the worker said: %s", line.decode(errors="backslashreplace"))
         return None

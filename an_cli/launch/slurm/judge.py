@@ -285,7 +285,7 @@ def _last_line(intent: Intent, submission: Submission, state: IntentState) -> st
     try:
         with path.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
-            lines = file.read().decode(errors="replace").split("\n")
+            lines = file.read().decode(errors="backslashreplace").split("\n")
     except OSError:
         return ""
     printed = [line.strip() for line in lines if line.strip()]

@@ -70,7 +70,7 @@ class Commands:
             except OSError as error:
                 return CommandResult(127, "", f"{words[0]}: {error.strerror}")
             asleep = _wait(process, err.fileno())
-            texts = [os.pread(file.fileno(), 2**30, 0).decode(errors="replace") for file in (out, err)]
+            texts = [os.pread(file.fileno(), 2**30, 0).decode(errors="backslashreplace") for file in (out, err)]
         status = TIMED_OUT if asleep or process.returncode in (124, 137, -9) else process.returncode
         return CommandResult(status, *texts)
 

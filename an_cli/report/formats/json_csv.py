@@ -46,7 +46,7 @@ def _lines(value: Any) -> str:
 
 
 def _compact(value: Any) -> str:
-    return _ENCODER.encode(value)
+    return _ENCODER.encode(value).encode(errors="backslashreplace").decode()
 
 
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from an_cli.config.task import Measure
+from an_cli.errors import bytes_shown
 from an_cli.report.spec import ABOUT_PAPER, TEXTS, Quantity, Spec
 from an_cli.report.table import Column, Direction, Mark, RowStatus, Table, TableCell, TableRow, is_setting
 from an_cli.store import DETECTION, Measures
@@ -203,6 +204,7 @@ def clean(text: str) -> str:
     """A text on one line, without characters that steer a terminal or the direction of writing."""
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
+    text = bytes_shown(text)
     kept = "".join(" " if char.isspace() else char for char in text if char.isspace() or _visible(char))
     return re.sub(r" +", " ", kept).strip()
 
