@@ -57,12 +57,14 @@ class AccountSettings:
         mode: that they name; None where they name none.
         account: a key, a token's file or a login is there.
         service: address of the service.
+        key: that opens it; empty where there is none, or where a token's file is to be asked.
     """
 
     off: bool
     mode: WandbMode | None
     account: bool
     service: str
+    key: str = dataclasses.field(default="", repr=False)
 
 
 def account_settings(environment: Mapping[str, str] | None = None) -> AccountSettings:
@@ -77,8 +79,8 @@ def account_settings(environment: Mapping[str, str] | None = None) -> AccountSet
     off = word in _OFF or own.get("WANDB_DISABLED", "").strip().lower() in ("1", "true", "yes")
     mode = WandbMode.OFFLINE if word in _OFFLINE else WandbMode.ONLINE if word == "online" else None
     service = own.get("WANDB_BASE_URL") or files.get("base_url") or _SERVICE
-    named = any(own.get(name) for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE"))
-    return AccountSettings(off, mode, named or _has_login(own, service), service)
+    key = own.get("WANDB_API_KEY") or _login(own, service)
+    return AccountSettings(off, mode, bool(key or own.get("WANDB_IDENTITY_TOKEN_FILE")), service, key)
 
 
 def _files(environment: Mapping[str, str]) -> Mapping[str, str]:
@@ -89,13 +91,23 @@ def _files(environment: Mapping[str, str]) -> Mapping[str, str]:
     return dict(parser["default"]) if parser.has_section("default") else {}
 
 
-def _has_login(environment: Mapping[str, str], service: str) -> bool:
-    """Whether `wandb login` has left a key for a service."""
+def _login(environment: Mapping[str, str], service: str) -> str:
+    """The key that `wandb login` has left for a service; empty where it has not."""
     path = environment.get("NETRC") or os.path.join(environment.get("HOME", ""), ".netrc")
     try:
-        return netrc.netrc(path).authenticators(urlsplit(service).hostname or "") is not None
+        login = netrc.netrc(path).authenticators(urlsplit(service).hostname or "")
     except (OSError, netrc.NetrcParseError, UnicodeError):
-        return False
+        return ""
+    return login[2] if login else ""
+
+
+def destination(launch: LaunchConfig) -> str:
+    """Where runs with these settings are shown, as a key of the ledger."""
+    if launch.tracking is Tracking.TENSORBOARD or launch.wandb is None:
+        return str(launch.tracking)
+    own = launch.wandb
+    service = account_settings().service.partition("://")[2]
+    return f"wandb {own.mode} {service} {own.entity or ''}/{own.project}"
 
 
 class Mirror:

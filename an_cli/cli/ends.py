@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 
 from an_cli.cli.study import Asked, say
+from an_cli.config.launching import Tracking
 from an_cli.console.live import Watched
 from an_cli.console.medium import medium
 from an_cli.launch import Phase, Snapshot
 from an_cli.launch.standing import look
 from an_cli.launch.upkeep.on_end import run_on_end
+from an_cli.mirror import account_settings, destination, resolve
 from an_cli.plan import Cell, Plan
 from an_cli.store import Status, Store, measures_of, status_of
 from an_cli.store.labels import links
+from an_cli.store.sent import is_whole, read_sent, urls_of
 from an_cli.store.study_rows import StudyRow, write_study_rows
 from an_cli.store.variants import record_variant
 
 FAILED, PARTIAL = 1, 3
+MIRROR_S = 5.0  # that the end of a study waits for what jobs still send
 
 
 def record_study(asked: Asked, store: Store) -> None:
@@ -37,6 +42,8 @@ def record_study(asked: Asked, store: Store) -> None:
 def print_end(asked: Asked, store: Store, *, json: bool, followed: bool) -> int:
     """Print a study's table (see `print_table`); where its end was waited for, do what `launch.on_end` says."""
     status = print_table(asked, store, json=json)
+    if followed:
+        tell_tracking(asked, store)
     command = asked.launch.on_end
     if followed and command and (why := run_on_end(command, asked.plan, store)):
         say(f"warning: launch.on_end: {why}: {command}")
@@ -58,6 +65,27 @@ def print_table(asked: Asked, store: Store, *, json: bool) -> int:
     print(render(table, "json" if json else "terminal", width=on.width, paint=on.paint), end="", flush=True)
     say(f"runs: {store.runs}; by name: {store.studies / asked.plan.folder}")
     return _exit_status(asked.plan, store)
+
+
+def tell_tracking(asked: Asked, store: Store) -> None:
+    """Say where the study is shown, or how to have it shown; and what of it was not sent."""
+    launch = resolve(asked.launch)
+    sync = f"an-cli sync {asked.plan.folder}"
+    if launch.tracking is Tracking.NONE:
+        if asked.launch.tracking is Tracking.AUTO and not account_settings().off:
+            say(f"not shown in W&B or TensorBoard, and can be at any time: {sync}")
+        return
+    runs = [run for cell in asked.plan.cells if (run := store.run(cell.id)).result.exists()]
+    place, due = destination(launch), list(runs)
+    end = time.monotonic() + MIRROR_S  # jobs of a cluster end, and their mirrors a moment later
+    while (due := [run for run in due if not is_whole(run, place)]) and time.monotonic() < end:
+        time.sleep(0.2)
+    if due:
+        why = next((sent.error for run in due if (sent := read_sent(run).get(place)) and sent.error), "")
+        say(f"{len(due)} of {len(runs)} runs are not wholly in {place}{f' ({why})' if why else ''}; send them: {sync}")
+    else:
+        url = next((url for run in runs for url in urls_of(run)), "").partition("/runs/")[0]
+        say(f"shown: {url or place}")
 
 
 def tell_unwanted(plan: Plan, store: Store) -> None:

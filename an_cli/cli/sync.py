@@ -20,11 +20,10 @@ from an_cli.config import LaunchConfig, compose, plain
 from an_cli.config.launching import Tracking, WandbMode
 from an_cli.errors import ConfigError, LaunchError
 from an_cli.files import cannot_write
-from an_cli.mirror import COMMAND, account_settings, kill_tree, resolve
+from an_cli.mirror import COMMAND, account_settings, destination, kill_tree, resolve
 from an_cli.store import Life, RunFolder, Store
 from an_cli.store.claims import life, newest_claim
 from an_cli.store.labels import first_label, labels_of
-from an_cli.tracking.ledger import destination
 from an_cli.tracking.mirror_run import MirrorOrder, is_sent
 from an_cli.tracking.records import launch_of
 

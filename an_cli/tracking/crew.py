@@ -24,10 +24,10 @@ from typing import Any
 from an_cli.config import LaunchConfig, read
 from an_cli.config.launching import Tracking
 from an_cli.errors import AnError, StoreError
-from an_cli.mirror import descendants, kill_tree
+from an_cli.mirror import descendants, destination, kill_tree
 from an_cli.redact import redact
 from an_cli.store import RunFolder
-from an_cli.tracking.ledger import Sent, destination, failed
+from an_cli.store.sent import Sent, failed
 from an_cli.tracking.mirror_run import MirrorOrder, is_sent, mirror_run
 from an_cli.tracking.records import launch_of
 

@@ -1,7 +1,6 @@
-"""What was sent of a run, by where it was sent to: `tracking.json` in the run's folder; and who may send.
+"""Where a run is sent, and who may send it: one mirror at a time, which holds a numbered mark beside the claims.
 
-One mirror at a time sends a run: it holds a numbered mark beside the claims, taken as claims are. Its record is only a
-shortcut: the service itself knows which steps it has, and a file is written whole.
+The mark is taken as claims are.
 """
 
 from __future__ import annotations
@@ -10,68 +9,15 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 
-from an_cli.config import LaunchConfig, read
-from an_cli.config.launching import Tracking
-from an_cli.errors import AnError, StoreError
-from an_cli.files import cannot_write, part_name, read_json, write_json
-from an_cli.mirror import account_settings
+from an_cli.files import cannot_write, part_name
 from an_cli.store import Holder, Life, RunFolder, this_process
 from an_cli.store.claims import holder_life
 from an_cli.store.clock import disk_time
 from an_cli.store.links import link_once
 
 _MARK = "mirror-"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sent:
-    """What one place has of a run.
-
-    Attributes:
-        id: the run's there.
-        url: where a person looks at it.
-        claim: number of the attempt up to whose end, or present state, was sent.
-        points: how many points of its metrics.
-        whole: whether that is all there was of an attempt that had ended, with its end.
-        error: why not.
-    """
-
-    id: str = ""
-    url: str = ""
-    claim: int = 0
-    points: int = 0
-    whole: bool = False
-    error: str = ""
-
-
-def destination(launch: LaunchConfig) -> str:
-    """Where runs with these settings are shown, as a key of the ledger."""
-    if launch.tracking is Tracking.TENSORBOARD or launch.wandb is None:
-        return str(launch.tracking)
-    own = launch.wandb
-    service = account_settings().service.partition("://")[2]
-    return f"wandb {own.mode} {service} {own.entity or ''}/{own.project}"
-
-
-def read_sent(run: RunFolder) -> dict[str, Sent]:
-    """What was sent, by destination; nothing where the ledger is missing or does not read."""
-    try:
-        return {str(key): read(Sent, value, error=StoreError) for key, value in read_json(run.tracking).items()}
-    except (AnError, AttributeError):
-        return {}
-
-
-def record(run: RunFolder, place: str, sent: Sent) -> None:
-    """Write down what one destination has. A disk that takes no word is no reason to send no more."""
-    with suppress(AnError):
-        write_json(run.tracking, {key: asdict(one) for key, one in {**read_sent(run), place: sent}.items()})
-
-
-def failed(run: RunFolder, place: str, error: str) -> None:
-    """Write down why a destination was not reached."""
-    record(run, place, replace(read_sent(run).get(place, Sent()), error=error, whole=False))
 
 
 @contextmanager

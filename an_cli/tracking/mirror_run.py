@@ -11,10 +11,12 @@ from an_cli.config import LaunchConfig
 from an_cli.config.launching import Tracking
 from an_cli.errors import TrackerError
 from an_cli.files import subfolders
+from an_cli.mirror import destination
 from an_cli.store import Life, RunFolder
 from an_cli.store.claims import life, newest_claim
 from an_cli.store.follow import MetricsFollower
-from an_cli.tracking.ledger import Sent, beat, destination, failed, read_sent, record, sending
+from an_cli.store.sent import Sent, failed, is_whole, read_sent, record
+from an_cli.tracking.ledger import beat, sending
 from an_cli.tracking.records import Points, finish_of, head_of, images_per_step
 from an_cli.tracking.tensorboard_tracker import TensorboardTracker
 from an_cli.tracking.tracker import Tracker
@@ -62,8 +64,7 @@ def make_tracker(launch: LaunchConfig, folder: Path) -> Tracker:
 
 def is_sent(order: MirrorOrder) -> bool:
     """Whether the ledger says that all there is of a run has been sent where the order wants it."""
-    sent = read_sent(order.run).get(destination(order.launch), Sent())
-    return sent.whole and sent.claim == newest_claim(order.run) and not order.again
+    return is_whole(order.run, destination(order.launch)) and not order.again
 
 
 def mirror_run(order: MirrorOrder, wait: Wait) -> Sent | None:

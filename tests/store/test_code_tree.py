@@ -20,7 +20,7 @@ LOGISTICS = {
     "train": "signals",
     "store": (
         "__init__ checks claims clock code_tree digests doing endings folder follow labels links reading records "
-        "remarks removing study_rows submissions variants writing"
+        "remarks removing sent study_rows submissions variants writing"
     ),
 }
 # Rooms without any such file. `worker` starts attempts and answers; what is computed, it asks `train` for.

@@ -28,6 +28,7 @@ def doctor(
     from an_cli.files import write_atomic
     from an_cli.launch.upkeep import checks as launch_checks
     from an_cli.store import checks as store_checks
+    from an_cli.tracking import checks as tracking_checks
 
     if write_site is not None:
         if not write_site.replace("-", "").replace("_", "").isalnum():
@@ -43,7 +44,7 @@ def doctor(
         write_atomic(path, launch_checks.site_text())
         say(f"wrote {path}; use it with: --on slurm launch={write_site}")
         return
-    checks = [*store_checks.checks(open_store(store)), *launch_checks.checks()]
+    checks = [*store_checks.checks(open_store(store)), *launch_checks.checks(), *tracking_checks.checks()]
     if json:
         print_json({"checks": [asdict(check) for check in checks]})
     else:

@@ -37,6 +37,7 @@ from an_cli.store import (
     read_run,
 )
 from an_cli.store.remarks import Remarks, run_remarks
+from an_cli.store.sent import urls_of
 
 VERSION = 1
 LOSSES = ("eval_loss", "loss")  # curves besides those of the tasks' primary measures
@@ -142,6 +143,7 @@ def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
         "started_at": coded(attempt.started_at if attempt else None for attempt in attempts),
         "attempts": coded(len(record.attempts) for record in records),
         **_remarks(store, records),
+        **_elsewhere(store, records),
         "skipped_lines": coded(record.skipped_lines for record in records),
         **{f"choice.{name}": coded(record.choices.get(name) for record in records) for name in _choices(records)},
     }
@@ -157,6 +159,12 @@ def _remarks(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
         "notes": ["; ".join(note.text for note in own.notes) or None for own in by_record],
     }
     return {name: coded(values) for name, values in columns.items() if any(values)}
+
+
+def _elsewhere(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
+    """Where trackers show the runs; no column where none does."""
+    urls = [next(iter(urls_of(store.run(record.id))), None) for record in records]
+    return {"url": coded(urls)} if any(urls) else {}
 
 
 def _progress(store: Store, record: RunRecord) -> float | None:

@@ -20,6 +20,7 @@ function drawDetails(page, run) {
     ['data', say.text(get('data'))],
     get('skipped_lines') ? ['damaged', get('skipped_lines') + ' lines of its records could not be read'] : null,
     ['folder', folder(store, id)],
+    get('url') ? ['tracker', el('a', { href: get('url'), rel: 'noreferrer' }, get('url'))] : null,
     ['to see more', el('code', {}, 'an-cli show ' + id)],
   ].filter(Boolean);
   const [metric, title, word] = metricOf(page);
