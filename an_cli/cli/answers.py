@@ -95,8 +95,8 @@ def _row(row: PlanRow, costs: Mapping[str, Costs]) -> dict[str, Any]:
 
 
 def _counts(row: PlanRow, costs: Mapping[str, Costs]) -> tuple[int | None, int | None]:
-    """Counted for a trained row; as printed, which is rounded, for a row of the literature."""
-    if row.kind == "literature" and row.published is not None:
+    """Counted for a trained row; as printed, which is rounded, for a row that is quoted."""
+    if row.is_quoted and row.published is not None:
         params_m, flops_g = row.published.params_m, row.published.flops_g
         return _times(params_m, 1e6), _times(flops_g, 1e9)
     costs_of_row = costs.get(row.cells[0]) if row.cells else None

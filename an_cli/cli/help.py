@@ -38,6 +38,7 @@ SUMMARIES: Mapping[str, tuple[str, str]] = {
     "verify": (STORE, "Look for changed bytes in what runs have written"),
     "doctor": (STORE, "Check the environment, the disk and the cluster"),
     "data": (DATA, "Data sets of image files: shards, and checks"),
+    "pull": (DATA, "Take runs that were logged to W&B elsewhere, to quote"),
     "evaluate": (DATA, "Evaluate the weights of a run or of a file"),
     "import-weights": (DATA, "Take weights that were trained elsewhere"),
 }
@@ -89,6 +90,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "data prepare": ("an-cli data prepare /data/imagenet /nfs/imagenet",),
     "data verify": ("an-cli data verify /nfs/imagenet",),
     "evaluate": ("an-cli evaluate demo/seed=0",),
+    "pull": (
+        "an-cli pull lab/resnets --metric top1_accuracy_pct=val/acc1",
+        "an-cli pull lab/resnets --filter group=vanilla --filter 'config.seed<3' --dry-run",
+    ),
     "import-weights": ("an-cli import-weights resnet50.pth --model resnet50 --norm an_bn",),
 }
 

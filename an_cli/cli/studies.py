@@ -56,7 +56,7 @@ def _of_file(name: str, store: Store, composer: Composer, data: set[str]) -> dic
         study = load_study(name)
         value |= {"origin": "ships" if study.source == ships else "yours", "source": str(study.source)}
         value |= {"kind": str(study.kind), "title": study.title, "extends": next(iter(study.lineage), None)}
-        trained = sum(row.literature is None for row in study.rows)
+        trained = sum(not row.is_quoted for row in study.rows)
         value |= {"rows": trained, "quoted": len(study.rows) - trained, "seeds": len(study.seeds)}
         plan = make_plan(study, composer) if _may_have_runs(study, data) else None
     except AnError as error:
@@ -79,7 +79,7 @@ def _of_links(name: str, store: Store) -> dict[str, Any]:
             statuses = _statuses(make_plan(study), store)
         except AnError as error:
             return value | {"error": str(error)}
-        trained = sum(row.literature is None for row in study.rows)
+        trained = sum(not row.is_quoted for row in study.rows)
         value |= {"title": f"{study.title}, {' '.join(variant.overrides)}", "rows": trained, "seeds": len(study.seeds)}
         return value | {"planned": len(statuses), "done": sum(status.is_done for status in statuses.values())}
     title = f"{base} with overrides" if plus else "its study file is not here"

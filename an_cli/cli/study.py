@@ -55,7 +55,7 @@ def ask_study(asked: str | Study, words: Sequence[str], store: Store) -> Asked:
         say(f"note: {study.source} hides the study of the same name that an-cli ships")
     plan = make_plan(study, composer)
     # A base alone need not fit together; the first row does, and Hydra has composed its groups already.
-    row = next((row for row in study.rows if row.literature is None), None)
+    row = next((row for row in study.rows if not row.is_quoted), None)
     base = [*study.base, *row.set] if row else []
     return Asked(study=study, plan=plan, launch=composer.compose([*base, *launch]).launch)
 

@@ -42,8 +42,8 @@ def plan_text(plan: Value, on: Medium = FILE) -> str:
             params_text(row["params"]),
             macs_text(row["macs"]),
             *([_hours_text([hours[cell_id] for cell_id in row["cells"] if cell_id in hours])] if hours else []),
-            TextCell("published", "dim")
-            if row["kind"] == "literature"
+            TextCell("published" if row["kind"] == "literature" else "imported", "dim")
+            if row["kind"] != "trained"
             else _states([cells[cell_id] for cell_id in row["cells"]]),
         ]
         for row in plan["rows"]
@@ -244,3 +244,21 @@ def _files(run: Value) -> list[str]:
 
 def _names(files: Sequence[str]) -> list[str]:
     return [f"  {os.path.basename(file)}" for file in files]
+
+
+def pulled_text(found: Value, on: Medium = FILE) -> str:
+    """Runs that came from W&B with their numbers, how many there were, and how to quote them."""
+    records = found["pulled"]
+    keys = list(dict.fromkeys(key for record in records for key in record["values"]))
+    body = [
+        [record["run"], record["name"], *(number(record["values"].get(key), 2) for key in keys)] for record in records
+    ]
+    table = align(["run", "name", *keys], body, left=(0, 1), on=on) if records else ""
+    doubts = "".join(prose(f"{record['run']}: {clean(doubt)}", on) for record in records for doubt in record["doubts"])
+    due = "".join(prose(f"would pull {reference}", on) for reference in found["due"])
+    counted = {"pulled": len(records), "to pull": len(found["due"]), "as they were": len(found["same"])}
+    sentence = ", ".join(f"{count} {what}" for what, count in counted.items() if count) or "nothing pulled"
+    end = prose(sentence, on)
+    if records:
+        end += prose(f'a row of a study quotes them: {{label: "...", imported: [{records[0]["run"]}, ...]}}', on)
+    return f"{table}{doubts}{due}{end}"

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from an_cli.config import CellConfig, Composer, cell_id
 from an_cli.errors import AnError, StudyError, nearest
+from an_cli.plan.imported import imported_numbers
 from an_cli.plan.labels import Choice, label_references, make_labels
 from an_cli.plan.ledger import Published, read_ledger
 from an_cli.plan.rows import Row
@@ -35,7 +36,7 @@ class PlanRow:
     """
 
     label: str
-    kind: str  # "trained" | "literature"
+    kind: str  # "trained" | "literature" | "imported"
     group: str
     baseline: bool
     gain_over: str
@@ -46,6 +47,11 @@ class PlanRow:
     set: tuple[str, ...] = ()
     gain_of: str = ""
     label_latex: str = ""
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether its numbers come from elsewhere, and nothing is run for it."""
+        return self.kind != "trained"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +110,7 @@ def make_plan(study: Study, composer: Composer | None = None) -> Plan:
     rows = []
     baselines = {row.group: row.label for row in study.rows if row.baseline}
     for row in study.rows:
-        ids = [] if row.literature else _cells(study, row, composer, runs)
+        ids = [] if row.is_quoted else _cells(study, row, composer, runs)
         rows.append(_plan_row(study, row, tuple(ids), ledger, baselines))
     _refuse_twins(study, rows)
     labels = _labels(study, rows, runs, composer)
@@ -164,7 +170,7 @@ def _refuse_twins(study: Study, rows: Sequence[PlanRow]) -> None:
     """Two rows of a group that are one experiment would be compared with themselves, under labels one of which errs."""
     seen: dict[tuple[str, tuple[str, ...]], str] = {}
     for row in rows:
-        if row.kind == "literature":
+        if row.is_quoted:
             continue
         twin = seen.setdefault((row.group, row.cells), row.label)
         if twin != row.label:
@@ -181,7 +187,7 @@ def _plan_row(
     published = _published(study, row, ledger)
     return PlanRow(
         label=row.label,
-        kind="literature" if row.literature else "trained",
+        kind="imported" if row.imported else "literature" if row.literature else "trained",
         group=row.group,
         baseline=row.baseline,
         gain_over=row.gain_over or baselines.get(row.group, ""),
@@ -196,6 +202,8 @@ def _plan_row(
 
 
 def _published(study: Study, row: Row, ledger: Mapping[str, Published]) -> Published | None:
+    if row.imported:
+        return imported_numbers(row, study.pulled)
     key = row.literature or (row.paper if study.paper else None)
     if key is None:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TypeVar
 
 from an_cli.config import search_path
@@ -29,6 +30,7 @@ class Published:
         gain_of, gain_over: keys of the rows that the bracketed gains lie between.
         gains: printed gain by measure (top1, top5, ap_bb, ...).
         printed: cells with brackets, letter by letter, by measure.
+        by_run: of a row imported from W&B: epoch ("last", "best") -> measure -> a value for each of its runs.
     """
 
     key: str
@@ -50,12 +52,14 @@ class Published:
     gain_over: str = ""
     gains: Mapping[str, float] = field(default_factory=dict)
     printed: Mapping[str, str] = field(default_factory=dict)
+    by_run: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
 
     @property
     def values(self) -> Mapping[str, float]:
         """What is printed, by key of the measure."""
         errors = {"top1_error_pct": self.top1_error_pct, "top5_error_pct": self.top5_error_pct}
-        return {**{key: value for key, value in errors.items() if value is not None}, **self.ap}
+        runs = {key: fmean(values) for key, values in self.by_run.get("last", {}).items()}
+        return {**{key: value for key, value in errors.items() if value is not None}, **self.ap, **runs}
 
     @property
     def gains_by_key(self) -> Mapping[str, float]:

@@ -17,7 +17,7 @@ class Row:
 
     `gain_over` names the row that its difference is taken from; `gain_of` the row whose gain over this one stands in
     brackets beside its numbers (Table 2 prints AN's gain beside each of its rivals). `label_latex` is
-    what LaTeX prints for its label.
+    what LaTeX prints for its label. `imported` names runs of W&B (ENTITY/PROJECT/ID) that it quotes.
     """
 
     label: str
@@ -27,9 +27,15 @@ class Row:
     baseline: bool = False
     paper: str | None = None
     literature: str | None = None
+    imported: tuple[str, ...] = ()
     gain_over: str | None = None
     gain_of: str | None = None
     differs: tuple[str, ...] = ()
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether its numbers come from elsewhere, and nothing is run for it."""
+        return self.literature is not None or bool(self.imported)
 
 
 def grid_rows(grid: Mapping[str, Any], where: str) -> tuple[Row, ...]:

@@ -24,6 +24,7 @@ from an_cli.plan.label_latex import harm
 from an_cli.plan.rows import Row, grid_rows
 from an_cli.plan.search import Search, read_search
 from an_cli.store import Store
+from an_cli.store.pulled import PulledRun, is_reference, read_pulled
 from an_cli.store.variants import read_variant
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -92,6 +93,7 @@ class Study:
     overrides: tuple[str, ...] = ()
     kind: StudyKind = StudyKind.ROWS
     all_seeds: tuple[int, ...] = ()  # as written, where the command line names others
+    pulled: Mapping[str, PulledRun] = field(default_factory=dict)  # runs of W&B that its rows quote, as they are here
     search: Search | None = None
 
 
@@ -117,7 +119,7 @@ def load_named(name: str, store: Store, overrides: Sequence[str] = ()) -> Study:
     if name.endswith((".yaml", ".yml")) and name.rpartition("/")[0] in ("", ".", "sweeps", "./sweeps"):
         name = name.rpartition("/")[2].rpartition(".")[0]
     if "+" not in name:
-        return load_study(name, overrides)
+        return _with_pulled(load_study(name, overrides), store)
     variant = read_variant(store, name)
     if variant is None:
         raise StudyError(
@@ -125,7 +127,14 @@ def load_named(name: str, store: Store, overrides: Sequence[str] = ()) -> Study:
             where=str(store.root),
             now=f"give the words that made it: {name.partition('+')[0]} KEY=VALUE ...",
         )
-    return load_study(variant.study, [*variant.overrides, *overrides])
+    return _with_pulled(load_study(variant.study, [*variant.overrides, *overrides]), store)
+
+
+def _with_pulled(study: Study, store: Store) -> Study:
+    """A study with what the store knows of the runs of W&B that it quotes."""
+    references = [reference for row in study.rows for reference in row.imported]
+    records = {reference: read_pulled(store, reference) for reference in references}
+    return dataclasses.replace(study, pulled={name: record for name, record in records.items() if record is not None})
 
 
 def study_of(name: str, content: Mapping[str, Any], source: Path) -> Study:
@@ -161,7 +170,7 @@ def override_base(study: Study, overrides: Sequence[str]) -> Study:
 
 def _refuse_overruled(study: Study, words: Sequence[Override]) -> None:
     """A word whose key every row sets itself would change nothing, not even by a value that there is not."""
-    rows = [{parse(text).key for text in row.set} for row in study.rows if row.literature is None]
+    rows = [{parse(text).key for text in row.set} for row in study.rows if not row.is_quoted]
     whole = "grid" if study.kind is StudyKind.GRID else "study"
     everywhere = set[str]().intersection(*rows) if not rows else rows[0].intersection(*rows[1:])
     for word in words:
@@ -273,10 +282,7 @@ def _check(study: Study) -> None:
         if row.label_latex and (wrong := harm(row.label_latex)):
             place = f"{study.name}, row {row.label!r}: label_latex"
             raise StudyError(f"{row.label_latex!r}: {wrong}", where=place, now="write what may stand in a table's cell")
-        if row.literature is not None and (row.set or row.baseline):
-            raise StudyError(
-                "a literature row is quoted, not run", where=f"{study.name}: {row.label}", now="drop set, baseline"
-            )
+        _check_quoted(study, row)
     for place, words in (("base", study.base), *((f"row {row.label!r}", row.set) for row in study.rows)):
         for word in parse_science(words, f"{study.name}, {place}"):
             if word.key == "seed":
@@ -284,6 +290,18 @@ def _check(study: Study) -> None:
                     f"{word.text!r} names a seed", where=f"{study.name}, {place}", now="seeds: of the study does"
                 )
     _check_baselines(study)
+
+
+def _check_quoted(study: Study, row: Row) -> None:
+    place = f"{study.name}: {row.label}"
+    if row.is_quoted and (row.set or row.baseline):
+        kind = "a literature row" if row.literature is not None else "an imported row"
+        raise StudyError(f"{kind} is quoted, not run", where=place, now="drop set, baseline")
+    if row.imported and (row.literature is not None or row.paper is not None):
+        raise StudyError("the row quotes both W&B and a ledger", where=place, now="make two rows of it")
+    for reference in row.imported:
+        if not is_reference(reference):
+            raise StudyError(f"{reference!r} names no run of W&B", where=place, now="write ENTITY/PROJECT/ID")
 
 
 def _check_baselines(study: Study) -> None:
@@ -295,5 +313,5 @@ def _check_baselines(study: Study) -> None:
             raise StudyError(
                 f"{len(baselines)} baselines: {'; '.join(baselines)}", where=place, now="keep one per group"
             )
-        if not baselines and any(row.literature is None for row in members):
+        if not baselines and any(not row.is_quoted for row in members):
             raise StudyError("no row is the baseline", where=place, now="mark one row of the group with baseline: true")

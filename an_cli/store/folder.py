@@ -149,6 +149,11 @@ class Store:
         return self.root / "notes"
 
     @property
+    def pulled(self) -> Path:
+        """Runs that were made elsewhere, as W&B holds them: records that a table may quote."""
+        return self.root / "pulled"
+
+    @property
     def costs(self) -> Path:
         """Parameters and MACs by model, norm, input shape and code tree."""
         return self.root / ".an-cli" / "costs"

@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "store.md").read_text(encoding="utf
 def test_the_page_names_the_folders_of_a_store() -> None:
     named = set(re.findall(r"^\| `([^`]+?)/?`", PAGE.partition("## Copying")[0], re.MULTILINE))
     store = Store(Path("S"))
-    folders = (store.notes, store.archived, store.reports, store.costs, store.version)
+    folders = (store.notes, store.archived, store.pulled, store.reports, store.costs, store.version)
     assert {str(path.relative_to(store.root)) for path in folders} <= named
     assert {"runs/<id>", "studies/<study>/<label>"} <= named
 

@@ -16,7 +16,7 @@ from an_cli.store import CLASSIFICATION, DETECTION
 
 PAGE = (Path(__file__).parents[2] / "docs" / "study-file.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```yaml\n# ((?:sweeps|reports)/\w+\.yaml)\n(.*?)```", PAGE, re.DOTALL))
-STUDIES = {"gates": (3, 9), "rates": (4, 8), "gates_short": (3, 3), "networks": (5, 4)}
+STUDIES = {"gates": (3, 9), "rates": (4, 8), "gates_short": (3, 3), "networks": (5, 4), "beside": (3, 2)}
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ LOGISTICS = {
     "data": "prepare verify embedded/__init__ embedded/make_fashion_mnist_small",
     "train": "signals",
     "store": (
-        "__init__ checks claims clock code_tree digests doing endings folder follow labels links reading records "
-        "remarks removing sent study_rows submissions variants writing"
+        "__init__ checks claims clock code_tree digests doing endings folder follow labels links pulled reading "
+        "records remarks removing sent study_rows submissions variants writing"
     ),
 }
 # Rooms without any such file. `worker` starts attempts and answers; what is computed, it asks `train` for.

@@ -75,9 +75,7 @@ def build_table(
     row_gains = gains(inputs)
     marks = best_marks(inputs, row_gains)
     rows = tuple(
-        quoted_row(row, inputs)
-        if row.kind == "literature"
-        else _trained(row, inputs, row_gains[row.label], costs, marks)
+        quoted_row(row, inputs) if row.is_quoted else _trained(row, inputs, row_gains[row.label], costs, marks)
         for row in plan.rows
     )
     return Table(

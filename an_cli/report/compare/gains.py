@@ -51,7 +51,7 @@ def know(
         rows={row.label: row for row in plan.rows},
         baselines={row.group: row for row in plan.rows if row.baseline},
         cells=cells,
-        outcomes={row.label: outcome_of(row, cells, records, samples) for row in plan.rows if row.kind != "literature"},
+        outcomes={row.label: outcome_of(row, cells, records, samples) for row in plan.rows if not row.is_quoted},
         spec=spec,
         measures=measures_of_plan(plan),
         rule=rule,

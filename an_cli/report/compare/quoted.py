@@ -38,21 +38,35 @@ _TITLES: dict[str, str] = {
 
 
 def quoted_row(row: PlanRow, inputs: TableInputs) -> TableRow:
-    """A literature row of a study."""
-    assert row.published is not None, "the plan gives every literature row its published numbers"
+    """A row of a study that quotes the literature, or runs of W&B."""
+    assert row.published is not None, "the plan gives every quoted row its numbers"
     cells = {**_numbers(row.published), Quantity.GAIN: TableCell(marks=(Mark.LITERATURE,))}
+    cells |= _of_runs(row.published, inputs.spec.epoch)
     cells |= complements(cells, inputs.spec, inputs.measures)
     other = inputs.outcomes.get(row.gain_of)
     if other is not None and not inputs.plan.altered:  # else it is not the paper's row that was run
         for measure in inputs.measures.all:
             ours = summarize(other.values(measure.key, inputs.spec.epoch)).mean
-            theirs = row.published.values.get(measure.key)
-            if ours is not None and theirs is not None:
-                gain = measure.better.sign * (ours - theirs)
-                cells[measure.key] = TableCell(value=theirs, bracket=gain, marks=(Mark.LITERATURE,), runs=other.runs)
+            theirs = cells.get(measure.key, TableCell())
+            if ours is not None and theirs.value is not None:
+                gain = measure.better.sign * (ours - theirs.value)
+                cells[measure.key] = replace(theirs, bracket=gain, runs=other.runs)
     notes = (QUOTED, *([row.note] if row.note else []))
     quoted = _row(row.label, row.group, row.kind, notes, row.note, cells)
     return replace(quoted, label_latex=row.label_latex)
+
+
+def _of_runs(published: Published, epoch: Epoch) -> dict[str, TableCell]:
+    """Mean and spread over runs of W&B; a measure without a value at the table's epoch prints none."""
+    if not published.by_run:
+        return {}
+    cells: dict[str, TableCell] = dict.fromkeys(published.values, TableCell(marks=(Mark.LITERATURE,)))
+    for key, values in published.by_run.get(epoch.value, {}).items():
+        over_runs = summarize(dict(enumerate(values)))
+        cells[key] = TableCell(
+            value=over_runs.mean, spread=over_runs.std, values=over_runs.values, marks=(Mark.LITERATURE,)
+        )
+    return cells
 
 
 def published_table(name: str) -> Table:

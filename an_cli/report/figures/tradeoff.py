@@ -83,7 +83,7 @@ def tradeoff(plan: Plan, table: Table, axis: Axis, *, published: bool = False) -
             missing.append(f"{row.label}: {reason}")
         else:
             points.append(_measured(row, rows[row.label], primary.key, axis, family[row.group], _method(plan, row)))
-        if published and row.kind != "literature":
+        if published and not row.is_quoted:
             points += _printed(row, primary.key, axis, family[row.group], _method(plan, row))
     if not points:
         raise ReportError(
