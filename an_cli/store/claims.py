@@ -20,11 +20,11 @@ from functools import cache
 from pathlib import Path
 
 from an_cli.errors import Fenced, StoreError
-from an_cli.files import cannot_write, part_name, write_json
+from an_cli.files import cannot_write, write_json
 from an_cli.store.clock import disk_time
 from an_cli.store.endings import Ending
 from an_cli.store.folder import RunFolder
-from an_cli.store.links import link_once
+from an_cli.store.numbered import add_record, newest_number
 
 HEARTBEAT_S = 10.0
 _AGAIN_S = (0.2, 1.0, 5.0)  # a network disk that does not answer is asked again after so long
@@ -192,10 +192,7 @@ def newest_claim(run: RunFolder) -> int:
     Raises:
         OSError: nobody knows, since the folder is there and cannot be listed.
     """
-    try:
-        return max((int(name) for name in os.listdir(run.claims) if name.isdecimal()), default=0)
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
+    return newest_number(run.claims)
 
 
 def take(run: RunFolder, holder: Holder | None = None) -> Claim | None:
@@ -219,31 +216,15 @@ def take(run: RunFolder, holder: Holder | None = None) -> Claim | None:
     holder = holder or this_process()
     if newest and life(run) is not Life.DEAD and not _supersedes(holder, read_holder(run)):
         return None
-    part = part_name(run.claims / "claim")
     try:
-        run.claims.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(asdict(holder)))
-        try:
-            if not link_once(part, run.claims / str(newest + 1)):
-                return None
-        finally:
-            part.unlink(missing_ok=True)
-        if newest_claim(run) != newest + 1:  # what was seen above is old news: others came and went since
-            return None
-        _remove_older(run, newest + 1)
+        taken = add_record(run.claims, newest + 1, json.dumps(asdict(holder)))
     except OSError as error:
         raise cannot_write(run.claims / "claim", error) from error
-    return Claim(run, newest + 1)
+    return Claim(run, newest + 1) if taken else None
 
 
 def _supersedes(new: Holder, old: Holder | None) -> bool:
     return old is not None and old.submission > 0 and new.turn > old.turn
-
-
-def _remove_older(run: RunFolder, number: int) -> None:
-    for name in os.listdir(run.claims):
-        if name.isdecimal() and int(name) < number:
-            (run.claims / name).unlink(missing_ok=True)
 
 
 def life(run: RunFolder) -> Life:

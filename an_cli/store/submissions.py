@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 
 from an_cli.config import read
 from an_cli.errors import StoreError
-from an_cli.files import cannot_write, part_name, sync_folder
+from an_cli.files import cannot_write
 from an_cli.store.folder import RunFolder
-from an_cli.store.links import link_once
+from an_cli.store.numbered import add_record, newest_number
 
 REMEMBERED = 50  # earlier ends that a record carries
 
@@ -57,7 +57,7 @@ def newest_submission(run: RunFolder) -> Submission | None:
     """
     folder = os.fspath(run.submissions)  # texts, not paths, from here on: `status` asks this of 10,000 runs
     try:
-        number = _newest(folder)
+        number = newest_number(folder)
         if not number:
             return None
         with open(f"{folder}/{number}", "rb") as file:
@@ -69,13 +69,6 @@ def newest_submission(run: RunFolder) -> Submission | None:
     return read(Submission, {**content, "number": number}, where=f"{run.id}/{number}", error=StoreError)
 
 
-def _newest(folder: str | os.PathLike[str]) -> int:
-    try:
-        return max((int(name) for name in os.listdir(folder) if name.isdecimal()), default=0)
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
-
-
 def take_submission(run: RunFolder, wanted: Submission) -> bool:
     """Make a submission the one that stands for a run, on disk when this returns.
 
@@ -85,25 +78,8 @@ def take_submission(run: RunFolder, wanted: Submission) -> bool:
     Raises:
         StoreError: the folder cannot be written.
     """
-    part = part_name(run.submissions / "submission")
     value = asdict(wanted) | {"after": [asdict(end) for end in wanted.after[-REMEMBERED:]]}
     try:
-        run.submissions.mkdir(parents=True, exist_ok=True)
-        with part.open("w") as file:
-            json.dump(value, file)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            if not link_once(part, run.submissions / str(wanted.number)):
-                return False
-        finally:
-            part.unlink(missing_ok=True)
-        if _newest(run.submissions) != wanted.number:
-            return False
-        sync_folder(run.submissions)
-        for name in os.listdir(run.submissions):
-            if name.isdecimal() and int(name) < wanted.number:
-                (run.submissions / name).unlink(missing_ok=True)
+        return add_record(run.submissions, wanted.number, json.dumps(value), durable=True)
     except OSError as error:
         raise cannot_write(run.submissions / "submission", error) from error
-    return True

@@ -15,7 +15,7 @@ from an_cli.files import cannot_write, part_name
 from an_cli.store import Holder, Life, RunFolder, this_process
 from an_cli.store.claims import holder_life
 from an_cli.store.clock import disk_time
-from an_cli.store.links import link_once
+from an_cli.store.numbered import link_once
 
 _MARK = "mirror-"
 

@@ -19,7 +19,7 @@ LOGISTICS = {
     "data": "prepare verify embedded/__init__ embedded/make_fashion_mnist_small",
     "train": "signals",
     "store": (
-        "__init__ checks claims clock code_tree digests doing endings folder follow labels links pulled reading "
+        "__init__ checks claims clock code_tree digests doing endings folder follow labels numbered pulled reading "
         "records remarks removing sent study_rows submissions variants writing"
     ),
 }
