@@ -64,8 +64,7 @@ class WandbTracker:
         self._folder = folder if self._offline else folder / ".an-cli"
         self._sdk = folder / ".an-cli" / "wandb-sdk"
         self._run: Any = None
-        self._stale: list[Path] = []
-        self._opened_at = 0.0
+        self._opened_at, self._alone = 0.0, False
 
     def open(self, head: RunHead, *, known_as: str, goes_on: bool) -> Opened:
         """See `Tracker.open`."""
@@ -73,7 +72,7 @@ class WandbTracker:
             self._folder.mkdir(parents=True, exist_ok=True)
         for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ARTIFACT_DIR"):  # HOME is small on many clusters
             os.environ[name] = str(self._sdk)
-        self._stale = sorted((self._folder / "wandb").glob(f"*run-*-{head.id}*"))
+        self._await_a_new_second(known_as or head.id)
         first = known_as or head.id
         for name in (first, *(f"{head.id}-{number}" for number in range(2, _SUFFIXES))):
             try:
@@ -117,7 +116,7 @@ class WandbTracker:
 
     def tend(self) -> None:
         """See `Tracker.tend`: the file of this mirror holds the whole run now, and those of earlier ones may go."""
-        if self._stale and time.monotonic() - self._opened_at > _SETTLED_S:
+        if not self._alone and time.monotonic() - self._opened_at > _SETTLED_S:
             self._remove_stale()
 
     def close(self, finish: Finish) -> None:
@@ -135,16 +134,29 @@ class WandbTracker:
                 self._run.log_artifact(artifact)
             if finish.preempted:
                 self._run.mark_preempting()
-            folder = Path(self._run.dir).parent
-            self._run.finish(exit_code=finish.exit_status)
+            if self._offline and not finish.over:
+                time.sleep(2 * FLUSH_S)  # an end in the file would be the run's end there
+            else:
+                self._run.finish(exit_code=finish.exit_status)
         self._remove_stale()
         if not self._offline:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(Path(self._run.dir).parent, ignore_errors=True)
+
+    def _folders(self, name: str) -> list[Path]:
+        return list((self._folder / "wandb").glob(f"*run-*-{name}"))
+
+    def _await_a_new_second(self, name: str) -> None:
+        """The SDK names a folder by the second: an earlier mirror's of the same second would be written into."""
+        while any(time.strftime("%Y%m%d_%H%M%S") in path.name for path in self._folders(name)):
+            time.sleep(0.1)
 
     def _remove_stale(self) -> None:
-        for path in self._stale:
-            shutil.rmtree(path, ignore_errors=True)
-        self._stale = []
+        """Remove what earlier mirrors have written of this run; also what came late, of one that was just killed."""
+        own = Path(self._run.dir).parent
+        for path in self._folders(self._run.id):
+            if path.resolve() != own.resolve():
+                shutil.rmtree(path, ignore_errors=True)
+        self._alone = True
 
 
 @contextmanager
