@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from an_cli.environment import printable, text_of
-from an_cli.errors import AnError, Fenced
+from an_cli.errors import AnError, Fenced, StoreError
 from an_cli.redact import redact
 from an_cli.store import (
     Claim,
@@ -101,7 +101,13 @@ def _run_watched(run: RunFolder, account: Account, seat: Seat | None, stop: Stop
 
 
 def _claim(run: RunFolder, account: Account) -> Claim | None:
-    """The claim of a run that is still to be made."""
+    """The claim of a run that is still to be made.
+
+    Raises:
+        StoreError: there is no such folder, and none is made: who prepares a run writes its cell.json first.
+    """
+    if not run.path.is_dir():
+        raise StoreError("no such run folder", where=str(run.path), now="an-cli ablate or an-cli run prepares it")
     if _is_over(run):
         return None
     claim = take(run, account.holder())

@@ -44,6 +44,8 @@ def answer_smoke(requests: Iterable[str], answers: TextIO) -> int:
 
 
 def _in_a_process(folder: Path) -> str | None:
+    if not folder.is_dir():
+        return "no such run folder"
     pid = fork(lambda: _stop_and_resume(folder))
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return None if code == 0 else _why(RunFolder(folder), code)
