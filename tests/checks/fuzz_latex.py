@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from an_cli.report import render
-from tests.report.test_renderers import hostile_table
+from tests.report.tables import hostile_table
 
 PREAMBLE = r"\documentclass{article}\usepackage{booktabs,tabularx,amsmath,lmodern}\usepackage[T1]{fontenc}"
 ALPHABETS = (range(0x20, 0x7F), range(0xA0, 0x100), range(0x370, 0x400))

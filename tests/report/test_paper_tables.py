@@ -15,7 +15,7 @@ from an_cli.report.formats.latex import spelled_characters
 from an_cli.report.formats.tex_text import escape
 from tests.checks.fuzz_latex import PREAMBLE, compile_tex, document, fuzzed
 from tests.report.by_hand import COMPOSER, record, result
-from tests.report.test_renderers import full_table, hostile_table
+from tests.report.tables import full_table, hostile_table
 
 needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 

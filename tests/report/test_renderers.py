@@ -11,7 +11,6 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -22,62 +21,11 @@ from an_cli.report.formats.layout import extent
 from an_cli.report.formats.markdown import escape as markdown_escape
 from an_cli.report.formats.tex_text import escape as latex_escape
 from an_cli.report.formats.wording import count_text, printed_rows, signed_text
-from an_cli.store import Status, Store
-from tests.report.by_hand import SPEC, Cost, finished, plan, quoted, record, row
+from an_cli.store import Store
+from tests.report.by_hand import SPEC, finished, plan, row
+from tests.report.tables import HOSTILE, Markup, full_table, hostile_table
 
 Golden = Callable[[str, object], None]
-ENDINGS = {"markdown": "md", "latex": "tex", "html": "html", "terminal": "txt", "csv": "csv", "json": "json"}
-HOSTILE = [
-    r"100% & more_or #less $x$ {y} ~z^2 \input{/etc/passwd}",
-    "a|b <script>alert(1)</script> [x](javascript:y) `c` **d** &lt; ~~e~~",
-    "line\nbreak\ttab \x1b[31mred\x07 \u202eright-to-left",
-    "caf\u00e9 \u03b1 \u0394 \u00b1 \u00d7 \u2013 \u2014 \u2020 \u6f22 \U0001f600 \"quoted\" 'single' <> K=(5,5,10,10)",
-    "[30] starts with a bracket",
-    "* starts with a star",
-    "-- --- ?` !` @ * = + ; : , . / [ ] ( )",
-    "",
-]
-
-
-def full_table() -> Table:
-    """A table with every kind of row: finished, partial, failed, missing, quoted, not comparable."""
-    base = row(
-        "RSD + A2 + hsigmoid + K=(10,10,20,20)", baseline=True, gain_over="RSD + A2 + hsigmoid + K=(10,10,20,20)"
-    )
-    over = {"gain_over": base[0].label}
-    mean = row("mean", "norm.attention.squeeze=mean", **over)
-    partial = row("concat(mean, std)", "norm.attention.squeeze=mean_std", **over)
-    failed = row("A1 & more | 100%", "norm.attention.head=a1", **over)
-    missing = row("softmax", "norm.attention.gate=softmax", **over)
-    other = row("sigmoid", "norm.attention.gate=sigmoid", group="second", baseline=True, gain_over="sigmoid")
-    foreign = row("K=(5,5,10,10)", "norm.attention.components=[5,5,10,10]", group="second", gain_over="sigmoid")
-    published = quoted("GN [30]", params_m=25.56, flops_g=4.09, top1_error_pct=24.0)
-    records = [
-        *finished(base, (10.25, 10.75, 10.5)),
-        *finished(mean, (10.0, 10.75, 10.0)),
-        *finished(partial, (9.0, 9.5, 9.75))[:2],
-        *[record(cell, Status.FAILED, error="loss is nan (epoch 2, step 40) | $x_1$") for cell in failed[1]],
-        *finished(other, (10.0, 10.0, 10.0), code_tree="beef"),
-        *finished(foreign, (11.0, 11.0, 11.0), data_fingerprint="other"),
-    ]
-    rows = (base, mean, partial, failed, missing, published, other, foreign)
-    costs = {cell.id: Cost(78_123, 12_345_678) for _, cells in rows for cell in cells}
-    return build_table(plan(*rows, study="full", title="All kinds of rows, 100% of them"), records, costs, SPEC)
-
-
-def hostile_table(labels: list[str]) -> Table:
-    base = row("base", baseline=True, seeds=(0,))
-    rows = [
-        row(label, f"recipe.weight_decay={index + 1}e-6", seeds=(0,), group=label) for index, label in enumerate(labels)
-    ]
-    causes = [record(cells[0], Status.FAILED, error=one.label) for one, cells in rows]
-    records = [*finished(base, (10.0,)), *causes]
-    return build_table(plan(base, *rows, study="hostile_1", title=labels[0]), records, {}, SPEC)
-
-
-@pytest.mark.parametrize("format", ENDINGS)
-def test_every_format_is_golden(format: str, golden: Golden) -> None:
-    golden(f"report/full.{ENDINGS[format]}", render(full_table(), format))
 
 
 def test_one_seed_prints_no_spread(golden: Golden) -> None:
@@ -125,11 +73,6 @@ def test_csv_reads_back_with_unrounded_numbers() -> None:
     assert lines[4]["top1_error_pct_mean"] == ""
 
 
-def test_the_numbers_are_the_same_in_all_formats() -> None:
-    for number in ("10.25", "0.43", "78.1k", "12.3M", "25.56M", "-0.25"):
-        assert all(number in render(full_table(), format) for format in ("markdown", "latex", "html", "terminal"))
-
-
 @pytest.mark.parametrize(
     ("count", "measure", "text"),
     [
@@ -164,34 +107,6 @@ def test_markdown_is_inert() -> None:
     assert bars == {len(table.columns) + 1}
 
 
-class Markup(HTMLParser):
-    """What a browser would make of a page: its cells by row, and every element and attribute in it."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self.elements: set[str] = set()
-        self.attributes: set[str] = set()
-        self._inside = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-            self._inside = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = self._inside and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.rows[-1][-1] += data
-
-
 def test_html_holds_the_cells_that_markdown_holds() -> None:
     table = full_table()
     lines = [line for line in render(table, "markdown").splitlines() if line.startswith("|")]
@@ -210,47 +125,6 @@ def test_html_and_csv_have_the_same_numbers() -> None:
             assert any(cell.startswith(f"{float(mean):.2f}") for cell in found), line["label"]
 
 
-def two_rows(*errors: tuple[float, ...]) -> Table:
-    """A base and another row, of six seeds each."""
-    base = row("base", baseline=True, seeds=range(6))
-    mean = row("mean", "norm.attention.squeeze=mean", seeds=range(6))
-    records = [record for one, values in zip((base, mean), errors, strict=True) for record in finished(one, values)]
-    return build_table(plan(base, mean), records, {}, SPEC)
-
-
-NOISY = (20.0, 20.1, 19.9, 20.05, 19.95, 20.0)
-BEST = {
-    "markdown": r"\*\*(10.00)\*\*",
-    "html": "<b>(10.00)</b>",
-    "latex": r"\\textbf{(10.00)}",
-    "terminal": r"(10.00)\*",
-}
-TIED = {
-    "markdown": "<u>(2.*?)</u>",
-    "html": "<u>(2.*?)</u>",
-    "latex": r"\\underline{(2.*?)}",
-    "terminal": "(2[.0-9]+)~",
-}
-
-
-@pytest.mark.parametrize("format", BEST)
-def test_the_best_is_marked_alike_in_every_format_and_the_note_names_the_mark(format: str) -> None:
-    told_apart = two_rows(NOISY, tuple(one / 2 for one in NOISY))
-    text = render(told_apart, format)
-    assert re.findall(BEST[format], text) == ["10.00"]
-    assert not re.findall(TIED[format], text)
-    assert "Bold (*): the lowest of its group" in text.replace("\\", "")
-
-
-@pytest.mark.parametrize("format", TIED)
-def test_ties_are_marked_alike_in_every_format_and_the_note_names_the_mark(format: str) -> None:
-    table = two_rows(NOISY, (20.1, 20.0, 19.9, 20.0, 20.05, 19.95))
-    text = render(table, format)
-    assert re.findall(TIED[format], text) == ["20.00", "2.00", "20.00", "2.00"]
-    assert "Underlined (" in text
-    assert [line["top5_error_pct_marks"] for line in csv.DictReader(io.StringIO(render(table, "csv")))] == ["tied"] * 2
-
-
 def test_html_is_inert_and_loads_nothing() -> None:
     markup = Markup(render(hostile_table(HOSTILE), "html"))
     page = {"html", "head", "meta", "title", "style", "body", "footer", "p"}
@@ -267,11 +141,6 @@ def test_latex_is_escaped_and_k_is_set_in_maths() -> None:
     )
     assert latex_escape("A2 + K=(10,10,20,20)") == "A2 + $K=(10,10,20,20)$"
     assert latex_escape("\u03b1 \u0394 \u6f22 \u0151") == r"$\alpha$ $\Delta$ [U+6F22] o"
-
-
-def test_no_control_character_reaches_the_terminal() -> None:
-    text = render(hostile_table(HOSTILE), "terminal")
-    assert all(char == "\n" or char.isprintable() for char in text)
 
 
 WIDTHS = (20, 40, 60, 80, 100, 120, 132, 200)
