@@ -43,7 +43,9 @@ ROOMS = {
     # mirror: starts the tracking process by name, for a launcher here and for the job's process on a node.
     "mirror": _room(3, "store config files errors"),
     "launch": _room(4, "environment redact mirror plan store config files errors", "submitit"),
-    "tracking": _room(4, "environment redact mirror store config files errors", "wandb tensorboard numpy PIL"),
+    "tracking": _room(
+        4, "environment redact mirror store config files errors", "wandb wandb_workspaces tensorboard numpy PIL"
+    ),
     "report": _room(4, "plan store config files errors", "pandas numpy scipy jinja2 matplotlib"),
     "console": _room(5, _LIGHT, "rich"),
     "cli": _room(6, f"environment console {_LIGHT}", "typer click rich"),

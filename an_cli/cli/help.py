@@ -69,6 +69,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "dashboard": ("an-cli dashboard --out page.html", "an-cli dashboard --serve"),
     "sync": (
         "an-cli sync demo launch.wandb.project=ablations",
+        "an-cli sync table1 --report",
         "an-cli sync --watch",
         "an-cli sync table1 launch.tracking=tensorboard",
     ),

@@ -70,7 +70,7 @@ class WandbReader:
             TrackerError: no key, a key that is refused, no answer.
         """
         self._project, self._say, self._pauses = project, say, pauses_s
-        self._api = self._asked(_log_in)
+        self._api = self._asked(log_in)
 
     def listed(self, filters: Mapping[str, Any]) -> list[ListedRun]:
         """Runs that pass a filter, oldest first; a request for every 50.
@@ -129,26 +129,28 @@ class WandbReader:
             except Exception as error:  # the SDK raises classes of its own, of HTTP's, and bare ValueErrors
                 text = " ".join(redact(str(error)).split())
                 if pause is None or not _PASSING.search(text):
-                    raise self._explained(error, text) from error
+                    raise explained(error, self._project) from error
                 why = "limits how often it may be asked" if _LIMITED.search(text) else "does not answer"
                 self._say(f"note: W&B {why}; trying again in {pause:g} s")
                 time.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
-    def _explained(self, error: Exception, text: str) -> TrackerError:
-        where = self._project
-        if "Could not find project" in text:
-            return TrackerError("W&B has no such project, or not for this key", where=where, now="check its address")
-        if "No API key" in text or "No authentication" in text:
-            return TrackerError("no key for W&B", where=where, now="wandb login, or set WANDB_API_KEY")
-        if _LIMITED.search(text):
-            now = "the same command goes on where this one ended, once W&B lets it"
-            return TrackerError("W&B limits how often it may be asked (HTTP 429)", where=where, now=now)
-        if _PASSING.search(text):
-            return TrackerError("W&B does not answer", where=where, now=f"the same command goes on from here: {text}")
-        if type(error).__name__ == "AuthenticationError":
-            return TrackerError("W&B refuses the key", where=where, now="wandb login --relogin, or set WANDB_API_KEY")
-        return TrackerError(f"W&B: {text or type(error).__name__}", where=where)
+
+def explained(error: Exception, where: str) -> TrackerError:
+    """What the SDK raised, as one line without a secret. `where`: ENTITY/PROJECT."""
+    text = " ".join(redact(str(error)).split())
+    if "Could not find project" in text:
+        return TrackerError("W&B has no such project, or not for this key", where=where, now="check its address")
+    if "No API key" in text or "No authentication" in text:
+        return TrackerError("no key for W&B", where=where, now="wandb login, or set WANDB_API_KEY")
+    if _LIMITED.search(text):
+        now = "the same command goes on where this one ended, once W&B lets it"
+        return TrackerError("W&B limits how often it may be asked (HTTP 429)", where=where, now=now)
+    if _PASSING.search(text):
+        return TrackerError("W&B does not answer", where=where, now=f"the same command goes on from here: {text}")
+    if type(error).__name__ == "AuthenticationError":
+        return TrackerError("W&B refuses the key", where=where, now="wandb login --relogin, or set WANDB_API_KEY")
+    return TrackerError(f"W&B: {text or type(error).__name__}", where=where)
 
 
 def _at(runs: Any, index: int) -> Any:
@@ -163,8 +165,14 @@ def _stamp(run: Any) -> tuple[str, ...]:
     return tuple(str(part) for part in (run.state, run.heartbeat_at, run.history_line_count))
 
 
-def _log_in() -> Any:
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # else the SDK also reports on itself
+def quieten() -> None:
+    """Keep the SDK from reporting on itself to its makers, unless the user lets it."""
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+
+
+def log_in() -> Any:
+    """The SDK's public API, logged in, with little patience of its own; nothing is asked at a prompt."""
+    quieten()
     import wandb
 
     settings = wandb.Settings(
@@ -175,13 +183,13 @@ def _log_in() -> Any:
         x_graphql_timeout_seconds=REQUEST_S,
     )
     wandb.setup(settings)
-    with _without_prompt():
+    with without_prompt():
         return wandb.Api(timeout=3 * REQUEST_S)
 
 
 @contextmanager
-def _without_prompt() -> Iterator[None]:
-    """The SDK asks for a missing key where it sees a terminal."""
+def without_prompt() -> Iterator[None]:
+    """No terminal for the SDK, which asks for a missing key where it sees one."""
     own = sys.stdin
     with open(os.devnull) as nothing:
         sys.stdin = nothing

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.tracking.filters import matches, sorted_by
 from tests.tracking.kept import EVENTS, HISTORY, OUTPUT, Kept, KeptArtifact, KeptRun, KeptView, Refused, opaque
@@ -63,6 +63,10 @@ class Root:
         return ProjectAnswer(self.kept, *address, self.base_url) if address in self.kept.projects else None
 
     model = project
+
+    def models(self, entityName: str, first: int = 50, after: str | None = None) -> dict[str, Any]:
+        names = [name for entity, name in sorted(self.kept.projects) if entity == entityName]
+        return _page([ProjectAnswer(self.kept, entityName, name, self.base_url) for name in names], after, first)
 
     def artifact(self, id: str) -> dict[str, Any] | None:
         return next(
@@ -179,6 +183,8 @@ class Root:
     def upsertView(self, input: dict[str, Any]) -> dict[str, Any]:
         id = input.get("id") or opaque("View", str(len(self.kept.views) + 1))
         present = self.kept.views.get(id)
+        if input.get("id") and present is None:
+            raise Refused(404, "no such view")
         self.kept.views[id] = KeptView(
             id=id,
             entity=input.get("entityName") or (present.entity if present else self.kept.entity),
@@ -211,6 +217,7 @@ def _view_answer(view: KeptView) -> dict[str, Any]:
 class ProjectAnswer:
     """A project, as documents ask for it."""
 
+    TYPENAME: ClassVar[str] = "Project"
     kept: Kept
     entityName: str
     name: str

@@ -231,6 +231,8 @@ class Answering:
 
     def _member(self, value: Any, selected: Selected, given: Mapping[str, Any], path: str) -> Any:
         absent = object()
+        if selected.name == "__typename" and not isinstance(value, Mapping):
+            return getattr(value, "TYPENAME", None)
         if isinstance(value, Mapping):
             member = value.get(selected.name, absent)
         else:

@@ -27,6 +27,9 @@ def sync(
     again: Annotated[
         bool, typer.Option("--again", help="Send everything, whatever was sent: into a project that is empty now.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also save the study's table and curves as a report in W&B.")
+    ] = False,
     at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, max=64, help="Runs at a time.")] = 4,
     json: AsJson = False,
     store: StorePath = HERE,
@@ -35,7 +38,8 @@ def sync(
 
     Exits 3 when some runs could not be sent, 1 when none could.
     """
-    from an_cli.cli.study import open_store, print_json, say
+    from an_cli.cli.saved_view import save_study
+    from an_cli.cli.study import open_store, print_json, say, split
     from an_cli.cli.sync import send, sync_items, where_to
     from an_cli.console.sending import SENT, sending_view, sync_text
 
@@ -61,10 +65,12 @@ def sync(
         }
         for item in items
     ]
+    saved = save_study(split(words or [])[1], items[0].order.launch, opened) if report and items and not dry_run else ""
     if json:
-        print_json({"destinations": where_to(items), "runs": found})
+        print_json({"destinations": where_to(items), "runs": found, **({"report": saved} if report else {})})
     else:
         print(sync_text(found, where_to(items), dry_run=dry_run), end="")
+        print(f"report: {saved}\n" if saved else "", end="")
     failed = [one for one in found if one["state"] not in SENT and not dry_run]
     if failed:
         raise typer.Exit(1 if len(failed) == len(ends) else 3)
