@@ -17,13 +17,13 @@ from an_cli.launch.ask.spending import estimate
 from an_cli.launch.standing import RunStanding, look_up
 from an_cli.plan import Cell, PlanRow
 from an_cli.store import (
-    CLASSIFICATION,
     Measures,
     RunFolder,
     Status,
     Store,
     error_line,
     measures_of,
+    measures_of_all,
     read_config,
     read_doing,
     read_imported,
@@ -152,11 +152,11 @@ def measure_value(measure: Measure) -> dict[str, Any]:
 
 
 def _measures(run: RunFolder) -> Measures:
-    """Of the run's task; classification's where its cell cannot be read, and so no number of it either."""
+    """Of the run's task; those of no cell where its own cannot be read, and so no number of it either."""
     try:
         return measures_of(read_config(run))
     except AnError:
-        return CLASSIFICATION
+        return measures_of_all(())
 
 
 def _damaged(run: RunFolder) -> dict[str, Any]:

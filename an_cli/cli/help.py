@@ -92,7 +92,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "data verify": ("an-cli data verify /nfs/imagenet",),
     "evaluate": ("an-cli evaluate demo/seed=0",),
     "pull": (
-        "an-cli pull lab/resnets --metric top1_accuracy_pct=val/acc1",
+        "an-cli pull lab/resnets --again",
         "an-cli pull lab/resnets --filter group=vanilla --filter 'config.seed<3' --dry-run",
     ),
     "import-weights": ("an-cli import-weights resnet50.pth --model resnet50 --norm an_bn",),

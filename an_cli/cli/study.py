@@ -109,16 +109,16 @@ def is_store(store: Store) -> bool:
 
 
 def tell_large_batches(cells: Sequence[Cell]) -> None:
-    """Say where a step takes more images than there are: legal, for a try, and seldom meant."""
+    """Say where a step takes more samples than there are: legal, for a try, and seldom meant."""
     pairs = [
         (cell.config.recipe.batch_per_replica * cell.config.recipe.replicas, cell.config.data.train_samples)
         for cell in cells
     ]
-    large = [(step, images) for step, images in pairs if images is not None and step > images]
+    large = [(step, samples) for step, samples in pairs if samples is not None and step > samples]
     if large:
-        step, images = large[0]
+        step, samples = large[0]
         who = "1 cell" if len(large) == 1 else f"{len(large)} cells"
-        say(f"note: a step of {who} takes {step} images, of {images} that there are: an epoch is one step")
+        say(f"note: a step of {who} takes {step} samples, of {samples} that there are: an epoch is one step")
 
 
 def standings(plan: Plan, store: Store) -> dict[str, RunStanding]:

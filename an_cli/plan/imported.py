@@ -22,8 +22,6 @@ def imported_numbers(row: Row, pulled: Mapping[str, PulledRun]) -> Published:
         label=row.label,
         params_m=_same([None if run.params is None else run.params / 1e6 for run in runs]),
         flops_g=_same([None if run.macs is None else run.macs / 1e9 for run in runs]),
-        top1_error_pct=None,
-        top5_error_pct=None,
         source="W&B",
         note="; ".join(_notes(row.imported, runs)),
         by_run={"last": _by_measure([run.values for run in runs]), "best": _by_measure([run.best for run in runs])},

@@ -37,10 +37,10 @@ class Published:
     label: str
     params_m: float | None
     flops_g: float | None
-    top1_error_pct: float | None
-    top5_error_pct: float | None
     source: str
     note: str
+    top1_error_pct: float | None = None
+    top5_error_pct: float | None = None
     architecture: str = ""
     backbone: str = ""
     head: str = ""

@@ -48,7 +48,7 @@ class MetricSource:
 def parse_source(text: str) -> MetricSource:
     """Read `MEASURE=METRIC`, with `100-` and `NUMBER*` before the metric where it is to be turned or scaled.
 
-    An accuracy (`top1_accuracy_pct=val/acc1`) is read as the error that it is 100 less of.
+    A complement, such as an accuracy, is read as the measure that it is 100 less of.
 
     Raises:
         TrackerError: another form, or a measure that there is not.
@@ -56,7 +56,9 @@ def parse_source(text: str) -> MetricSource:
     match = _FORM.fullmatch(text)
     if match is None:
         raise TrackerError(
-            f"{text!r} names no metric", where="--metric", now="write top1_error_pct=METRIC, or 100-METRIC, 100*METRIC"
+            f"{text!r} names no metric",
+            where="--metric",
+            now=f"write {CLASSIFICATION.primary.key}=METRIC, or 100-METRIC, 100*METRIC",
         )
     key = match["measure"].strip()
     of = {other.measure.key: other.of for other in _BUILT_IN.complements}

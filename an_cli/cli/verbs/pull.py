@@ -25,8 +25,8 @@ def pull(
         typer.Option(
             "--metric",
             metavar="MEASURE=NAME",
-            help="What the runs log as one of our measures: top1_accuracy_pct=val/acc1, top1_error_pct=100*val/err. "
-            "Without it: what an-cli itself logs.",
+            help="What the runs log as one of our measures, by its key (a wrong one names them all), also as 100-NAME "
+            "or 100*NAME. Without it: what an-cli itself logs.",
         ),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Also runs that have not changed since.")] = False,

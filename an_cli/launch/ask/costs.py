@@ -28,7 +28,7 @@ SHIPPED = Path(__file__).with_name("shipped_costs.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Learnable parameters, and multiply-accumulates of convolutions and fully connected layers for one image."""
+    """Learnable parameters, and multiply-accumulates of convolutions and fully connected layers for one sample."""
 
     params: int
     macs: int

@@ -28,7 +28,7 @@ class Smoke:
 
 
 def make_tiny(config: CellConfig) -> CellConfig:
-    """A cell of two epochs of two steps, on made-up images of the same shape; network, norm and recipe as they are."""
+    """A cell of two epochs of two steps, on made-up samples of the same shape; network, norm and recipe as they are."""
     batch = min(config.recipe.batch_per_replica, BATCH)
     augment = Augment.SHIFT_FLIP if config.recipe.augment is Augment.RESIZED_CROP else config.recipe.augment
     recipe = replace(

@@ -21,7 +21,7 @@ _BYTES_PER_PARAM = 4 * (2 * 2 + 2)
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """What was measured: multiply-accumulates of training images a second, on one device.
+    """What was measured: multiply-accumulates of training samples a second, on one device.
 
     `smoke`: the runs were those of `an-cli smoke`, whose batches are too small to be fast.
     """
@@ -116,7 +116,7 @@ def _rates(store: Store) -> Iterable[tuple[str, float]]:
 
 
 def _work(config: CellConfig, macs: int) -> float | None:
-    """Multiply-accumulates of all training images of all epochs, forward; None where nobody has counted the images."""
+    """Multiply-accumulates of all training samples of all epochs, forward; None where nobody has counted them."""
     samples = config.data.train_samples
     return None if samples is None else float(macs * samples * config.recipe.epochs)
 

@@ -77,7 +77,7 @@ def make_cluster(
 def longest_first(cells: Sequence[Cell], costs: Mapping[str, Costs]) -> list[Cell]:
     """Cells by the work that they are, most first, so that none starts when all others have ended.
 
-    Where nobody has counted the images of a data set, it is taken for as large as the largest that is counted.
+    Where nobody has counted the samples of a data set, it is taken for as large as the largest that is counted.
     """
     most = max((cell.config.data.train_samples or 0 for cell in cells), default=0) or 1
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from an_cli.report.page.columns import coded, numbers
 from an_cli.store import (
-    CLASSIFICATION,
     Evaluation,
     Measures,
     RunRecord,
@@ -25,7 +24,7 @@ def store_measures(records: Sequence[RunRecord]) -> Measures:
 
 def primaries(records: Sequence[RunRecord]) -> tuple[str, ...]:
     keys = dict.fromkeys(measures_of(record.config).primary.key for record in records if record.config is not None)
-    return tuple(keys) or (CLASSIFICATION.primary.key,)
+    return tuple(keys) or (measures_of_all(()).primary.key,)
 
 
 def declared(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
