@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,10 +14,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from an_cli.environment import LONGEST_FOLDER, clean, printable, short_temporary_folder, text_of, without_slurm
 from an_cli.errors import AnError
-from an_cli.store import RunFolder, Status, read_run, status_of
+from an_cli.store import RunFolder, Status, read_result, read_run, status_of
 from tests.tiny import TINY
 from tests.warm import wait_for
 
@@ -64,6 +66,70 @@ def test_every_light_verb_answers_as_in_a_clean_environment(variables: Mapping[s
         assert ended.returncode in (0, 1, 3), (name, said)
         assert b"Traceback" not in ended.stdout + ended.stderr, (name, said)
         assert ended.returncode == 0 or len(said.splitlines()) <= 2 or name == "doctor", (name, said)
+
+
+BASE = [word for word in TINY if not word.startswith("launch.")]
+# Verbs that start the heavy door -> what they print where all is well.
+HEAVY_VERBS = {
+    "evaluate": (["evaluate", "one"], "equal to the run's record, to the last bit"),
+    "show model": (["show", "model", *BASE], "mixture"),
+    "data verify": (["data", "verify", "images"], "every image was decoded"),
+    "smoke": (["smoke", "tiny"], "1 cells: 1 ok"),
+    "run": (["run", *BASE, "seed=1"], ": finished"),
+}
+
+
+def _together() -> dict[str, dict[str, str]]:
+    """The hostile environments, as many at once as do not set the same variable: a process for each would take long."""
+    groups: list[tuple[list[str], dict[str, str]]] = []
+    for name, variables in HOSTILE.items():
+        group = next((group for group in groups if not group[1].keys() & variables.keys()), None)
+        if group is None:
+            groups.append(group := ([], {}))
+        group[0].append(name)
+        group[1].update(variables)
+    return {", ".join(names): variables for names, variables in groups}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the run `one`, made in a clean environment, a study of one cell and a folder of images."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sweeps").mkdir()
+    study = {"title": "Tiny", "base": BASE, "rows": [{"label": "baseline", "baseline": True}]}
+    (folder / "sweeps" / "tiny.yaml").write_text(json.dumps(study))
+    for place in ("train/a", "train/b", "val/a", "val/b"):
+        (folder / "images" / place).mkdir(parents=True)
+        Image.new("RGB", (20, 20)).save(folder / "images" / place / "0.png")
+    ended = _call(["run", *BASE, "--name", "one"], folder, {})
+    assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variables", _together().values(), ids=_together().keys())
+def test_every_heavy_verb_answers_as_in_a_clean_environment(variables: Mapping[str, str], site: Path) -> None:
+    for name, (words, answer) in HEAVY_VERBS.items():
+        ended = _call(words, site, variables)
+        output = (ended.stdout + ended.stderr).decode(errors="replace")
+        assert ended.returncode == 0, (name, output)
+        assert answer in output, (name, output)
+        assert "Traceback" not in output, (name, output)
+        assert "Warning" not in output, (name, output)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variables", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_run_has_the_same_numbers_in_every_environment(
+    variables: Mapping[str, str], site: Path, tmp_path: Path
+) -> None:
+    ended = _call(["run", *BASE], tmp_path, variables)
+    assert ended.returncode == 0, ended.stderr.decode(errors="replace")
+    (run,) = (tmp_path / "runs").iterdir()
+    other = read_result(RunFolder(site / "runs" / run.name))
+    result = read_result(RunFolder(run))
+    assert (result.last, result.best, result.device) == (other.last, other.best, other.device)
+    assert (run / "correct.bin").read_bytes() == (site / "runs" / run.name / "correct.bin").read_bytes()
 
 
 def test_only_what_is_not_ours_is_removed() -> None:
