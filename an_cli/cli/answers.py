@@ -56,6 +56,7 @@ def plan_value(asked: Asked, store: Store, *, with_costs: bool) -> dict[str, Any
             {
                 "id": cell.id,
                 "label": cell.label,
+                "row": made.row_of(cell.id),
                 "status": str(stands[cell.id].status),
                 "code": code_of(store.run(cell.id), stands[cell.id].status),
                 "depends_on": list(cell.depends_on),
@@ -107,15 +108,22 @@ def _times(number: float | None, unit: float) -> int | None:
     return None if number is None else round(number * unit)
 
 
-def status_values(store: Store, labels: Mapping[str, str], ids: Iterable[str]) -> list[dict[str, Any]]:
+def status_values(
+    store: Store, labels: Mapping[str, str], ids: Iterable[str], rows: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """The state of runs.
 
     Args:
         store: where they are.
         labels: run id -> label; an id without one has an empty label.
         ids: which, in this order.
+        rows: run id -> label of its row in the study's table, where a study was asked for.
     """
-    return [_status(store.run(run_id), labels.get(run_id, "")) for run_id in ids]
+    named = rows or {}
+    return [
+        _status(store.run(run_id), labels.get(run_id, "")) | ({"row": named[run_id]} if run_id in named else {})
+        for run_id in ids
+    ]
 
 
 def _status(run: RunFolder, label: str) -> dict[str, Any]:
@@ -208,7 +216,7 @@ def run_value(run: RunFolder, labels: Iterable[str]) -> dict[str, Any]:
     return {
         "id": record.id,
         "status": str(record.status),
-        "labels": sorted(labels),
+        "labels": list(labels),
         "error": record.error,
         "choices": dict(record.choices),
         "config": leaves(plain(record.config)) if record.config else None,

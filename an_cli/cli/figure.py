@@ -99,4 +99,4 @@ def _study_or_run(wanted: Request, store: Store) -> Curves:
 
 def _title(store: Store, run: RunFolder) -> str:
     """A run's names within its studies, and its id."""
-    return "; ".join([*sorted(labels_of(store).get(run.id, [])), run.id])
+    return "; ".join([*labels_of(store).get(run.id, []), run.id])

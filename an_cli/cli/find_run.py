@@ -41,14 +41,24 @@ def find_run(store: Store, word: str) -> RunFolder:
 
 
 def _planned(store: Store, study: str, label: str) -> str:
-    """The id that a study gives a label, where its links are gone: they are an index, the records are the truth."""
+    """The id that a study gives a label: where its links are gone, for they are an index, or of a row of its table.
+
+    Raises:
+        StoreError: a row of several seeds, which are several runs.
+    """
     from an_cli.plan import load_named, make_plan
 
     try:
-        cells = make_plan(load_named(study, store)).cells
+        plan = make_plan(load_named(study, store))
     except AnError:
         return ""
-    return next((cell.id for cell in cells if cell.label == label), "")
+    if cell := next((cell for cell in plan.cells if cell.label == label), None):
+        return cell.id
+    ids = next((row.cells for row in plan.rows if row.label == label), ())
+    if len(ids) > 1:
+        names = ", ".join(f"{study}/{plan.cell(run_id).label}" for run_id in ids)
+        raise StoreError(f"the row {label!r} has {len(ids)} runs", where=study, now=f"name one of: {names}")
+    return next(iter(ids), "")
 
 
 def _what_instead(word: str, links: list[str], runs: int) -> str:

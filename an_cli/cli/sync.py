@@ -23,7 +23,7 @@ from an_cli.files import cannot_write
 from an_cli.mirror import COMMAND, account_settings, destination, kill_tree, resolve
 from an_cli.store import Life, RunFolder, Store
 from an_cli.store.claims import life, newest_claim
-from an_cli.store.labels import first_label, labels_of
+from an_cli.store.labels import labels_of
 from an_cli.tracking.mirror_run import MirrorOrder, is_sent
 from an_cli.tracking.records import launch_of
 
@@ -71,7 +71,7 @@ def sync_items(words: Sequence[str], store: Store, *, again: bool) -> list[SyncI
     labels = labels_of(store)
     for run, study in _runs(others, store):
         own = [label for label in labels.get(run.id, []) if not study or label.partition("/")[0] == study]
-        label = first_label(own) if own else run.id
+        label = own[0] if own else run.id
         launch = _settled(asked if chosen else _as_launched(run, asked))
         items.append(SyncItem(label=label, order=MirrorOrder(run=run, launch=launch, study=study, again=again)))
     return items

@@ -14,7 +14,7 @@ from an_cli.config import search_path
 from an_cli.errors import StoreError
 from an_cli.files import subfolders
 from an_cli.store import Store
-from an_cli.store.labels import links
+from an_cli.store.labels import labels_of, links
 from an_cli.store.remarks import Remarks, check_words, read_remarks, remark, run_file, run_remarks, study_file
 
 
@@ -90,7 +90,7 @@ def remark_values(store: Store, targets: Sequence[str]) -> list[dict[str, Any]]:
         files = {target: _file(store, target) for target in targets}
     else:
         files = {path.name.removesuffix(".jsonl"): path for path in sorted(store.notes.glob("*/[!.]*.jsonl"))}
-    by_run = {run_id: link for link, run_id in reversed(links(store).items())}
+    by_run = {run_id: own[0] for run_id, own in labels_of(store).items()}
     return [_value(by_run.get(target, target), path, read_remarks(path)) for target, path in files.items()]
 
 

@@ -105,8 +105,12 @@ def status_text(cells: Sequence[Value], on: Medium = FILE) -> str:
         for cell in cells
     ]
     heads, left = ["id", "label", "status", "epoch", "train loss", _primary_head(cells), "left"], [0, 1, 2]
+    if any(cell.get("row", cell["label"]) not in cell["label"] for cell in cells):
+        heads, left = [*heads, "row"], [*left, len(heads)]
+        for line, cell in zip(body, cells, strict=True):
+            line.append(clean(cell.get("row") or DASH))
     if any(cell.get("job") for cell in cells):
-        heads, left = [*heads, "job", "node", "reason"], [0, 1, 2, 7, 8, 9]
+        heads, left = [*heads, "job", "node", "reason"], [*left, *range(len(heads), len(heads) + 3)]
         for line, cell in zip(body, cells, strict=True):
             line += [clean(str(cell.get(key) or DASH)) for key in ("job", "node", "reason")]
     if any(cell.get("tags") for cell in cells):
@@ -134,7 +138,7 @@ def _primary(cell: Value) -> str:
 
 
 # What a narrow terminal goes without, the highest first.
-_STATUS_WEIGHTS = {"train loss": 4, "id": 3, "node": 2, "job": 1}
+_STATUS_WEIGHTS = {"row": 5, "train loss": 4, "id": 3, "node": 2, "job": 1}
 
 
 def _state(cell: Value) -> TextCell:

@@ -89,6 +89,10 @@ class Plan:
         """The cell of an id."""
         return self._by_id[cell_id]
 
+    def row_of(self, cell_id: str) -> str:
+        """The label of a cell's row; of the rows, where several share it."""
+        return "; ".join(row.label for row in self.rows if cell_id in row.cells)
+
     @cached_property
     def _by_id(self) -> dict[str, Cell]:
         return {cell.id: cell for cell in self.cells}

@@ -54,7 +54,7 @@ def load(store: Path | str | Store) -> pd.DataFrame:
 
 def _named(labels: Sequence[str], remarks: Remarks) -> dict[str, Any]:
     """What it is called; without a study its given name is its label."""
-    study, _, label = min((label.partition("/") for label in labels), default=("", "", ""))  # "a" before "a+1b2c3d"
+    study, _, label = labels[0].partition("/") if labels else ("", "", "")
     return {
         "study": study or None,
         "label": label or remarks.name or None,

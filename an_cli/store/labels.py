@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from an_cli.config import cell_id
@@ -34,14 +34,25 @@ def _copied(folder: Path) -> str:
         return ""
 
 
-def first_label(labels: Iterable[str]) -> str:
-    """The name that a run goes by of several: that of a study before those of its variants: "a/x" before "a+1b/x"."""
-    return min(labels, key=lambda label: label.partition("/"))
-
-
 def labels_of(store: Store) -> dict[str, list[str]]:
-    """Run id -> the links that point to it."""
+    """Run id -> the links that point to it; the first is the name that the run goes by, wherever it is shown.
+
+    That is the name in the study that defined the run first, by the age of the link, and one of a study before those of
+    studies launched with overrides.
+    """
     by_run: dict[str, list[str]] = {}
     for link, run_id in links(store).items():
         by_run.setdefault(run_id, []).append(link)
-    return by_run
+    return {run_id: own if len(own) == 1 else sorted(own, key=_rank(store)) for run_id, own in by_run.items()}
+
+
+def _rank(store: Store) -> Callable[[str], tuple[bool, float, str, str]]:
+    def rank(label: str) -> tuple[bool, float, str, str]:
+        study, _, name = label.partition("/")
+        try:
+            made = os.lstat(store.studies / label).st_mtime
+        except OSError:  # removed since it was listed
+            made = float("inf")
+        return "+" in study, made, study, name
+
+    return rank

@@ -19,7 +19,7 @@ from an_cli.store import (
     read_run,
 )
 from an_cli.store.endings import Ending
-from an_cli.store.labels import first_label, labels_of
+from an_cli.store.labels import labels_of
 from an_cli.store.study_rows import StudyRow, read_study_rows
 from an_cli.tracking.pictures import mixture_pictures
 from an_cli.tracking.tracker import Finish, MetricsPoint, RunHead
@@ -63,7 +63,7 @@ def head_of(run: RunFolder, launch: LaunchConfig | None, study: str = "") -> Run
 def _label(store: Store, run: RunFolder, study: str) -> str:
     labels = labels_of(store).get(run.id, [])
     own = [label for label in labels if label.partition("/")[0] == study]
-    return first_label(own or labels) if labels else ""
+    return (own or labels)[0] if labels else ""
 
 
 def _without_secrets(value: Any) -> Any:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 from pathlib import Path
 
-from an_cli.files import append_line
+from an_cli import load
+from an_cli.files import append_line, read_json
 from tests.cli.conftest import Call
 
 
@@ -28,6 +30,44 @@ def test_status_without_a_study_names_runs_by_their_links(call: Call) -> None:
     cells = call("status", "--json").json["cells"]
     assert [cell["label"] for cell in cells] == ["tiny/baseline", "tiny/gate=softmax", "tiny/squeeze=mean"]
     assert {(cell["status"], cell["top1_error_pct"]) for cell in cells} == {("finished", 20.0)}
+
+
+def test_a_cell_is_found_by_its_row_and_its_row_stands_beside_it(call: Call) -> None:
+    call("ablate", "tiny")
+    cells = call("status", "tiny", "--json").json["cells"]
+    assert [cell["row"] for cell in cells] == ["hsigmoid", "softmax", "mean"]
+    assert [cell["row"] for cell in call("plan", "tiny", "--no-costs", "--json").json["cells"]] == [
+        "hsigmoid", "softmax", "mean",
+    ]  # fmt: skip
+    assert call("status", "tiny").out.splitlines()[2].split()[-1] == "hsigmoid"
+    for cell in cells:
+        assert call("show", f"tiny/{cell['row']}", "--json").json["id"] == cell["id"]
+    assert "no run 'tiny/harmonic'" in call("show", "tiny/harmonic").err
+
+
+def test_a_row_of_several_seeds_names_its_runs(call: Call, folder: Path) -> None:
+    study = read_json(folder / "sweeps" / "tiny.yaml")
+    (folder / "sweeps" / "seeds.yaml").write_text(json.dumps({**study, "seeds": [0, 1]}))
+    call("ablate", "seeds")
+    ended = call("logs", "seeds/softmax")
+    assert ended.status == 1
+    assert "the row 'softmax' has 2 runs (seeds)" in ended.err
+    assert "name one of: seeds/gate=softmax,seed=0, seeds/gate=softmax,seed=1" in ended.err
+
+
+def test_a_run_goes_by_one_name_in_every_verb(call: Call, folder: Path) -> None:
+    call("ablate", "tiny")
+    study = read_json(folder / "sweeps" / "tiny.yaml")
+    (folder / "sweeps" / "ant.yaml").write_text(json.dumps({**study, "rows": study["rows"][:2]}))
+    call("ablate", "ant")
+    call("tag", "ant/baseline", "+kept")
+    name = "tiny/baseline"
+    (row,) = [cell for cell in call("status", "--json").json["cells"] if cell["tags"]]
+    assert row["label"] == name
+    assert [one["label"] for one in call("tag", "--json").json["remarks"]] == [name]
+    assert call("show", row["id"], "--json").json["labels"][0] == name
+    frame = load(folder).set_index("id")
+    assert (frame.study[row["id"]], frame.label[row["id"]]) == ("tiny", "baseline")
 
 
 def test_status_says_how_far_a_run_is_and_why_one_failed(call: Call, folder: Path) -> None:

@@ -14,6 +14,7 @@ from an_cli.errors import StoreError
 from an_cli.files import read_json, write_json
 from an_cli.store import RunFolder, Store, read_config
 from an_cli.store.folder import STORE_VERSION
+from an_cli.store.labels import labels_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "run-folder.md"
 
@@ -139,7 +140,13 @@ def test_the_docs_name_every_status() -> None:
     assert [status for status in Status if f"`{status}`" not in text] == []
 
 
-def test_a_run_goes_by_its_studys_name_before_that_of_a_variant() -> None:
-    from an_cli.store.labels import first_label
-
-    assert first_label(["demo+1b2c3d/lr=0.2", "demo/baseline"]) == "demo/baseline"
+def test_a_run_goes_by_its_name_in_the_study_that_defined_it_first(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for age, label in enumerate(["demo+1b2c3d/lr=0.2", "zebra/baseline", "ant/seed=0", "zebra/again"]):
+        study, _, name = label.partition("/")
+        store.link(study, name, store.run("a" * 16))
+        os.utime(store.studies / label, (1e9 + age, 1e9 + age), follow_symlinks=False)
+    names = ["zebra/baseline", "ant/seed=0", "zebra/again", "demo+1b2c3d/lr=0.2"]
+    assert labels_of(store) == {"a" * 16: names}
+    store.link("ant", "seed=0", store.run("a" * 16))  # a link that is right stays as old as it is
+    assert labels_of(store)["a" * 16] == names

@@ -33,25 +33,26 @@ def status(
     from an_cli.cli.find_run import labels_of
     from an_cli.cli.study import ask_study, is_store, open_store, print_json, say, tell_earlier
     from an_cli.cli.tag import with_tags
-    from an_cli.store.labels import first_label
     from an_cli.store.remarks import run_remarks
 
     opened = open_store(store)
     if study is not None and not is_store(opened):
         say(f"note: {opened.root} holds no store: nothing has been run here")
+    rows: dict[str, str] = {}
     if study is None:
-        labels = {run_id: first_label(by_study) for run_id, by_study in labels_of(opened).items()}
+        labels = {run_id: by_study[0] for run_id, by_study in labels_of(opened).items()}
         ids = sorted(opened.run_ids(), key=lambda run_id: (labels.get(run_id, "~"), run_id))
     else:
         asked = ask_study(study, words or [], opened)
         cells = asked.plan.cells
         tell_earlier(asked.plan, opened)
         labels, ids = {cell.id: cell.label for cell in cells}, [cell.id for cell in cells]
+        rows = {cell.id: asked.plan.row_of(cell.id) for cell in cells}
     from an_cli.console.medium import medium
     from an_cli.console.texts import status_text
 
     def look() -> list[dict[str, Any]]:
-        return with_tags(with_jobs(opened, status_values(opened, labels, ids)), run_remarks(opened), tag or [])
+        return with_tags(with_jobs(opened, status_values(opened, labels, ids, rows)), run_remarks(opened), tag or [])
 
     if watch:
         from an_cli.cli.following import watch as stay
