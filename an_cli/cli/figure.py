@@ -11,7 +11,8 @@ from an_cli.cli.find_run import find_run, labels_of
 from an_cli.cli.report import study_table
 from an_cli.cli.study import ask_study, open_store, say
 from an_cli.config import search_path
-from an_cli.errors import StoreError
+from an_cli.config.task import Measure
+from an_cli.errors import ReportError, StoreError, nearest
 from an_cli.files import cannot_write, write_atomic
 from an_cli.report.figures.bands import Curves, curves_of, study_curves
 from an_cli.report.figures.draw_curves import draw_curves
@@ -19,8 +20,8 @@ from an_cli.report.figures.draw_mixture import draw_mixture
 from an_cli.report.figures.draw_tradeoff import draw_tradeoff
 from an_cli.report.figures.learned import learned
 from an_cli.report.figures.style import FigureFormat, draw_bytes
-from an_cli.report.figures.tradeoff import Axis, tradeoff
-from an_cli.store import RunFolder, Store, measures_of_all, read_run, read_runs
+from an_cli.report.figures.tradeoff import tradeoff
+from an_cli.store import Measures, RunFolder, Store, measures_of_all, read_run, read_runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class Request:
     target: str
     words: tuple[str, ...]
     against: str
+    measure: str | None
     published: bool
 
 
@@ -41,7 +43,7 @@ def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
         The file.
     """
     store = open_store(path)
-    makers = {"fig1": _figure_1, "mixture": _mixture, "curves": _curves}
+    makers = {"fig1": _figure_1, "tradeoff": _figure_1, "mixture": _mixture, "curves": _curves}
     raw = makers[wanted.kind](wanted, store, FigureFormat(ending))
     name = re.sub(r"[^\w.=,+-]+", "_", _name(wanted, store))
     place = out.expanduser() if out else store.reports / f"{name}-{wanted.kind}.{ending}"
@@ -60,11 +62,21 @@ def _name(wanted: Request, store: Store) -> str:
 
 def _figure_1(wanted: Request, store: Store, format: FigureFormat) -> bytes:
     plan = ask_study(wanted.target, wanted.words, store).plan
-    table = study_table(plan, store)
-    points = tradeoff(plan, table, Axis(wanted.against), published=wanted.published)
+    columns = {wanted.against: "--against"} | ({wanted.measure: "--measure"} if wanted.measure else {})
+    table = study_table(plan, store, columns=columns)
+    measure = _measure(wanted.measure, table.measures) if wanted.measure else None
+    points = tradeoff(plan, table, wanted.against, measure=measure, published=wanted.published)
     for text in points.missing:
         say(f"not drawn: {text}")
     return draw_bytes(partial(draw_tradeoff, points), format, say)
+
+
+def _measure(key: str, measures: Measures) -> Measure:
+    """A measure of the study's tasks, or 100 less one."""
+    every = {one.key: one for one in (*measures.all, *(other.measure for other in measures.complements))}
+    if key not in every:
+        raise ReportError(f"{key!r} is no measure of this study", where="--measure", now=nearest(key, every))
+    return every[key]
 
 
 def _mixture(wanted: Request, store: Store, format: FigureFormat) -> bytes:

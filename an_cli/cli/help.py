@@ -78,7 +78,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "an-cli report demo --power",
         "an-cli report demo --format csv --per-seed > demo.csv",
     ),
-    "figure": ("an-cli figure curves demo", "an-cli figure mixture demo/seed=0"),
+    "figure": (
+        "an-cli figure curves demo",
+        "an-cli figure mixture demo/seed=0",
+        "an-cli figure tradeoff demo --against recipe.lr --measure top1_accuracy_pct",
+    ),
     "paper audit": ("an-cli paper audit",),
     "paper show": ("an-cli paper show table1",),
     "tag": ("an-cli tag demo/seed=0 +paper", "an-cli tag demo/seed=0 --remove paper"),

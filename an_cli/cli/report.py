@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from an_cli.cli.rounds import round_of, rule_of
@@ -22,6 +22,7 @@ from an_cli.report import (
     load_spec,
     make_table,
     spelled_characters,
+    with_columns,
     write,
     written_runs,
 )
@@ -30,7 +31,14 @@ from an_cli.report.formats.verify import differences
 from an_cli.store import Store
 
 
-def study_table(plan: Plan, store: Store, *, rule: Rule | None = None, waive: Sequence[str] = ()) -> Table:
+def study_table(
+    plan: Plan,
+    store: Store,
+    *,
+    rule: Rule | None = None,
+    waive: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+) -> Table:
     """The table of a study.
 
     Finished runs have counted their own parameters; costs are looked up for the others only, so that the table of a
@@ -39,10 +47,13 @@ def study_table(plan: Plan, store: Store, *, rule: Rule | None = None, waive: Se
     Args:
         rule: by which seeds were added.
         waive: undeclared differences between rows to let through.
+        columns: beside those of its report file -> who asks for them.
     """
     unfinished = [cell for cell in plan.cells if not store.run(cell.id).result.exists()]
     spec = load_spec(plan)
     spec = dataclasses.replace(spec, waive=(*spec.waive, *waive))
+    for column, where in (columns or {}).items():
+        spec = with_columns(spec, plan, [column], where)
     return make_table(plan, store, find_costs(unfinished, store), spec, rule)
 
 

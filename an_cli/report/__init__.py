@@ -41,6 +41,7 @@ _HOMES = {
     "render": "formats.output",
     "spelled_characters": "formats.latex",
     "write": "formats.output",
+    "with_columns": "spec",
     "written_runs": "formats.output",
 }
 

@@ -18,6 +18,7 @@ from an_cli.report.spec import Epoch as Epoch
 from an_cli.report.spec import Quantity as Quantity
 from an_cli.report.spec import Spec as Spec
 from an_cli.report.spec import load_spec as load_spec
+from an_cli.report.spec import with_columns as with_columns
 from an_cli.report.statistics.comparison import Comparison as Comparison
 from an_cli.report.statistics.comparison import Covers as Covers
 from an_cli.report.statistics.stopping import Decision as Decision

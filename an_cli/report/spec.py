@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -89,7 +90,24 @@ def load_spec(plan: Plan) -> Spec:
     spec = _checked(read(Spec, read_yaml(path.path, ReportError), where=name, error=ReportError), where)
     measures = measures_of_plan(plan)
     columns = [key for column in spec.columns for key in (measures.keys if column == MEASURES else (column,))]
-    return replace(spec, columns=tuple(_shown(column, plan, measures, where) for column in columns))
+    return replace(spec, columns=tuple(_shown(column, plan, measures, f"{where}: columns") for column in columns))
+
+
+def with_columns(spec: Spec, plan: Plan, columns: Iterable[str], where: str) -> Spec:
+    """A spec with columns beside its own.
+
+    Args:
+        spec: of the study.
+        plan: the study.
+        columns: as a report file names them.
+        where: who asks for them.
+
+    Raises:
+        ReportError: no such column.
+    """
+    measures = measures_of_plan(plan)
+    added = [column for column in dict.fromkeys(columns) if column not in spec.columns]
+    return replace(spec, columns=(*spec.columns, *(_shown(column, plan, measures, where) for column in added)))
 
 
 def measures_of_plan(plan: Plan) -> Measures:
@@ -112,7 +130,7 @@ def _shown(column: str, plan: Plan, measures: Measures, where: str) -> str:
             if "." in column
             else nearest(column, [*quantities, MEASURES, *measures.keys, *beside])
         )
-        raise ReportError(f"no column {column!r}", where=f"{where}: columns", now=f"{now}; or a key of the config")
+        raise ReportError(f"no column {column!r}", where=where, now=f"{now}; or a key of the config")
     return column
 
 

@@ -100,6 +100,12 @@ def test_figure_1_of_a_finished_study_is_drawn_and_curves_without_an_epoch_are_n
     drawn = call("figure", "fig1", "tiny", "-f", "svg", "--against", "macs")
     assert drawn.status == 0, drawn.err
     assert Path(drawn.out.strip()) == folder / "reports" / "build" / "tiny-fig1.svg"
+    own = call("figure", "tradeoff", "tiny", "-f", "svg", "--against", "train_s", "--measure", "top5_accuracy_pct")
+    assert own.status == 0, own.err
+    assert Path(own.out.strip()) == folder / "reports" / "build" / "tiny-tradeoff.svg"
+    refused = call("figure", "tradeoff", "tiny", "--measure", "recipe.lr")
+    assert "'recipe.lr' is no measure of this study (--measure)" in refused.err
+    assert call("figure", "fig1", "tiny", "--against", "loss", "--published").status == 2
     assert "no run has finished an epoch" in call("figure", "curves", "tiny").err
     call("ablate", "tiny", "recipe.lr=0.2")
     tagged = call("figure", "fig1", "tiny", "recipe.lr=0.2", "-f", "svg").out

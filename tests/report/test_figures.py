@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from an_cli.config import Composer
 from an_cli.errors import ReportError
 from an_cli.plan import Published
-from an_cli.report import build_table
+from an_cli.report import build_table, with_columns
 from an_cli.report.figures.bands import LOSS, band_of, curves_of, study_curves
 from an_cli.report.figures.draw_curves import draw_curves
 from an_cli.report.figures.draw_mixture import draw_mixture
@@ -109,6 +109,48 @@ def designs(sizes: dict[str, int]) -> Tradeoff:
     ]
     made = plan(*rows, title="Designs")
     return tradeoff(made, build_table(made, records, costs, SPEC), Axis.PARAMS)
+
+
+def rates(*several: float, columns: tuple[str, ...] = (), axis: str = "recipe.lr", measure: str = "") -> Tradeoff:
+    """A study of learning rates, and one row of another gate; set against a column of one's own."""
+    base = f"lr={several[0]}"
+    rows = [
+        *(row(f"lr={rate}", f"recipe.lr={rate}", baseline=rate == several[0], gain_over=base) for rate in several),
+        row("softmax", f"recipe.lr={several[0]}", "norm.attention.gate=softmax", gain_over=base),
+    ]
+    records = [
+        run for place, one in enumerate(rows) for run in finished(one, [20.0 + place] * 3, train_s=100.0 + place)
+    ]
+    made = plan(*rows, title="Rates")
+    spec = with_columns(SPEC, made, [axis, *([measure] if measure else [])], "--against")
+    table = build_table(made, records, {}, spec)
+    return tradeoff(made, table, axis, measure=table.measures[measure] if measure else None)
+
+
+@pytest.mark.parametrize(("several", "is_log"), [((0.1, 0.2, 0.4), False), ((0.01, 0.1, 1.0), True)])
+def test_a_measure_is_drawn_against_a_setting_that_the_study_varies(several: tuple[float, ...], is_log: bool) -> None:
+    drawn = rates(*several)
+    assert [point.x for point in drawn.points] == [*several, several[0]]
+    axes = draw_tradeoff(drawn).axes[0]
+    assert (axes.get_xlabel(), axes.get_xscale()) == ("recipe.lr", "log" if is_log else "linear")
+    places = [float(container[0].get_xdata()[0]) for container in axes.containers]  # type: ignore[index]
+    assert places[1:3] == list(several[1:])
+    assert places[0] != places[3], "two rows of one rate stand side by side"
+    assert places[0] == pytest.approx(places[3], rel=0.2)
+
+
+def test_own_columns_stand_on_both_axes() -> None:
+    drawn = rates(0.1, 0.2, axis="train_s", measure="top1_accuracy_pct")
+    assert [(point.x, point.value) for point in drawn.points] == [(100.0, 80.0), (101.0, 79.0), (102.0, 78.0)]
+    axes = draw_tradeoff(drawn).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("train (s)", "top-1 accuracy (%)")
+
+
+def test_a_column_of_words_is_refused_and_a_column_that_is_none_is_named() -> None:
+    with pytest.raises(ReportError, match=r"norm.attention.gate holds no number in any row .*\(--against\)"):
+        rates(0.1, 0.2, axis="norm.attention.gate")
+    with pytest.raises(ReportError, match=r"no column 'recipe.lrr' \(--against\) -> did you mean recipe.lr\?"):
+        rates(0.1, 0.2, axis="recipe.lrr")
 
 
 @pytest.mark.parametrize(

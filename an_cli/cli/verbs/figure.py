@@ -15,6 +15,7 @@ class FigureKind(StrEnum):
     """What is drawn."""
 
     FIG1 = "fig1"
+    TRADEOFF = "tradeoff"
     MIXTURE = "mixture"
     CURVES = "curves"
 
@@ -27,24 +28,20 @@ class FigureEnding(StrEnum):
     PNG = "png"
 
 
-class Size(StrEnum):
-    """What Figure 1 sets error against."""
-
-    PARAMS = "params"
-    MACS = "macs"
+_SIZES = ("params", "macs")
 
 
 def figure(
     kind: Annotated[
         FigureKind,
         typer.Argument(
-            help="fig1: error against size (the paper's Figure 1). mixture: what the attention learned (Figure 4). "
-            "curves: training curves, bands over seeds."
+            help="fig1: error against size (the paper's Figure 1). tradeoff: a measure against any column of numbers. "
+            "mixture: what the attention learned (Figure 4). curves: training curves, bands over seeds."
         ),
     ],
     target: Annotated[
         str,
-        typer.Argument(metavar="STUDY|RUN", help="fig1: a study. mixture: a run. curves: a study, else a run."),
+        typer.Argument(metavar="STUDY|RUN", help="A study; mixture: a run; curves: a study, else a run."),
     ],
     words: Words = None,
     out: Annotated[
@@ -53,7 +50,13 @@ def figure(
     format: Annotated[
         FigureEnding | None, typer.Option("--format", "-f", help="Default: the ending of --out, else pdf.")
     ] = None,
-    against: Annotated[Size, typer.Option("--against", help="fig1: the horizontal axis.")] = Size.PARAMS,
+    against: Annotated[
+        str,
+        typer.Option("--against", metavar="COLUMN", help="Across: params, macs, or any column of numbers: recipe.lr."),
+    ] = "params",
+    measure: Annotated[
+        str | None, typer.Option("--measure", metavar="COLUMN", help="Up: default the study's primary measure.")
+    ] = None,
     published: Annotated[bool, typer.Option("--published", help="fig1: add what the paper printed.")] = False,
     store: StorePath = HERE,
 ) -> None:
@@ -61,7 +64,11 @@ def figure(
     from an_cli.cli.figure import Request, draw
 
     ending = _ending(out, format)
-    wanted = Request(kind=kind, target=target, words=tuple(words or ()), against=against, published=published)
+    if published and against not in _SIZES:
+        raise typer.BadParameter("the paper printed sizes only; it goes with params and macs", param_hint="--published")
+    wanted = Request(
+        kind=kind, target=target, words=tuple(words or ()), against=against, measure=measure, published=published
+    )
     print(draw(wanted, store, ending, out))
 
 

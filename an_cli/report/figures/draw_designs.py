@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from an_cli.report.figures.size_axis import mark_sizes, size_axis
+from an_cli.report.figures.size_axis import SizeAxis, mark_sizes, size_axis
 from an_cli.report.figures.style import GRAY, PALETTE
-from an_cli.report.figures.tradeoff import Point, Tradeoff
+from an_cli.report.figures.tradeoff import Axis, Point, Tradeoff
 
 _MARKERS = "osD^vPX<>p"
 _CLOSE = _STEP = 0.025  # of the sizes' range: points nearer to each other than this stand this far from each other
@@ -33,12 +33,12 @@ def draw_designs(tradeoff: Tradeoff) -> Figure:
     figure = Figure(figsize=(6.2, 3.3), layout="constrained")
     axes = figure.subplots()
     xs = [point.x for point in tradeoff.points]
-    unit = size_axis(tradeoff.axis, xs)
+    unit = size_axis(tradeoff)
     labels = list(dict.fromkeys(point.label for point in tradeoff.points))
     looks = {
         label: (PALETTE[index % len(PALETTE)], _MARKERS[index % len(_MARKERS)]) for index, label in enumerate(labels)
     }
-    places = _side_by_side(xs)
+    places = _side_by_side(xs, unit)
     for point, place in zip(tradeoff.points, places, strict=True):
         _draw_point(axes, point, place / unit.scale, looks[point.label])
     mark_sizes(axes, unit, xs)
@@ -53,23 +53,24 @@ def draw_designs(tradeoff: Tradeoff) -> Figure:
         ncols=math.ceil(len(labels) / _LEGEND_LINES),
     )
     if places != xs:
-        figure.text(0.01, -0.02, "points of nearly equal size stand side by side", fontsize=6.5, color=GRAY)
+        text = f"points of nearly equal {'size' if tradeoff.axis in list(Axis) else tradeoff.across} stand side by side"
+        figure.text(0.01, -0.02, text, fontsize=6.5, color=GRAY)
     return figure
 
 
-def _side_by_side(xs: Sequence[float]) -> list[float]:
-    """Where each size is drawn: close ones to the left and to the right of their middle."""
-    logs = [math.log(x) for x in xs]
-    span = max(logs) - min(logs) or _ALONE
-    order = sorted(range(len(xs)), key=lambda index: (logs[index], index))
+def _side_by_side(xs: Sequence[float], axis: SizeAxis) -> list[float]:
+    """Where each number is drawn: close ones to the left and to the right of their middle."""
+    along = [axis.place(x) for x in xs]
+    span = max(along) - min(along) or _ALONE
+    order = sorted(range(len(xs)), key=lambda index: (along[index], index))
     places = list(xs)
     while order:
-        together = [index for index in order if logs[index] - logs[order[0]] <= _CLOSE * span]
+        together = [index for index in order if along[index] - along[order[0]] <= _CLOSE * span]
         order = order[len(together) :]
         if len(together) > 1:
-            middle = sum(logs[index] for index in together) / len(together)
+            middle = sum(along[index] for index in together) / len(together)
             for place, index in enumerate(together):
-                places[index] = math.exp(middle + (place - (len(together) - 1) / 2) * _STEP * span)
+                places[index] = axis.number(middle + (place - (len(together) - 1) / 2) * _STEP * span)
     return places
 
 

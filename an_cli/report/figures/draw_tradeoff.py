@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from an_cli.report.figures.draw_designs import are_designs, draw_designs
-from an_cli.report.figures.size_axis import mark_sizes, size_axis
+from an_cli.report.figures.size_axis import SizeAxis, mark_sizes, size_axis
 from an_cli.report.figures.style import GRAY, PALETTE
 from an_cli.report.figures.tradeoff import Point, Tradeoff
 
@@ -33,10 +32,10 @@ def draw_tradeoff(tradeoff: Tradeoff) -> Figure:
     families = list(dict.fromkeys(point.family for point in tradeoff.points))
     colors = {family: PALETTE[index % len(PALETTE)] for index, family in enumerate(families)}
     xs = [point.x for point in tradeoff.points]
-    unit = size_axis(tradeoff.axis, xs)
+    unit = size_axis(tradeoff)
     for family in families:
         _draw_family(axes, [point for point in tradeoff.points if point.family == family], colors[family], unit.scale)
-    _name_groups(axes, tradeoff.points, unit.scale)
+    _name_groups(axes, tradeoff.points, unit)
     mark_sizes(axes, unit, xs)
     axes.set_ylabel(tradeoff.measure.axis)
     axes.set_title(tradeoff.title, loc="left", wrap=True)
@@ -87,17 +86,17 @@ def _draw_point(axes: Axes, point: Point, color: str, scale: float) -> None:
     )
 
 
-def _name_groups(axes: Axes, points: Sequence[Point], scale: float) -> None:
+def _name_groups(axes: Axes, points: Sequence[Point], axis: SizeAxis) -> None:
     """Write each group's name under its lowest point, or over its highest where another group is in the way."""
     for group in dict.fromkeys(point.group for point in points):
         members = [point for point in points if point.group == group]
         others = [point for point in points if point.group != group]
         low, high = (choose(members, key=lambda point: point.value) for choose in (min, max))
-        above = any(_just_below(low, other, points) for other in others)
+        above = any(_just_below(low, other, points, axis) for other in others)
         chosen, shift, side = (high, 7, "bottom") if above else (low, -8, "top")
         axes.annotate(
             _shared_name(group, [point.label for point in members]),
-            (chosen.x / scale, chosen.value),
+            (chosen.x / axis.scale, chosen.value),
             (0, shift),
             textcoords="offset points",
             ha="center",
@@ -107,10 +106,10 @@ def _name_groups(axes: Axes, points: Sequence[Point], scale: float) -> None:
         )
 
 
-def _just_below(point: Point, other: Point, points: Sequence[Point]) -> bool:
+def _just_below(point: Point, other: Point, points: Sequence[Point], axis: SizeAxis) -> bool:
     """Whether another point lies where this one's name would stand."""
-    xs, ys = [math.log(point.x) for point in points], [point.value for point in points]
-    across = abs(math.log(other.x / point.x)) / (max(xs) - min(xs) or 1)
+    xs, ys = [axis.place(point.x) for point in points], [point.value for point in points]
+    across = abs(axis.place(other.x) - axis.place(point.x)) / (max(xs) - min(xs) or 1)
     down = (point.value - other.value) / (max(ys) - min(ys) or 1)
     return across < 0.15 and 0 < down < 0.12
 
