@@ -24,7 +24,7 @@ from an_cli.config.launching import Tracking, WandbMode
 from an_cli.store import RunFolder
 from an_cli.store.claims import newest_claim
 
-CLOSE_S = 5.0  # that the end of a command, or of a job, may be delayed by
+CLOSE_S = 4.6  # the end of a command, or of a job, may be delayed by 5 s, with all that is to be ended then
 COMMAND = (sys.executable, "-P", "-m", "an_cli.tracking")  # and a verb
 _SERVICE = "https://api.wandb.ai"
 _OFF = {"disabled", "dummy"}
@@ -129,8 +129,7 @@ class Mirror:
             request = {"run": str(run.path), "after": newest_claim(run), "follow": True}
             stdin = (self._process or self._start()).stdin
             assert stdin is not None
-            stdin.write(json.dumps(request).encode() + b"\n")
-            stdin.flush()
+            stdin.write(json.dumps(request).encode() + b"\n")  # whole or, where nobody reads any more, not at all
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -140,8 +139,11 @@ class Mirror:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
+                bufsize=0,
                 start_new_session=True,
             )
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)  # a mirror that is stopped keeps no launcher waiting
         return self._process
 
     def close(self, limit_s: float = CLOSE_S) -> None:

@@ -21,7 +21,7 @@ from an_cli.config.launching import Tracking, WandbMode
 from an_cli.errors import ConfigError, LaunchError
 from an_cli.files import cannot_write
 from an_cli.mirror import COMMAND, account_settings, destination, kill_tree, resolve
-from an_cli.store import Life, RunFolder, Store
+from an_cli.store import Life, RunFolder, Status, Store, status_of
 from an_cli.store.claims import life, newest_claim
 from an_cli.store.labels import labels_of
 from an_cli.tracking.mirror_run import MirrorOrder, is_sent
@@ -29,7 +29,8 @@ from an_cli.tracking.records import launch_of
 
 LOOK_S = 5.0  # between two looks at the runs that `--watch` follows
 IN_FLIGHT = 64  # orders that the process has: no more than its pipes hold
-AGAIN_S = 60.0  # before it tries one again that could not be sent
+AGAIN_S = 60.0  # before it tries one again that could not be sent, or that another mirror sends
+_ENDED = (Status.FINISHED, Status.FAILED, Status.IMPORTED)  # no job continues them
 _OURS = ("launch=", "launch.tracking=", "launch.wandb.")
 
 
@@ -149,14 +150,15 @@ def send(
         assert process.stdout is not None
         waiting = _OrderBook(items, watch=watch)
         while True:
-            for request in waiting.due():
-                process.stdin.write(json.dumps(request).encode() + b"\n")
+            with suppress(BrokenPipeError):  # it is gone, as the end of its output says below
+                for request in waiting.due():
+                    process.stdin.write(json.dumps(request).encode() + b"\n")
             if not waiting.more:
                 process.stdin.close()
             lines = _lines(process, LOOK_S)
             for event in lines or ():
                 ends[str(event["run"])] = event
-                waiting.ended(str(event["run"]), failed=event["state"] == "failed")
+                waiting.ended(str(event["run"]), rest_s=LOOK_S if event["state"] == "sent" else AGAIN_S)
                 tell(event)
             if lines is None or not (waiting.more or waiting.busy):
                 break
@@ -185,21 +187,24 @@ class _OrderBook:
         for run_id, item in list(self._items.items()):
             if len(self.busy) == IN_FLIGHT:
                 return requests
-            going = life(item.order.run) is not Life.DEAD
+            if run_id in self.busy:
+                continue
             rests = time.monotonic() < self._not_before.get(run_id, 0.0)
-            if run_id not in self.busy and not rests and item.state == "due":
+            if (is_due := item.state == "due") and not rests:
+                going = life(item.order.run) is not Life.DEAD
                 requests.append(_request(item, follow=self._watch and going))
                 self.busy.add(run_id)
-            if not self._watch or item.order.run.result.exists():
+            elif not is_due and status_of(item.order.run) in _ENDED:
                 del self._items[run_id]
+            if not self._watch:
+                self._items.pop(run_id, None)
         self.more = bool(self._items)
         return requests
 
-    def ended(self, run_id: str, *, failed: bool) -> None:
-        """Take note of what came of an order; with `--watch` another may follow it."""
+    def ended(self, run_id: str, *, rest_s: float) -> None:
+        """Take note that an order was carried out, or not; with `--watch` another may follow it after a rest."""
         self.busy.discard(run_id)
-        if failed:
-            self._not_before[run_id] = time.monotonic() + AGAIN_S
+        self._not_before[run_id] = time.monotonic() + rest_s
 
 
 def _request(item: SyncItem, *, follow: bool) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from an_cli.tracking.records import launch_of
 
 END_S = 4.0  # for all that is left to be sent once the command or the job ends
 TERM_S = 20.0  # after SIGTERM: a job's runs save meanwhile, and how they ended is still to be sent
+SEND_S = 300.0  # for a run as it stands: a service that answers takes it in a few seconds
 AGAIN_S = (5.0, 20.0, 60.0, 180.0)  # pauses before a run whose tracker failed is tried again
 _TRY_AGAIN = 75
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -44,6 +45,7 @@ class _Waiting:
     order: MirrorOrder
     not_before: float = 0.0
     tries: int = 0
+    gives_up_at: float = float("inf")
 
 
 @dataclass
@@ -77,6 +79,7 @@ class Crew:
         while (self._open or self._queue or self._children) and time.monotonic() < self._deadline:
             self._fill()
             self._hear()
+            self._end_slow_ones()
             self._reap()
         left = list(self._children.values())
         for pid in descendants(os.getpid()):
@@ -103,6 +106,8 @@ class Crew:
             if self.at_once is None:
                 self._hurry(END_S)
                 os.close(self._stop_end)
+                for waiting in self._queue:  # now or not at all
+                    waiting.not_before = 0.0
             return
         *lines, self._pending = (self._pending + chunk).split(b"\n")
         for line in lines:
@@ -146,6 +151,8 @@ class Crew:
         sys.stderr.flush()
         pid = os.fork()
         if pid:
+            if not order.follow:
+                waiting.gives_up_at = time.monotonic() + SEND_S
             self._children[pid] = waiting
             return
         status = 1
@@ -173,11 +180,16 @@ class Crew:
             self._say(order.run, state="failed", error=str(error))
             return _TRY_AGAIN
         self._say(order.run, **({"state": "busy"} if sent is None else _words(sent)))
-        return 0
+        return _TRY_AGAIN if sent is None and self.at_once is None else 0
 
     def _wait(self, seconds: float) -> bool:
         """Wait, in a child; False once time is short."""
         return not select.select([self._stop], [], [], seconds)[0]
+
+    def _end_slow_ones(self) -> None:
+        for pid, waiting in self._children.items():
+            if time.monotonic() > waiting.gives_up_at:
+                kill_tree(pid)
 
     def _reap(self) -> None:
         with suppress(ChildProcessError):
@@ -192,7 +204,9 @@ class Crew:
     def _ended(self, waiting: _Waiting, status: int) -> None:
         if status == 0:
             return
-        if status != _TRY_AGAIN:
+        if time.monotonic() > waiting.gives_up_at:
+            self._give_up(waiting.order, f"the service has not taken it within {SEND_S:.0f} s")
+        elif status != _TRY_AGAIN:
             self._give_up(waiting.order, f"its mirror ended with status {status}; see the log")
         if waiting.order.follow and waiting.tries < len(AGAIN_S) and self._open:
             pause = AGAIN_S[waiting.tries]

@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from an_cli.files import cannot_write, part_name
 from an_cli.store import Holder, Life, RunFolder, this_process
-from an_cli.store.claims import holder_life
+from an_cli.store.claims import SILENT_S, holder_life
 from an_cli.store.clock import disk_time
 from an_cli.store.numbered import link_once
 
@@ -40,6 +40,9 @@ def sending(run: RunFolder) -> Iterator[bool]:
             taken = link_once(part, own)
         finally:
             part.unlink(missing_ok=True)
+        if taken and any(_lives(run, other) for other in _marks(run) - {number + 1}):  # what was seen is old news
+            own.unlink(missing_ok=True)
+            taken = False
         if taken:
             (run.claims / f"{_MARK}{number}").unlink(missing_ok=True)
     except OSError as error:
@@ -57,21 +60,28 @@ def beat(run: RunFolder) -> None:
         os.utime(run.claims / f"{_MARK}{_newest(run)}")
 
 
-def _newest(run: RunFolder) -> int:
+def _marks(run: RunFolder) -> set[int]:
     try:
         names = os.listdir(run.claims)
     except (FileNotFoundError, NotADirectoryError):
-        return 0
+        return set()
     numbers = [name.removeprefix(_MARK) for name in names if name.startswith(_MARK)]
-    return max((int(number) for number in numbers if number.isdigit()), default=0)
+    return {int(number) for number in numbers if number.isdigit()}
+
+
+def _newest(run: RunFolder) -> int:
+    return max(_marks(run), default=0)
 
 
 def _lives(run: RunFolder, number: int) -> bool:
     path = run.claims / f"{_MARK}{number}"
     try:
-        holder, beat_at = Holder(**json.loads(path.read_bytes())), path.stat().st_mtime
+        beat_at = path.stat().st_mtime
+        holder = Holder(**json.loads(path.read_bytes()))
     except FileNotFoundError:
         return False
-    except (OSError, ValueError, TypeError):
+    except OSError:
         return True
+    except (ValueError, TypeError):  # torn by a power cut: no process can be looked for, silence decides
+        return disk_time(run.path.parent) - beat_at <= SILENT_S
     return holder_life(holder, lambda: disk_time(run.path.parent) - beat_at) is not Life.DEAD

@@ -86,6 +86,8 @@ def mirror_run(order: MirrorOrder, wait: Wait) -> Sent | None:
     with sending(order.run) as ours:
         if not ours:
             return None
+        if order.follow and is_sent(order):  # by another mirror, while this one waited
+            return read_sent(order.run)[destination(order.launch)]
         try:
             return _Mirrored(order, wait).send()
         except TrackerError as error:

@@ -148,6 +148,8 @@ def finish_of(run: RunFolder, launch: LaunchConfig | None) -> Finish:
         return Finish(over=False, exit_status=0, preempted=False, facts=facts)
     if Ending.of(left) is Ending.STOPPED:
         return Finish(over=True, exit_status=128 + _signal(left), preempted=True, facts=facts)
+    if record.status is Status.PAUSED:  # it did what its launch told it to, and its search may not continue it
+        return Finish(over=True, exit_status=0, preempted=False, facts={**facts, "cause": left})
     cause = redact((record.error or "").partition("\n")[0] or left or "its process is gone")
     return Finish(over=True, exit_status=1, preempted=False, facts={**facts, "cause": cause})
 

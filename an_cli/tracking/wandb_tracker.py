@@ -25,6 +25,7 @@ from an_cli.tracking.tracker import Finish, MetricsPoint, Opened, RunHead
 INIT_S = 30.0  # for an answer of the service; a mirror that got none tries again
 FLUSH_S = 0.5  # between two writes of the file: SIGKILL loses no more than that
 _SETTLED_S = 4 * FLUSH_S
+_ASK_AGAIN_S = (0.5, 2.0)  # pauses before the service is asked again whether it has all
 _SUFFIXES = 20  # of an id that the service refuses since a run of that name was deleted there
 _DELETED = ("deleted", "409")
 
@@ -64,7 +65,7 @@ class WandbTracker:
         self._folder = folder if self._offline else folder / ".an-cli"
         self._sdk = folder / ".an-cli" / "wandb-sdk"
         self._run: Any = None
-        self._opened_at, self._alone = 0.0, False
+        self._opened_at, self._alone, self._last_step = 0.0, False, -1
 
     def open(self, head: RunHead, *, known_as: str, goes_on: bool) -> Opened:
         """See `Tracker.open`."""
@@ -113,6 +114,7 @@ class WandbTracker:
         """See `Tracker.log`."""
         with _explained():
             self._run.log(dict(point.values), step=point.step, commit=True)
+        self._last_step = point.step
 
     def tend(self) -> None:
         """See `Tracker.tend`: the file of this mirror holds the whole run now, and those of earlier ones may go."""
@@ -140,7 +142,25 @@ class WandbTracker:
                 self._run.finish(exit_code=finish.exit_status)
         self._remove_stale()
         if not self._offline:
+            with _explained():
+                self._ask_whether_it_came()
             shutil.rmtree(Path(self._run.dir).parent, ignore_errors=True)
+
+    def _ask_whether_it_came(self) -> None:
+        """Ask the service for its last step: the SDK ends as if all were well when its messages were refused.
+
+        Raises:
+            TrackerError: the service lacks what was logged.
+        """
+        import wandb
+
+        path, api = f"{self._run.entity}/{self._run.project}/{self._run.id}", wandb.Api(timeout=int(INIT_S))
+        for pause_s in (0.0, *_ASK_AGAIN_S):
+            time.sleep(pause_s)
+            api.flush()  # type: ignore[no-untyped-call]  # it remembers its answers
+            if api.run(path).summary_metrics.get("_step", -1) >= self._last_step:
+                return
+        raise ValueError(f"the service has not taken what was logged up to step {self._last_step}")
 
     def _folders(self, name: str) -> list[Path]:
         return list((self._folder / "wandb").glob(f"*run-*-{name}"))
