@@ -21,7 +21,7 @@ def mixture_pictures(path: Path) -> dict[str, bytes]:
     has no such file, or one that does not read.
     """
     try:
-        with np.load(path) as arrays:
+        with np.load(io.BytesIO(path.read_bytes())) as arrays:  # of a damaged file it would leave the file open
             found = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError):
         return {}
