@@ -62,7 +62,7 @@ def sync_items(words: Sequence[str], store: Store, *, again: bool) -> list[SyncI
         StoreError: no such study or run.
     """
     launch_words, others = split(words)
-    if science := [word for word in others if "=" in word]:
+    if science := [word for word in others if "=" in word and "/" not in word.partition("=")[0]]:  # a label has both
         raise ConfigError(
             f"{science[0]!r} is part of an experiment", where="sync", now="launch.KEY=VALUE is legal here"
         )

@@ -102,17 +102,22 @@ class Crew:
     def _read_orders(self) -> None:
         chunk = os.read(self.orders, 65536)
         if not chunk:
-            self._open = False
-            if self.at_once is None:
-                self._hurry(END_S)
-                os.close(self._stop_end)
-                for waiting in self._queue:  # now or not at all
-                    waiting.not_before = 0.0
+            self._end()
             return
         *lines, self._pending = (self._pending + chunk).split(b"\n")
         for line in lines:
             if (order := self._order(line)) is not None:
                 self._queue.append(_Waiting(order))
+
+    def _end(self) -> None:
+        """No more orders come: runs that are followed are sent as they stand, for who followed them has ended."""
+        self._open = False
+        os.close(self._stop_end)
+        if self.at_once is None:
+            self._hurry(END_S)
+        for waiting in (*self._queue, *self._children.values()):
+            waiting.not_before = 0.0  # now or not at all
+            waiting.gives_up_at = min(waiting.gives_up_at, time.monotonic() + SEND_S)
 
     def _order(self, line: bytes) -> MirrorOrder | None:
         try:
@@ -171,7 +176,7 @@ class Crew:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)  # nothing is asked at a prompt
-        if self._open and self.at_once is None:
+        if self._open:
             os.close(self._stop_end)
         try:
             sent = mirror_run(order, self._wait)
@@ -223,4 +228,4 @@ class Crew:
 
 
 def _words(sent: Sent) -> dict[str, object]:
-    return {"state": "sent", "id": sent.id, "url": sent.url, "points": sent.points, "whole": sent.whole}
+    return {"state": "sent", "shown_as": sent.id, "url": sent.url, "points": sent.points, "whole": sent.whole}
