@@ -1,8 +1,8 @@
 """A mirror's process, started by name: orders as JSON lines on standard input, what came of them on standard output.
 
 `follow`: of runs that are being made; the end of its input means that their command or job ends, and that few seconds
-are left. `send N`: of runs as they stand, N at a time; the end of its input means that no more orders come, and that nobody is
-there any more for whom runs would be followed.
+are left. `send N`: of runs as they stand, N at a time; the end of its input means that no more orders come, and that
+runs which are followed are sent as they stand.
 
 In: `{"run": DIR, "after": CLAIM, "follow": BOOL, "study": NAME, "again": BOOL, "launch": {...}}`, all but the first may
 be missing. Out: `{"run": ID, "state": "sent" | "same" | "busy" | "failed", ...}`.
