@@ -100,11 +100,14 @@ class Space:
         for key in self.parameters:
             if not self.applies(key, made):
                 continue
-            values = [params[name] for name in self.names(key)]
-            if getattr(self.parameters[key], "order", None) is Order.NON_DECREASING:
-                values = [max(values[: index + 1]) for index in range(len(values))]
-            made.update(zip(self.names(key), values, strict=True))
+            made.update(self.spelled(key, [params[name] for name in self.names(key)]))
         return made
+
+    def spelled(self, key: str, values: Sequence[Any]) -> dict[str, Any]:
+        """A key's values by name, in their one spelling."""
+        if getattr(self.parameters[key], "order", None) is Order.NON_DECREASING:
+            values = [max(values[: index + 1]) for index in range(len(values))]
+        return dict(zip(self.names(key), values, strict=True))
 
     def words(self, params: Params) -> tuple[str, ...]:
         """What a choice changes in the base, as overrides."""
