@@ -92,6 +92,9 @@ class Asking:
         self._storage, self._id = self._study._storage, self._study._study_id
         self._known: dict[str, int] = {}  # choices -> trials, as far as they were looked at
         self._looked_at = 0
+        self._trials: list[Trial] = []  # as far as they were read; one that is over changes no more
+        self._open: list[int] = []
+        self._sampler: optuna.samplers.BaseSampler | None = None
         self._check(digest)
 
     def _check(self, digest: str) -> None:
@@ -112,7 +115,13 @@ class Asking:
 
     def trials(self) -> tuple[Trial, ...]:
         """All trials that this search has begun; not those that somebody else has put into its storage."""
-        return tuple(map(self.trial_of, self._frozen()))
+        frozen = self._frozen()
+        read = [*self._open, *range(len(self._trials), len(frozen))]
+        self._trials += [self.trial_of(one) for one in frozen[len(self._trials) :]]
+        for number in self._open:
+            self._trials[number] = self.trial_of(frozen[number])
+        self._open = [number for number in read if not self._trials[number].state.is_over]
+        return tuple(self._trials)
 
     def _frozen(self) -> list[FrozenTrial]:
         return self._storage.get_all_trials(self._id, deepcopy=False)
@@ -151,7 +160,8 @@ class Asking:
         view = StorageView(self._storage, self._id)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            study = optuna.Study(self._name, view, sampler=make_sampler(self._search, len(trials)))
+            self._sampler = make_sampler(self._search, len(trials), before=self._sampler)
+            study = optuna.Study(self._name, view, sampler=self._sampler)
             for _ in range(TRIES):
                 params = suggest(self._search.parameters, study.ask())
                 if (number := self._known.get(_key(params))) is None:
@@ -161,9 +171,9 @@ class Asking:
         return None
 
     def _look(self) -> None:
-        trials = self._frozen()
-        for frozen in trials[self._looked_at :]:
-            self._known.setdefault(_key(from_optuna(self._search.parameters, frozen.params)), frozen.number)
+        trials = self.trials()
+        for trial in trials[self._looked_at :]:
+            self._known.setdefault(_key(trial.params), trial.number)
         self._looked_at = len(trials)
 
     def begin(self, params: Params, cells: Sequence[str], owner: Mapping[str, Any]) -> Trial:
@@ -178,19 +188,15 @@ class Asking:
         return self.trial_of(self._storage.get_trial(self._storage.create_new_trial(self._id, template)))
 
     def restore(self, trial: Trial) -> None:
-        """Write a trial as its runs say that it is, and let its pruner see what it has seen."""
+        """Write a trial that was begun before, without an owner."""
         template = create_trial(
             state=OptunaState.RUNNING,
             params=to_optuna(trial.params),
             distributions=distributions(self._search.parameters, trial.params),
-            user_attrs={CELLS: list(trial.cells), OWNER: {}, STAGE: trial.stage},
+            user_attrs={CELLS: list(trial.cells), OWNER: {}, STAGE: 0},
         )
         template.datetime_start = trial.started or template.datetime_start
         self._storage.create_new_trial(self._id, template)
-        for step, value in sorted(trial.reports.items()):
-            self.compare(trial.number, step, value)
-        if trial.state is not TrialState.RUNNING:
-            self.end(trial.number, trial.state, trial.values)
 
     def compare(self, number: int, step: int, value: float) -> bool:
         """Tell what a trial has reached at a rung or seed, and ask the pruner whether it goes on."""

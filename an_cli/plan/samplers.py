@@ -41,10 +41,13 @@ _PRUNERS: Mapping[PrunerName, Callable[..., optuna.pruners.BasePruner]] = {
     PrunerName.HYPERBAND: optuna.pruners.HyperbandPruner,
     PrunerName.WILCOXON: optuna.pruners.WilcoxonPruner,
 }
+_INTERSECTION = "_search_space"  # the parameters that all trials share, counted on from trial to trial
 _GRID_POINTS = 100_000  # more values than that of one parameter are no grid
 
 
-def make_sampler(search: Search, trial: int) -> optuna.samplers.BaseSampler:
+def make_sampler(
+    search: Search, trial: int, before: optuna.samplers.BaseSampler | None = None
+) -> optuna.samplers.BaseSampler:
     """The sampler for the next trial.
 
     Its draws hang on the search's seed and on how many trials there are, not on which process asks.
@@ -52,6 +55,7 @@ def make_sampler(search: Search, trial: int) -> optuna.samplers.BaseSampler:
     Args:
         search: names it.
         trial: number of the next trial.
+        before: the sampler of a trial before it: what TPE knows of the space it need not find out again.
 
     Raises:
         StudyError: an option that Optuna's class does not take, or a package that it needs and that is not installed.
@@ -68,6 +72,8 @@ def make_sampler(search: Search, trial: int) -> optuna.samplers.BaseSampler:
     if settings.name is SamplerName.GRID:
         given["search_space"] = grid_of(search.parameters)
     made: optuna.samplers.BaseSampler = _made(_SAMPLERS[settings.name], given, f"search.sampler ({settings.name})")
+    if before is not None and hasattr(before, _INTERSECTION):  # half of an ask at 10,000 trials
+        setattr(made, _INTERSECTION, getattr(before, _INTERSECTION))
     return made
 
 

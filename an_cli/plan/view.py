@@ -30,6 +30,7 @@ class StorageView(BaseStorage):
     def __init__(self, storage: BaseStorage, study_id: int, asked_again: int | None = None) -> None:
         self._storage, self._study, self._asked_again = storage, study_id, asked_again
         self._drafts: dict[int, FrozenTrial] = {}
+        self._below: list[FrozenTrial] | None = None  # seen once: nobody else writes during a turn
 
     def take_draft(self) -> FrozenTrial:
         """The newest draft."""
@@ -42,7 +43,7 @@ class StorageView(BaseStorage):
         draft.values, draft.datetime_complete = like.values, like.datetime_complete
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        number = len(self._storage.get_all_trials(study_id, deepcopy=False)) + len(self._drafts)
+        number = len(self.get_all_trials(study_id, deepcopy=False))
         draft = copy.deepcopy(template_trial) if template_trial else create_trial(state=TrialState.RUNNING)
         draft.number, draft._trial_id = number, -1 - len(self._drafts)
         self._drafts[draft._trial_id] = draft
@@ -69,6 +70,7 @@ class StorageView(BaseStorage):
             draft = self._drafts[trial_id]
             draft.system_attrs = {**draft.system_attrs, key: value}
         elif self._asked_again is None:
+            self._below = None
             self._storage.set_trial_system_attr(trial_id, key, value)
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
@@ -78,9 +80,11 @@ class StorageView(BaseStorage):
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        below = self._storage.get_all_trials(study_id, deepcopy=False)
-        trials = [*map(self._seen, below), *self._drafts.values()]
-        trials = [trial for trial in trials if states is None or trial.state in states]
+        if self._below is None:
+            self._below = [self._seen(trial) for trial in self._storage.get_all_trials(study_id, deepcopy=False)]
+        trials = [*self._below, *self._drafts.values()]
+        if states is not None:
+            trials = [trial for trial in trials if trial.state in states]
         return copy.deepcopy(trials) if deepcopy else trials
 
     def _seen(self, trial: FrozenTrial) -> FrozenTrial:

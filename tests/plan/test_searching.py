@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import optuna
 import pytest
 
 from an_cli.errors import StudyError
+from an_cli.plan.rebuilding import rebuild
 from an_cli.plan.searching import Assignment, Later
-from an_cli.plan.trials import TrialState, read_journal
+from an_cli.plan.trials import Trial, TrialState, read_journal
 from an_cli.store import status_of
 from tests.plan.surrogate import SPACE, candidates, make, searching, work
 
@@ -193,8 +195,6 @@ def test_optuna_reads_the_journal_as_it_is_and_the_light_reader_sees_the_same(tm
     ours = read_journal(path, "tried", search.candidates.space)
     assert ours.skipped == 0
     drop: Any = {"started": None, "ended": None}
-    from dataclasses import replace
-
     assert [replace(one, **drop) for one in ours.all] == [replace(one, **drop) for one in search.asking.trials()]
     assert study.best_value == min(trial.values[0] for trial in ours.finished)
 
@@ -226,3 +226,42 @@ def test_the_draws_hang_on_seed_and_count_not_on_who_asks(tmp_path: Path) -> Non
     for _ in range(12):
         work(searching(tmp_path / "two"), {"pid": time.time_ns()}, steps=1)
     assert [trial.params for trial in one.asking.trials()] == [trial.params for trial in two.asking.trials()]
+
+
+def _without_times(trials: tuple[Trial, ...]) -> list[Trial]:
+    """A start is known to the second from the runs; the end and the owner are not kept there."""
+    return [replace(trial, started=None, ended=None, owner={}) for trial in trials]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "search", "steps"),
+    [
+        ((0,), {}, 10_000),
+        ((0, 1), {"objectives": ["top1_error_pct", "params"]}, 10_000),
+        ((0,), {"pruner": HALVING, "budget": {"trials": 16}}, 10_000),
+        ((0,), {"pruner": HALVING, "budget": {"trials": 16, "device_hours": 0.3}}, 9),
+        ((0, 1, 2), {"pruner": {"name": "wilcoxon", "options": {"n_startup_steps": 1, "p_threshold": 0.3}}}, 10_000),
+    ],
+)
+def test_the_runs_alone_give_the_study_again(
+    tmp_path: Path, seeds: tuple[int, ...], search: dict[str, Any], steps: int
+) -> None:
+    first = searching(tmp_path, candidates(seeds, **search))
+    work(first, steps=steps)
+    before = _without_times(first.asking.trials())
+    (first.folder / "journal.log").unlink()
+    again = searching(tmp_path, candidates(seeds, **search))
+    assert rebuild(again).left_out == ()
+    if steps == 10_000:
+        assert again.take({"pid": 1}, lambda owner: False) is None, "it is over, as it was"
+    assert _without_times(again.asking.trials()) == before
+
+
+def test_runs_that_are_no_choice_any_more_are_left_out_and_named(tmp_path: Path) -> None:
+    work(searching(tmp_path, candidates(budget={"trials": 3})))
+    narrow = {**SPACE, "recipe.lr": {"type": "float", "low": 0.9, "high": 1.0, "log": True}}
+    other = searching(tmp_path, candidates(space=narrow))
+    (other.folder / "journal.log").unlink()
+    found = rebuild(other)
+    assert len(found.left_out) == 3 - found.trials
+    assert all(label.startswith("tried/trial=") for label in found.left_out)
