@@ -30,6 +30,16 @@ CellWords = Annotated[
 StorePath = Annotated[
     Path, typer.Option("--store", metavar="DIR", envvar="AN_CLI_STORE", help="Folder that holds runs/ and studies/.")
 ]
+StorageUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        envvar="AN_CLI_STORAGE",
+        help="Optuna's storage, as Optuna writes it. [default: a journal in the store]",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HERE = Path()
 

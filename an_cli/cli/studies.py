@@ -10,6 +10,7 @@ from an_cli.config import Composer, search_path
 from an_cli.errors import AnError
 from an_cli.files import read_json, subfolders
 from an_cli.plan import Plan, Study, load_named, load_study, make_plan
+from an_cli.plan.trials import read_journal
 from an_cli.store import Status, Store, status_of
 from an_cli.store.variants import read_variant
 
@@ -56,6 +57,9 @@ def _of_file(name: str, store: Store, composer: Composer, data: set[str]) -> dic
         study = load_study(name)
         value |= {"origin": "ships" if study.source == ships else "yours", "source": str(study.source)}
         value |= {"kind": str(study.kind), "title": study.title, "extends": next(iter(study.lineage), None)}
+        if study.search is not None:
+            trials = _trials(study, store)
+            return value | {"seeds": len(study.seeds), "planned": study.search.budget.trials, "done": trials}
         trained = sum(not row.is_quoted for row in study.rows)
         value |= {"rows": trained, "quoted": len(study.rows) - trained, "seeds": len(study.seeds)}
         plan = make_plan(study, composer) if _may_have_runs(study, data) else None
@@ -65,6 +69,14 @@ def _of_file(name: str, store: Store, composer: Composer, data: set[str]) -> dic
         return value | {"planned": trained * len(study.seeds)}
     statuses = _statuses(plan, store)
     return value | {"planned": len(statuses), "done": sum(status.is_done for status in statuses.values())}
+
+
+def _trials(study: Study, store: Store) -> int:
+    """Trials of a search that are over, by the store's journal."""
+    if study.search is None:
+        return 0
+    found = read_journal(store.searches / study.name / "journal.log", study.name, study.search.parameters)
+    return sum(trial.state.is_over for trial in found.all)
 
 
 def _of_links(name: str, store: Store) -> dict[str, Any]:

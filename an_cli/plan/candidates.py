@@ -148,7 +148,7 @@ class Candidates:
     def _rows_of(self, name: str, where: str) -> list[dict[str, Any]]:
         """Another study's rows as choices: their values of the space's keys, in this search's base."""
         study, points = load_study(name), []
-        for row in (row for row in study.rows if row.literature is None):
+        for row in (row for row in study.rows if not row.is_quoted):
             composed = self.composer.compose([*study.base, *row.set])
             place = f"{where}: {name}, row {row.label!r}"
             try:

@@ -19,7 +19,7 @@ from an_cli.plan.expand import Cell
 from an_cli.plan.journal import JournalFile
 from an_cli.plan.samplers import directions
 from an_cli.plan.search import Search
-from an_cli.plan.stages import Stage, compared_value, has_failed, hours_of, is_through, stages_of, values_of
+from an_cli.plan.stages import TrialStage, compared_value, has_failed, hours_of, is_through, stages_of, values_of
 from an_cli.plan.trials import Trial, TrialState
 from an_cli.plan.turn import Turn
 from an_cli.plan.winners import winners
@@ -171,7 +171,7 @@ class Searching:
         stage = self._stages(cells)[trial.stage]
         return Assignment(trial.number, tuple(cells[index] for index in stage.runs), stage.until, trial.stage)
 
-    def _stages(self, cells: Sequence[Cell]) -> tuple[Stage, ...]:
+    def _stages(self, cells: Sequence[Cell]) -> tuple[TrialStage, ...]:
         return stages_of(self.search, len(cells), cells[0].config.recipe.epochs)
 
     def tell(self, done: Assignment, owner: Owner) -> Assignment | None:

@@ -113,6 +113,16 @@ class Space:
         """What a choice changes in the base, as overrides."""
         return tuple(spell(key, self.value(key, params)) for key in self.parameters if self.names(key)[0] in params)
 
+    def texts(self, params: Params) -> tuple[str, ...]:
+        """A choice for readers: the last part of each key and its value, "lr=0.3", "components=5-5-10-10"."""
+        found = []
+        for key in self.parameters:
+            if self.names(key)[0] in params:
+                value = self.value(key, params)
+                text = "-".join(map(_number, value)) if isinstance(value, list) else _number(value)
+                found.append(f"{key.rpartition('.')[2]}={text}")
+        return tuple(found)
+
     def value(self, key: str, params: Params) -> Any:
         """The value that a choice gives to a key."""
         names = self.names(key)
@@ -225,3 +235,7 @@ def _ends(parameter: Parameter) -> Sequence[Any]:
 
 def _listed(values: Any) -> Sequence[Any]:
     return values if isinstance(values, (list, tuple)) else (values,)
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

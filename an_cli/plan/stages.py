@@ -12,7 +12,7 @@ from an_cli.store import RunRecord
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrialStage:
     """What is run before a trial is compared.
 
     Attributes:
@@ -26,7 +26,7 @@ class Stage:
     step: int | None
 
 
-def stages_of(search: Search, seeds: int, epochs: int) -> tuple[Stage, ...]:
+def stages_of(search: Search, seeds: int, epochs: int) -> tuple[TrialStage, ...]:
     """The stages of a trial.
 
     Args:
@@ -36,13 +36,13 @@ def stages_of(search: Search, seeds: int, epochs: int) -> tuple[Stage, ...]:
     """
     if search.pruner.name is PrunerName.WILCOXON:
         last = seeds - 1
-        return tuple(Stage((index,), None, None if index == last else index) for index in range(seeds))
+        return tuple(TrialStage((index,), None, None if index == last else index) for index in range(seeds))
     rungs = [rung for rung in search.pruner.rungs if rung < epochs]
     all_runs = tuple(range(seeds))
-    return (*(Stage(all_runs, rung, rung) for rung in rungs), Stage(all_runs, None, None))
+    return (*(TrialStage(all_runs, rung, rung) for rung in rungs), TrialStage(all_runs, None, None))
 
 
-def is_through(stage: Stage, records: Sequence[RunRecord]) -> bool:
+def is_through(stage: TrialStage, records: Sequence[RunRecord]) -> bool:
     """Whether the runs of a stage have come as far as it asks for."""
     return all(
         records[index].status.is_done or (stage.until is not None and len(_epochs(records[index])) >= stage.until)
@@ -50,12 +50,12 @@ def is_through(stage: Stage, records: Sequence[RunRecord]) -> bool:
     )
 
 
-def has_failed(stage: Stage, records: Sequence[RunRecord]) -> bool:
+def has_failed(stage: TrialStage, records: Sequence[RunRecord]) -> bool:
     """Whether a run of a stage has ended without a result, for good."""
     return any(records[index].status.is_broken for index in stage.runs)
 
 
-def compared_value(search: Search, stage: Stage, records: Sequence[RunRecord]) -> float:
+def compared_value(search: Search, stage: TrialStage, records: Sequence[RunRecord]) -> float:
     """What a trial is compared by after a stage: the first objective, the mean over the stage's runs."""
     key = search.objectives[0]
     if stage.until is None:

@@ -164,6 +164,11 @@ class Store:
         return self.root / ".an-cli" / "code"
 
     @property
+    def searches(self) -> Path:
+        """What searches remember of their trials, a folder each; made again from the runs where it is gone."""
+        return self.root / ".an-cli" / "searches"
+
+    @property
     def jobs(self) -> Path:
         """What was handed to the scheduler: a folder per submission, named by its token."""
         return self.root / ".an-cli" / "jobs"

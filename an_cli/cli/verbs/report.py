@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli.options import HERE, AsJson, StorePath, StudyName, Words
+from an_cli.cli.options import HERE, AsJson, StorageUrl, StorePath, StudyName, Words
 
 
 class TableFormat(StrEnum):
@@ -51,16 +51,29 @@ def report(
         list[str] | None,
         typer.Option("--waive", metavar="KEY", help="Let rows differ in KEY (code, device, recipe.lr); footnoted."),
     ] = None,
+    storage: StorageUrl = None,
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
     """Print a study's table from what is on disk, and write it to reports/build/ of the store."""
     from an_cli.cli.report import asked_table, print_per_seed, print_power, verify_table, write_table
+    from an_cli.cli.searching import named_search
     from an_cli.cli.study import ask_study, open_store, say, tell_earlier
     from an_cli.console.medium import is_terminal, medium
     from an_cli.report import render
 
     opened = open_store(store)
+    if named_search(study, opened):
+        if power or verify or per_seed or waive:
+            raise typer.BadParameter("a search has a report, and no rows that are compared", param_hint="STUDY")
+        from an_cli.cli.search_report import print_report
+        from an_cli.cli.searching import ask_search
+
+        shape = SHORT.get(format, format) if format else TableFormat.MARKDOWN
+        shape = TableFormat.TERMINAL if format is None and is_terminal(sys.stdout) else shape
+        if code := print_report(ask_search(study, words or [], opened, storage), json=json, format=shape):
+            raise typer.Exit(code)
+        return
     asked = ask_study(study, words or [], opened)
     on = medium()
     suited = TableFormat.TERMINAL if is_terminal(sys.stdout) else TableFormat.MARKDOWN

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from an_cli.cli.completing import studies
-from an_cli.cli.options import HERE, STUDY_HELP, AsJson, StorePath, Words
+from an_cli.cli.options import HERE, STUDY_HELP, AsJson, StorageUrl, StorePath, Words
 
 
 def status(
@@ -25,17 +25,24 @@ def status(
     tag: Annotated[
         list[str] | None, typer.Option("--tag", metavar="TAG", help="Only runs with this tag.", show_default=False)
     ] = None,
+    storage: StorageUrl = None,
     json: AsJson = False,
     store: StorePath = HERE,
 ) -> None:
     """Print the state of a study's cells, or of all runs in the store. Nothing is changed."""
     from an_cli.cli.answers import status_values, with_jobs
     from an_cli.cli.find_run import labels_of
+    from an_cli.cli.searching import named_search
     from an_cli.cli.study import ask_study, is_store, open_store, print_json, say, tell_earlier
     from an_cli.cli.tag import with_tags
     from an_cli.store.remarks import run_remarks
 
     opened = open_store(store)
+    if study is not None and named_search(study, opened):
+        from an_cli.cli.search_status import follow_search
+
+        follow_search(study, words or [], opened, storage, watch=watch, json=json)
+        return
     if study is not None and not is_store(opened):
         say(f"note: {opened.root} holds no store: nothing has been run here")
     rows: dict[str, str] = {}

@@ -20,7 +20,7 @@ from an_cli.launch.causes import Cause, spent
 from an_cli.launch.here.exit_status import cause_of, in_words, memory_kills, signal_name, write_down
 from an_cli.launch.here.sharing import own_gpus
 from an_cli.launch.here.stops import Stops, listening
-from an_cli.launch.here.warm import Event, WarmWorker
+from an_cli.launch.here.warm import Event, Kept, WarmWorker
 from an_cli.store import (
     Activity,
     Doing,
@@ -88,6 +88,7 @@ def run_cells(
     take: Callable[[RunFolder], None] = lambda run: None,
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
     tick_s: float = TICK_S,
+    kept: Kept | None = None,
 ) -> Snapshot:
     """Bring prepared runs to their ends.
 
@@ -100,6 +101,7 @@ def run_cells(
         take: called of a run right before it is started, to write down how.
         watch: called about every `tick_s` seconds with how things stand.
         tick_s: seconds between looks at the disk.
+        kept: where the worker is left for the next call; None: it is let go at the end.
 
     Returns:
         How things stand at the end. `stopping` says that SIGINT or SIGTERM came.
@@ -108,7 +110,7 @@ def run_cells(
         LaunchError: the worker cannot start at all.
     """
     with listening() as stops:
-        return _Crew(runs, door, at_once, tuple(gpus), needs or {}, take, tick_s, stops).run(watch)
+        return _Crew(runs, door, at_once, tuple(gpus), needs or {}, take, tick_s, stops, kept).run(watch)
 
 
 class _Crew:
@@ -124,6 +126,7 @@ class _Crew:
         take: Callable[[RunFolder], None],
         tick_s: float,
         stops: Stops,
+        kept: Kept | None,
     ) -> None:
         self._gpus, self._needs, self._write_down = gpus, needs, take
         self._at_gpus: dict[RunFolder, str] = {}
@@ -135,7 +138,7 @@ class _Crew:
         self._elsewhere: set[RunFolder] = set()
         self._ends: dict[RunFolder, list[End]] = {}
         self._memory_kills = memory_kills()
-        self._worker: WarmWorker | None = None
+        self._kept, self._keeps = kept or Kept(), kept is not None
         self._deaths, self._stopping, self._told_at = 0, False, 0.0
 
     def run(self, watch: Callable[[Snapshot], None]) -> Snapshot:
@@ -147,12 +150,12 @@ class _Crew:
                 self._hear()
                 self._tell(watch)
         except BaseException:
-            if self._worker is not None:
-                self._worker.stop()
+            if self._kept.worker is not None:
+                self._kept.worker.stop()
             raise
         finally:
-            if self._worker is not None:
-                self._worker.close()
+            if not self._keeps or self._stopping:
+                self._kept.close()
         self._obey()  # a signal in the last moment still counts
         watch(self._snapshot())
         return self._snapshot()
@@ -162,10 +165,10 @@ class _Crew:
             self._stopping = True
             self._queue.clear()
             self._elsewhere.clear()
-            if self._worker is not None:
-                self._worker.stop()
-        if self._stops.count > 1 and self._worker is not None:
-            self._worker.kill(pid for pid in self._running.values() if pid)
+            if self._kept.worker is not None:
+                self._kept.worker.stop()
+        if self._stops.count > 1 and self._kept.worker is not None:
+            self._kept.worker.kill(pid for pid in self._running.values() if pid)
 
     def _look_elsewhere(self) -> None:
         for run in sorted(self._elsewhere, key=lambda run: run.id):
@@ -205,8 +208,8 @@ class _Crew:
                 self._settle(run, status)
                 continue
             self._write_down(run)
-            self._worker = self._worker or WarmWorker(self._door)
-            self._worker.start(run, own_gpus(self._place(run)))
+            self._kept.worker = self._kept.worker or WarmWorker(self._door)
+            self._kept.worker.start(run, own_gpus(self._place(run)))
             self._running[run] = 0
             self._set(run, Phase.RUNNING)
         self._queue.extendleft(reversed(later))
@@ -229,13 +232,13 @@ class _Crew:
         return (self._at_gpus[run],)
 
     def _hear(self) -> None:
-        if self._worker is None:
+        if self._kept.worker is None:
             time.sleep(self._tick_s if self._elsewhere else 0)
             return
-        for event in self._worker.events(self._tick_s):
+        for event in self._kept.worker.events(self._tick_s):
             self._take(event)
-        if self._worker.ended:
-            self._lose(self._worker)
+        if self._kept.worker.ended:
+            self._lose(self._kept.worker)
 
     def _take(self, event: Event) -> None:
         run = self._by_path.get(event.run)
@@ -293,7 +296,7 @@ class _Crew:
 
     def _lose(self, worker: WarmWorker) -> None:
         """The worker is gone before its work was done; its runs may live on without it."""
-        self._worker = None
+        self._kept.worker = None
         status = worker.close()
         if status > 0 and not worker.was_ready and not self._stopping:
             raise LaunchError(
@@ -338,7 +341,7 @@ class _Crew:
         """What a run waits for whose attempt has not said a word yet."""
         if run in self._elsewhere:
             return ""
-        ready = self._worker is not None and self._worker.was_ready
+        ready = self._kept.worker is not None and self._kept.worker.was_ready
         return str(Activity.STARTING) if ready else "importing torch"
 
     def _snapshot(self) -> Snapshot:

@@ -11,6 +11,7 @@ from an_cli.config import LaunchConfig
 from an_cli.launch.ask.door import Door
 from an_cli.launch.here.crew import Snapshot, run_cells
 from an_cli.launch.here.stops import listening
+from an_cli.launch.here.warm import Kept
 from an_cli.launch.prepare import write_job
 from an_cli.launch.standing import RunStanding, look
 from an_cli.mirror import Mirror
@@ -27,6 +28,7 @@ class Here:
         at_once: most runs at a time.
         gpus: what CUDA_VISIBLE_DEVICES is for each place.
         needs: run -> runs that must have finished before it starts.
+        kept: where the worker is left between calls; None: each call has its own.
     """
 
     store: Store
@@ -35,6 +37,7 @@ class Here:
     at_once: int
     gpus: tuple[str, ...] = ()
     needs: Mapping[RunFolder, Sequence[RunFolder]] = field(default_factory=dict)
+    kept: Kept | None = None
 
     def look(self, runs: Sequence[RunFolder]) -> Mapping[RunFolder, RunStanding]:
         """See `Place.look`."""
@@ -57,6 +60,7 @@ class Here:
                 needs=self.needs,
                 take=take,
                 watch=watch,
+                kept=self.kept,
             )
         finally:
             mirror.close()

@@ -30,6 +30,18 @@ class Event:
     exit: int = 0
 
 
+class Kept:
+    """A place for a warm worker that outlives the runs of one call; whoever made the place closes it."""
+
+    worker: WarmWorker | None = None
+
+    def close(self) -> None:
+        """Let the worker go, where there is one."""
+        if self.worker is not None:
+            self.worker.close()
+        self.worker = None
+
+
 class WarmWorker:
     """One `serve` process. It imports torch once and forks a process per run."""
 

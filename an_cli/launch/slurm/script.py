@@ -44,6 +44,8 @@ def make_script(
     dependency: str | None = None,
     exclude: Sequence[str] = (),
     data: Sequence[str] = (),
+    words: Sequence[str] = (),
+    folder: Path | None = None,
 ) -> str:
     """The sbatch script of an array.
 
@@ -59,6 +61,8 @@ def make_script(
         dependency: as sbatch takes it.
         exclude: nodes to stay away from, beside those of `launch`.
         data: folders below the data root that the cells read.
+        words: what each job is; none: a worker of its element's runs.
+        folder: that they are called in.
 
     Raises:
         LaunchError: submitit refuses a setting.
@@ -101,7 +105,7 @@ def make_script(
         )
         if elements:
             made.parameters["map_count"] = elements
-        return str(made._make_submission_file_text(_command(intent, launch), ""))
+        return str(made._make_submission_file_text(_command(launch, words, folder), ""))
     except (RuntimeError, ValueError, TypeError) as error:
         raise LaunchError(f"submitit refuses: {error}", where="launch") from error
 
@@ -187,8 +191,11 @@ def stage(launch: LaunchConfig, folders: Sequence[str]) -> list[str]:
     ]
 
 
-def _command(intent: Intent, launch: LaunchConfig) -> str:
+def _command(launch: LaunchConfig, words: Sequence[str], folder: Path | None) -> str:
     prefix = f"{launch.command_prefix} " if launch.command_prefix and not _by_srun(launch) else ""
+    if words:
+        place = f"cd {shlex.quote(str(folder))} && " if folder else ""
+        return f"{place}exec {prefix}{shlex.join(words)}"
     worker = shlex.join([os.fspath(sys.executable), "-u", "-P", "-m", "an_cli.worker", "job"])
     return f'exec {prefix}{worker} "${{RUNS[@]}}"'
 

@@ -9,8 +9,8 @@ from an_cli.report.formats.wording import LEFT, Printed, clean, printed_rows
 from an_cli.report.table import Column, Table
 
 # Whatever a label holds, nothing runs and nothing is fetched.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_STYLE = """
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+STYLE = """
 :root { color-scheme: light dark; --line: #8886; }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: max-content; padding: 0 1rem; }
 .wide { overflow-x: auto; }
@@ -42,10 +42,10 @@ def html(table: Table) -> str:
         '<html lang="en">',
         "<head>",
         '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         '<meta name="viewport" content="width=device-width">',
         f"<title>{caption}</title>",
-        f"<style>{_STYLE}</style>",
+        f"<style>{STYLE}</style>",
         "</head>",
         "<body>",
         '<div class="wide">',
