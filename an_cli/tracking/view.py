@@ -166,7 +166,9 @@ def _runset(view: StudyView, group: str, rows: Sequence[ViewRow], entity: str, p
         entity=entity,
         project=project,
         name=group or view.study,
-        filters=[expr.Metric("Group") == (f"{view.study}/{group}" if group else view.study)],
+        filters=[
+            expr.Metric("Group") == redact(f"{view.study}/{group}" if group else view.study)
+        ],  # as mirrors have it
         groupby=[f"config.{key}" for key in keys] or ["group"],  # of a row alone: its seeds
         order=[wr.OrderBy(wr.SummaryMetric(f"last/{primary.key}"), ascending=primary.better is Better.LOWER)],
         visible_columns=columns,

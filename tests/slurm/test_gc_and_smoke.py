@@ -45,10 +45,13 @@ def test_only_what_nothing_needs_is_found(make_run: Callable[..., RunFolder]) ->
     finish(done)
     part = done.path / ".metrics.jsonl.0000.part"
     part.write_text("half a line")
-    for one in (over.folder, going.folder, part):
+    pull = store.pulled / "wandb" / "lab" / "p" / ".r1.json.0000.part"
+    pull.parent.mkdir(parents=True)
+    pull.write_text("half a record")
+    for one in (over.folder, going.folder, part, pull):
         old(one)
     found = find_waste(store)
-    assert {one.path for one in found} == {over.folder, part}
+    assert {one.path for one in found} == {over.folder, part, pull}
     assert remove(found) > 0
     assert not over.folder.exists()
     assert going.folder.exists()

@@ -78,7 +78,8 @@ def _costs(store: Store) -> list[Waste]:
 
 
 def _parts(store: Store, now: float) -> list[Waste]:
-    parts = [Path(folder, name) for folder, _, names in os.walk(store.runs, onerror=_refuse) for name in names]
+    walks = [os.walk(root, onerror=_refuse) for root in (store.runs, store.pulled)]
+    parts = [Path(folder, name) for walk in walks for folder, _, names in walk for name in names]
     parts = [path for path in parts if path.name.startswith(".") and path.suffix == ".part" and path.is_file()]
     return [
         Waste(path=path, why="a file that was never finished", size=path.stat().st_size)
