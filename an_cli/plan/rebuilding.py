@@ -40,6 +40,7 @@ def rebuild(search: Searching) -> Rebuilt:
     def write(asking: Asking) -> None:
         for trial, records in found:
             _write(asking, search, trial, records)
+        search.close_if_over(asking)
 
     search.turn(write)
     return Rebuilt(len(found), tuple(left_out))

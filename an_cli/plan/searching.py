@@ -123,19 +123,34 @@ class Searching:
         if left is not None:
             asking.resume(left.number, owner, left.stage)
             return self._assign(left)
-        paused = [trial for trial in trials if trial.state is TrialState.PAUSED]
-        for trial in self._best_paused(paused):
-            if asking.goes_on_now(trial.number):
-                asking.resume(trial.number, owner, trial.stage)
-                return self._assign(trial)
+        if (promoted := self._promoted(asking, trials)) is not None:
+            asking.resume(promoted.number, owner, promoted.stage)
+            return self._assign(promoted)
         if self._may_begin(asking, trials, len(running)) and (params := asking.propose(self._start)) is not None:
             cells = self.candidates.cells(len(asking.trials()), params)
             return self._assign(asking.begin(params, [cell.id for cell in cells], owner))
         if running:
             return Later()
-        for trial in paused:
-            asking.end(trial.number, TrialState.PRUNED)
+        self._close(asking, trials)
         return self._to_report(asking)
+
+    def _close(self, asking: Asking, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            if trial.state is TrialState.PAUSED:
+                asking.end(trial.number, TrialState.PRUNED)
+
+    def close_if_over(self, asking: Asking) -> None:
+        """Say of paused trials that they will not go on, where all trials were begun and none may."""
+        trials = asking.trials()
+        running = [trial for trial in trials if trial.state is TrialState.RUNNING]
+        begun = len(trials) >= self.search.budget.trials
+        if begun and not running and self._promoted(asking, trials) is None:
+            self._close(asking, trials)
+
+    def _promoted(self, asking: Asking, trials: Sequence[Trial]) -> Trial | None:
+        """The paused trial that its pruner would let go on by now."""
+        paused = [trial for trial in trials if trial.state is TrialState.PAUSED]
+        return next((trial for trial in self._best_paused(paused) if asking.goes_on_now(trial.number)), None)
 
     def _best_paused(self, paused: Sequence[Trial]) -> list[Trial]:
         """Of the trials that paused at one stage only the best can pass the others."""
