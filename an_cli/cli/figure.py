@@ -9,6 +9,8 @@ from pathlib import Path
 
 from an_cli.cli.find_run import find_run, labels_of
 from an_cli.cli.report import study_table
+from an_cli.cli.search_report import searched_of
+from an_cli.cli.searching import ask_search
 from an_cli.cli.study import ask_study, open_store, say
 from an_cli.config import search_path
 from an_cli.config.task import Measure
@@ -17,6 +19,13 @@ from an_cli.files import cannot_write, write_atomic
 from an_cli.report.figures.bands import Curves, curves_of, study_curves
 from an_cli.report.figures.draw_curves import draw_curves
 from an_cli.report.figures.draw_mixture import draw_mixture
+from an_cli.report.figures.draw_search import (
+    draw_front,
+    draw_history,
+    draw_importances,
+    draw_parallel,
+    draw_slices,
+)
 from an_cli.report.figures.draw_tradeoff import draw_tradeoff
 from an_cli.report.figures.learned import learned
 from an_cli.report.figures.style import FigureFormat, draw_bytes
@@ -34,6 +43,7 @@ class Request:
     against: str
     measure: str | None
     published: bool
+    storage: str | None = None
 
 
 def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
@@ -44,7 +54,7 @@ def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
     """
     store = open_store(path)
     makers = {"fig1": _figure_1, "tradeoff": _figure_1, "mixture": _mixture, "curves": _curves}
-    raw = makers[wanted.kind](wanted, store, FigureFormat(ending))
+    raw = makers.get(wanted.kind, _of_search)(wanted, store, FigureFormat(ending))
     name = re.sub(r"[^\w.=,+-]+", "_", _name(wanted, store))
     place = out.expanduser() if out else store.reports / f"{name}-{wanted.kind}.{ending}"
     try:
@@ -57,7 +67,11 @@ def draw(wanted: Request, path: Path, ending: str, out: Path | None) -> Path:
 
 def _name(wanted: Request, store: Store) -> str:
     """What the file is called after: a study with overrides has a tag, so that it does not take the study's place."""
-    return ask_study(wanted.target, wanted.words, store).plan.folder if wanted.words else wanted.target
+    if not wanted.words:
+        return wanted.target
+    if wanted.kind in SEARCH_FIGURES:
+        return ask_search(wanted.target, wanted.words, store, wanted.storage).name
+    return ask_study(wanted.target, wanted.words, store).plan.folder
 
 
 def _figure_1(wanted: Request, store: Store, format: FigureFormat) -> bytes:
@@ -112,3 +126,23 @@ def _study_or_run(wanted: Request, store: Store) -> Curves:
 def _title(store: Store, run: RunFolder) -> str:
     """A run's names within its studies, and its id."""
     return "; ".join([*labels_of(store).get(run.id, []), run.id])
+
+
+SEARCH_FIGURES = {
+    "history": draw_history,
+    "importances": draw_importances,
+    "slices": draw_slices,
+    "parallel": draw_parallel,
+    "front": draw_front,
+}
+
+
+def _of_search(wanted: Request, store: Store, format: FigureFormat) -> bytes:
+    found = searched_of(ask_search(wanted.target, wanted.words, store, wanted.storage))
+    if not found.points:
+        raise StoreError("no trial has finished", where=wanted.target, now="an-cli status says how far they are")
+    if wanted.kind == "front" and len(found.objectives) < 2:
+        raise StoreError("one objective has no front", where=wanted.target, now="draw its history")
+    if wanted.kind == "importances" and not found.importances:
+        raise StoreError("too few finished trials tell importances", where=wanted.target, now="let it go on")
+    return draw_bytes(partial(SEARCH_FIGURES[wanted.kind], found), format, say)

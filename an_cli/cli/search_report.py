@@ -7,6 +7,7 @@ from an_cli.cli.study import say
 from an_cli.config.task import Better
 from an_cli.console.medium import medium
 from an_cli.errors import StoreError
+from an_cli.report.figures.searched import Searched, searched
 from an_cli.report.search.formats import render_search, write_search
 from an_cli.report.search.summary import (
     SearchSummary,
@@ -40,6 +41,16 @@ def summary_of(asked: AskedSearch) -> SearchSummary:
         {measure.key: one.shares for measure, one in zip(objectives, found, strict=True)},
         found[0].evaluator,
     )
+
+
+def searched_of(asked: AskedSearch) -> Searched:
+    """A search to be drawn."""
+    from an_cli.plan.importances import importances
+
+    trials, space = asked.trials(), asked.candidates.space
+    shares = importances(space, trials.finished, 0)
+    objectives = objective_measures(asked.candidates, asked.measures)
+    return searched(asked.candidates.study.title, space, objectives, trials, shares.shares, shares.evaluator)
 
 
 def print_report(asked: AskedSearch, *, json: bool = False, format: str = "terminal") -> int:

@@ -48,7 +48,7 @@ def ask_study(asked: str | Study, words: Sequence[str], store: Store) -> Asked:
         raise StudyError(
             f"{study.name} is a search: it has no rows",
             where=str(study.source),
-            now=f"an-cli sweep {study.name} runs it; status, report and figure search read it",
+            now=f"an-cli sweep {study.name} runs it; status, report and figure read it",
         )
     composer = Composer()
     if study.shadows is not None:

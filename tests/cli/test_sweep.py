@@ -184,6 +184,28 @@ def test_verbs_for_rows_say_that_a_search_has_none(call: Call, folder: Path) -> 
     assert "is no search" in call("sweep", "tiny").err
 
 
+@pytest.mark.parametrize("kind", ["history", "importances", "slices", "parallel", "front"])
+def test_every_figure_of_a_search_is_drawn_and_equal_records_give_equal_bytes(
+    call: Call, folder: Path, kind: str
+) -> None:
+    choices = {"norm.attention.gate": {"type": "categorical", "choices": ["hsigmoid", "softmax"]}}
+    objectives = ["top1_error_pct", "params"] if kind == "front" else ["top1_error_pct"]
+    write(folder, space={**choices, **SPACE}, objectives=objectives, sampler="random")
+    assert "no trial has finished" in call("figure", kind, "tried").err
+    search_by_formula(folder)
+    ended = call("figure", kind, "tried", "--format", "png")
+    assert ended.status == 0, ended.err
+    raw = Path(ended.out.strip()).read_bytes()
+    assert raw.startswith(b"\x89PNG")
+    assert Path(call("figure", kind, "tried", "--format", "png").out.strip()).read_bytes() == raw
+
+
+def test_one_objective_has_no_front(call: Call, folder: Path) -> None:
+    write(folder)
+    search_by_formula(folder, steps=5)
+    assert "no front" in call("figure", "front", "tried").err
+
+
 REAL_BASE = [*TINY_BASE, "data.train_samples=200", "data.eval_samples=200"]
 REAL = {
     "space": {"recipe.lr": {"type": "float", "low": 0.02, "high": 0.4, "log": True}},

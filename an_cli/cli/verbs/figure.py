@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from an_cli.cli.options import HERE, StorePath, Words
+from an_cli.cli.options import HERE, StorageUrl, StorePath, Words
 
 
 class FigureKind(StrEnum):
@@ -18,6 +18,11 @@ class FigureKind(StrEnum):
     TRADEOFF = "tradeoff"
     MIXTURE = "mixture"
     CURVES = "curves"
+    HISTORY = "history"
+    IMPORTANCES = "importances"
+    SLICES = "slices"
+    PARALLEL = "parallel"
+    FRONT = "front"
 
 
 class FigureEnding(StrEnum):
@@ -36,7 +41,8 @@ def figure(
         FigureKind,
         typer.Argument(
             help="fig1: error against size (the paper's Figure 1). tradeoff: a measure against any column of numbers. "
-            "mixture: what the attention learned (Figure 4). curves: training curves, bands over seeds."
+            "mixture: what the attention learned (Figure 4). curves: training curves, bands over seeds. "
+            "Of a search: history, importances, slices, parallel, front."
         ),
     ],
     target: Annotated[
@@ -58,6 +64,7 @@ def figure(
         str | None, typer.Option("--measure", metavar="COLUMN", help="Up: default the study's primary measure.")
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="fig1: add what the paper printed.")] = False,
+    storage: StorageUrl = None,
     store: StorePath = HERE,
 ) -> None:
     """Draw a figure as PDF, SVG or PNG and print where it is. Equal records give equal bytes."""
@@ -67,7 +74,13 @@ def figure(
     if published and against not in _SIZES:
         raise typer.BadParameter("the paper printed sizes only; it goes with params and macs", param_hint="--published")
     wanted = Request(
-        kind=kind, target=target, words=tuple(words or ()), against=against, measure=measure, published=published
+        kind=kind,
+        target=target,
+        words=tuple(words or ()),
+        against=against,
+        measure=measure,
+        published=published,
+        storage=storage,
     )
     print(draw(wanted, store, ending, out))
 
