@@ -14,7 +14,7 @@ def imported_numbers(row: Row, pulled: Mapping[str, PulledRun]) -> Published:
 
     Args:
         row: with `imported`.
-        pulled: ENTITY/PROJECT/ID -> the run's record; a run without one was not pulled yet, and the note says so.
+        pulled: ENTITY/PROJECT/ID -> the run's record; of a run without one nothing is here, and the note says so.
     """
     runs = [pulled[reference] for reference in row.imported if reference in pulled]
     return Published(
@@ -50,5 +50,5 @@ def _notes(references: Sequence[str], runs: Sequence[PulledRun]) -> list[str]:
     absent = [reference for reference in references if reference not in here]
     if absent:
         projects = dict.fromkeys(reference.rpartition("/")[0] for reference in absent)
-        notes.append(f"not here yet: {', '.join(absent)} (an-cli pull {' '.join(projects)})")
+        notes.append(f"no record here that reads: {', '.join(absent)} (an-cli pull {' '.join(projects)})")
     return notes

@@ -11,6 +11,7 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 from an_cli.config import read, search_path
 from an_cli.config.overrides import Override, parse
-from an_cli.errors import ConfigError, StudyError
+from an_cli.errors import ConfigError, StoreError, StudyError
 from an_cli.files import read_yaml
 from an_cli.plan.label_latex import harm
 from an_cli.plan.rows import Row, grid_rows
@@ -133,8 +134,12 @@ def load_named(name: str, store: Store, overrides: Sequence[str] = ()) -> Study:
 def _with_pulled(study: Study, store: Store) -> Study:
     """A study with what the store knows of the runs of W&B that it quotes."""
     references = [reference for row in study.rows for reference in row.imported]
-    records = {reference: read_pulled(store, reference) for reference in references}
-    return dataclasses.replace(study, pulled={name: record for name, record in records.items() if record is not None})
+    pulled: dict[str, PulledRun] = {}
+    for reference in references:
+        with suppress(StoreError):  # a damaged record of another lab's run is no reason not to run ours
+            if (record := read_pulled(store, reference)) is not None:
+                pulled[reference] = record
+    return dataclasses.replace(study, pulled=pulled)
 
 
 def study_of(name: str, content: Mapping[str, Any], source: Path) -> Study:

@@ -69,7 +69,7 @@ def test_a_run_that_was_not_pulled_yet_names_the_command_that_does(store: Store)
     row = make_plan(load_named("mine", store)).rows[1]
     assert row.published is not None
     assert row.published.values == {}
-    assert row.note == "not here yet: lab/p/r1 (an-cli pull lab/p)"
+    assert row.note == "no record here that reads: lab/p/r1 (an-cli pull lab/p)"
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,14 @@ def test_a_row_that_cannot_be_quoted_is_one_clear_line(store: Store, row: dict[s
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_record_names_its_file(store: Store) -> None:
+def test_a_damaged_record_keeps_nobody_from_the_rows_of_the_study(store: Store) -> None:
     write_pulled(store, pulled("lab/p/r1"))
     pulled_path(store, "lab/p/r1").write_text('{"run": 1')
-    study(store, {"label": "theirs", "imported": ["lab/p/r1"]})
     with pytest.raises(StoreError, match=r"r1\.json"):
-        load_named("mine", store)
+        read_pulled(store, "lab/p/r1")
+    study(store, {"label": "theirs", "imported": ["lab/p/r1"]})
+    row = make_plan(load_named("mine", store)).rows[1]
+    assert row.note == "no record here that reads: lab/p/r1 (an-cli pull lab/p)"
 
 
 @pytest.mark.parametrize("text", ["a/b", "a/b/c/d", "a//c", "../b/c", "a/../c", "a/b/..", "a/b/c\n", ""])

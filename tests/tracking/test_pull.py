@@ -145,7 +145,6 @@ def test_what_does_not_fit_is_said_of_a_run(runs: Service, sdk: Sdk) -> None:
     ("words", "environment", "problem"),
     [
         (("lab/none",), {}, "W&B has no such project, or not for this key (lab/none) -> check its address"),
-        (("p",), {}, "'p' is no project of W&B (ENTITY/PROJECT) -> write lab/my-project"),
         (("lab/p",), {"WANDB_API_KEY": "f" * 40}, "W&B refuses the key (lab/p) -> wandb login --relogin"),
         (("lab/p",), {"WANDB_API_KEY": ""}, "no key for W&B (lab/p) -> wandb login, or set WANDB_API_KEY"),
         (("lab/p",), {}, "it logs none of our measures, but loss, val/acc1 (lab/p/r0) -> name it with --metric"),

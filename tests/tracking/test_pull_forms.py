@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from an_cli.errors import TrackerError
-from an_cli.store import CLASSIFICATION
+from an_cli.store import CLASSIFICATION, Store
 from an_cli.tracking.metric_source import number_at, own_sources, parse_source
+from an_cli.tracking.pull import pull
 from an_cli.tracking.run_filter import FINISHED, parse_filters
 
 
@@ -100,3 +103,8 @@ def test_a_filter_of_another_form_is_one_clear_line(text: str, problem: str) -> 
         parse_filters([text])
     assert problem in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_project_without_its_entity_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(TrackerError, match="'p' is no project of W&B"):
+        pull(Store(tmp_path), "p", FINISHED, [], print)

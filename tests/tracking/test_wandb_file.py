@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.tracking.conftest import Sdk
 from tests.tracking.wandb_file import NotWandb, leet_summary, read_offline
-from tests.tracking.wandb_service import Service
+from tests.tracking.wandb_service import Service, wandb_service
 
 LOGGED = """
     import os, signal, sys, time, wandb
@@ -34,9 +35,20 @@ def _file(home: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one offline run, made once."""
+    home = tmp_path_factory.mktemp("offline")
+    with wandb_service() as service:
+        assert Sdk(service, home).run(LOGGED, environment=OFFLINE).returncode == 0
+    return _file(home).parent
+
+
 @pytest.fixture
-def logged(sdk: Sdk) -> Path:
-    assert sdk.run(LOGGED, environment=OFFLINE).returncode == 0
+def logged(whole_run: Path, sdk: Sdk) -> Path:
+    """A copy of it that a test may damage."""
+    copied = sdk.home / "wandb" / whole_run.name
+    shutil.copytree(whole_run, copied, symlinks=True)
     return _file(sdk.home)
 
 
