@@ -1,40 +1,65 @@
-"""What `ablate` does once it knows the study: reconcile, launch, follow, tabulate."""
+"""What `ablate` does once it knows the study: reconcile, prepare, launch, follow, tabulate; wherever runs are made."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from an_cli.cli.ends import print_end, record_study, tell_failures, tell_unwanted, watched_of
-from an_cli.cli.on_slurm import ablate_on_slurm
+from an_cli.cli.ends import print_end, record_study, tell_unwanted, watched_of
+from an_cli.cli.on_machine import OnMachine
+from an_cli.cli.on_slurm import OnCluster
 from an_cli.cli.options import Where
 from an_cli.cli.study import Asked, print_json, say, standings, tell_earlier, tell_large_batches
+from an_cli.config import LaunchConfig
 from an_cli.console.columns import align, prose
 from an_cli.console.live import watching
 from an_cli.console.medium import medium
 from an_cli.errors import DataError, LaunchError
 from an_cli.launch import (
     Action,
-    Door,
-    Here,
-    Phase,
+    Costs,
+    Place,
     Reconciliation,
     Snapshot,
     check_data,
     check_ranks,
     find_costs,
     link_study,
-    made_by_other_code,
     prepare_study,
     reconcile,
     set_aside_all,
     settle,
-    share_machine,
 )
-from an_cli.plan import Plan
+from an_cli.plan import Cell, Plan
 from an_cli.store import Store
 
-INTERRUPTED = 130
+
+class Site(Protocol):
+    """How a study is brought to its end at one place: what is followed there, and what its user is told.
+
+    Attributes:
+        short: exit status of a study whose table is there, where the place did not take all of it.
+    """
+
+    short: int
+
+    def follows(self, wanted: Reconciliation) -> Sequence[Cell]:
+        """The cells that are to be followed there; none where there is nothing to wait for."""
+
+    def tell_wanted(self, wanted: Reconciliation) -> None:
+        """What should be known before anything is started."""
+
+    def in_order(self, cells: Sequence[Cell], costs: Mapping[str, Costs]) -> Sequence[Cell]:
+        """Cells in the order in which they are best started."""
+
+    def place(self, cells: Sequence[Cell], launch: LaunchConfig) -> tuple[Place, int]:
+        """The place for these cells, and how many of them it makes at once."""
+
+    def begin(self, wanted: Reconciliation) -> None:
+        """What happens now, and what Ctrl-C does; called when all are prepared."""
+
+    def tell_end(self, end: Snapshot) -> int | None:
+        """What came of it; the exit status where the study is not over, and so has no table yet."""
 
 
 def print_dry_run(asked: Asked, store: Store, reruns: Mapping[str, int], *, on_slurm: bool, json: bool) -> None:
@@ -78,7 +103,7 @@ def ablate_study(
     detach: bool = False,
     forgive: bool = False,
 ) -> int:
-    """Bring a study to its end and print its table.
+    """Bring a study to its end and print its table; or hand it over to a cluster and leave.
 
     Args:
         asked: the study.
@@ -93,85 +118,52 @@ def ablate_study(
     Returns:
         Exit status: 0, 1 when every cell failed, 3 when some did or a cluster did not take all, 130 when told to stop.
     """
+    site: Site
     match on:
         case Where.LOCAL:
-            return _ablate_here(asked, store, reruns, command=command, json=json)
+            site = OnMachine(asked, store, command)
         case Where.SLURM:
-            return ablate_on_slurm(asked, store, reruns, command=command, json=json, detach=detach, forgive=forgive)
-
-
-def _ablate_here(asked: Asked, store: Store, reruns: Mapping[str, int], *, command: Sequence[str], json: bool) -> int:
-    wanted = reconcile(asked.plan.cells, standings(asked.plan, store), reruns)
+            site = OnCluster(asked, store, command, detach=detach, forgive=forgive)
+    given_up_stays = on is Where.SLURM and not forgive
+    wanted = reconcile(asked.plan.cells, standings(asked.plan, store), reruns, on_slurm=given_up_stays)
     say(f"{asked.plan.study}: {wanted.sentence}")
-    _tell_queued(wanted, command)
+    site.tell_wanted(wanted)
     tell_unwanted(asked.plan, store)
-    _tell_other_code(wanted, store, command)
-    followed = bool(wanted.to_follow)
-    if followed:
-        record_study(asked, store)
-        tell_earlier(asked.plan, store)
-        tell_large_batches(asked.plan.cells)
-        end = _launch(asked, wanted, reruns, store)
-        tell_failures(asked.plan, end)
-        if end.stopping:
-            say(_stopped(end, command))
-            return INTERRUPTED
-        if cancelled := end.count(Phase.INTERRUPTED):
-            say(f"cancelled: {cancelled}. Continue with: {shlex.join(command)}")
-    else:
+    if not site.follows(wanted):
         link_study(asked.plan.folder, wanted, store)
-    return print_end(asked, store, json=json, followed=followed)
+        return print_end(asked, store, json=json, followed=False)
+    status = site.tell_end(_make(asked, store, reruns, wanted, site))
+    if status is not None:
+        return status
+    return print_end(asked, store, json=json, followed=not detach) or site.short
 
 
-def _tell_queued(wanted: Reconciliation, command: Sequence[str]) -> None:
-    """Say which cells a scheduler has: started here too they would take each other's place."""
-    if cells := wanted.in_queue:
-        jobs = sorted({job.partition("_")[0] for cell in cells if (job := wanted.standings[cell.id].job)})
-        named = f" (job {', '.join(jobs)})" if jobs else ""
-        follow = shlex.join([*command, "--on", "slurm"])
-        take = f"an-cli cancel {command[2]}" if len(command) > 2 else "an-cli cancel"
-        say(f"left to SLURM{named}: {len(cells)}, which are not started here. Follow them with: {follow}; or {take}")
-
-
-def _tell_other_code(wanted: Reconciliation, store: Store, command: Sequence[str]) -> None:
-    kept = [cell for cell, action in wanted.actions if action is Action.KEEP]
-    other = sum(made_by_other_code(store.run(cell.id)) for cell in kept)
-    if other:
-        again = shlex.join([*command, "--rerun", "changed"])
-        say(f"note: {other} finished with other code than what is installed now; run again with: {again}")
-
-
-def _launch(asked: Asked, wanted: Reconciliation, reruns: Mapping[str, int], store: Store) -> Snapshot:
+def _make(asked: Asked, store: Store, reruns: Mapping[str, int], wanted: Reconciliation, site: Site) -> Snapshot:
+    """Have a site make the runs that are wanted, and follow them."""
     launch = settle(asked.launch)
     check_data(wanted.to_launch, launch)
     check_ranks(wanted.to_launch, launch)
-    find_costs(asked.plan.cells, store)  # a network that cannot be built is said before anything is started
-    share = share_machine([cell.config for cell in wanted.to_follow], launch)
-    labels = {cell.id: cell.label for cell in wanted.to_follow}
-    again = [cell for cell, action in wanted.actions if action is Action.RERUN]
-    aside = set_aside_all(reruns, again, store)
-    if again:
-        left = f"; {len(again) - len(aside)} left to another process" if len(aside) < len(again) else ""
-        say(f"set aside: {len(aside)}, each in archive/ of its run{left}")
+    costs = find_costs(asked.plan.cells, store)  # a network that cannot be built is named before anything is started
+    ordered = site.in_order(site.follows(wanted), costs)
+    place, at_once = site.place(ordered, launch)
+    record_study(asked, store)
+    tell_earlier(asked.plan, store)
+    tell_large_batches(asked.plan.cells)
+    _set_aside(wanted, reruns, store)
     refused = prepare_study(asked.plan.folder, wanted, store)
+    cells = [cell for cell in ordered if cell.id not in refused]
+    labels = {cell.id: cell.label for cell in asked.plan.cells}
     for cell_id, error in refused.items():
         say(f"left alone: {labels[cell_id]}: {error}")
-    followed = [cell for cell in wanted.to_follow if cell.id not in refused]
-    if wanted.to_launch:
-        threads = "1 thread" if share.threads == 1 else f"{share.threads} threads"
-        gpus = f", GPUs {' | '.join(share.gpus)}" if share.gpus else ""
-        say(f"{share.at_once} at once, {threads} each{gpus}; Ctrl-C saves and stops")
-    needs = {store.run(cell.id): [store.run(need) for need in cell.depends_on] for cell in followed}
-    machine = Here(store, launch, Door(environment=share.environment), share.at_once, tuple(share.gpus), needs)
-    with watching(watched_of(wanted.to_follow), share.at_once) as watch:
-        return machine.launch([store.run(cell.id) for cell in followed], watch)
+    site.begin(wanted)
+    with watching(watched_of(cells), at_once) as watch:
+        return place.launch([store.run(cell.id) for cell in cells], watch)
 
 
-def _stopped(end: Snapshot, command: Sequence[str]) -> str:
-    finished, saved = end.count(Phase.FINISHED), end.count(Phase.INTERRUPTED)
-    elsewhere = end.count(Phase.ELSEWHERE)
-    others = f", {elsewhere} go on in another process (an-cli cancel stops them)" if elsewhere else ""
-    return (
-        f"stopped: {finished} of {len(end.runs)} finished, {saved} interrupted{others}. "
-        f"Continue with: {shlex.join(command)}"
-    )
+def _set_aside(wanted: Reconciliation, reruns: Mapping[str, int], store: Store) -> None:
+    """Archive what the cells came to that are run again."""
+    again = [cell for cell, action in wanted.actions if action is Action.RERUN]
+    if again:
+        aside = set_aside_all(reruns, again, store)
+        left = f"; {len(again) - len(aside)} left to another process" if len(aside) < len(again) else ""
+        say(f"set aside: {len(aside)}, each in archive/ of its run{left}")

@@ -1,126 +1,106 @@
-"""What the verbs do about SLURM: judge, submit, follow, tabulate."""
+"""What `ablate` does on a cluster: submit what is owed and follow, or hand the study over and leave."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
 
-from an_cli.cli.ends import PARTIAL, print_end, record_study, tell_failures, tell_unwanted, watched_of
-from an_cli.cli.study import Asked, say, tell_earlier, tell_large_batches
-from an_cli.console.live import watching
-from an_cli.errors import StoreError
-from an_cli.launch import Action, Phase, Snapshot, check_data, check_ranks, find_costs, reconcile, set_aside_all, settle
-from an_cli.launch.prepare import prepare_folder
+from an_cli.cli.ends import PARTIAL, tell_failures
+from an_cli.cli.study import Asked, say
+from an_cli.config import LaunchConfig
+from an_cli.launch import Action, Costs, Phase, Reconciliation, Snapshot
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.start import longest_first, make_cluster
 from an_cli.plan import Cell
-from an_cli.store import Store, forget_stop
+from an_cli.store import RunFolder, Store, forget_stop
+
+FAILED, INTERRUPTED = 1, 130
 
 
-def ablate_on_slurm(
-    asked: Asked,
-    store: Store,
-    reruns: Mapping[str, int],
-    *,
-    command: Sequence[str],
-    json: bool,
-    detach: bool,
-    forgive: bool = False,
-) -> int:
-    """Bring a study to its end on a cluster, or hand it over and leave.
+class OnCluster:
+    """A study whose runs are jobs of SLURM (see `ablate.Site`)."""
 
-    Args:
-        asked: the study.
-        store: where its runs are.
-        reruns: finished cells to set aside and run again.
-        command: the words that come back to it, for messages.
-        json: print the table as JSON.
-        detach: leave once everything is submitted.
-        forgive: submit what ended too often as well.
+    def __init__(
+        self, asked: Asked, store: Store, command: Sequence[str], *, detach: bool, forgive: bool = False
+    ) -> None:
+        self._asked, self._store, self._command = asked, store, command
+        self._detach, self._forgive = detach, forgive
+        self._cluster: OnSlurm
+        self.short = 0
 
-    Returns:
-        Exit status: 0, 1 when no cell is finished, 3 when some are or SLURM did not take all, 130 when told to leave.
-    """
-    launch = settle(asked.launch)
-    check_data(asked.plan.cells, launch)
-    check_ranks(asked.plan.cells, launch)
-    if aside := set_aside_all(reruns, asked.plan.cells, store):
-        say(f"set aside: {len(aside)}, each in archive/ of its run")
-    record_study(asked, store)
-    tell_earlier(asked.plan, store)
-    tell_large_batches(asked.plan.cells)
-    cells = longest_first(asked.plan.cells, find_costs(asked.plan.cells, store))
-    cluster = make_cluster(cells, launch, store, study=asked.plan.study, detach=detach, forgive=forgive, tell=say)
-    stands = cluster.look([store.run(cell.id) for cell in cells])
-    wanted = reconcile(cells, {run.id: standing for run, standing in stands.items()}, on_slurm=not forgive)
-    say(f"{asked.plan.study}: {wanted.sentence}")
-    tell_unwanted(asked.plan, store)
-    cluster.overruled |= {run for cell in cells if (run := store.run(cell.id)).stop.exists()}
-    followed = [cell for cell, action in wanted.actions if _prepare(asked, cell, action, store)]
-    end = _follow(cluster, followed, store)
-    awaited = any(action not in (Action.KEEP, Action.LEAVE) for _, action in wanted.actions)
-    return _tell(asked, store, cluster, end, command, json=json, detach=detach, awaited=awaited)
+    def follows(self, wanted: Reconciliation) -> Sequence[Cell]:
+        """All but imported weights, once any is not finished: what is over is counted too."""
+        actions = dict.fromkeys(action for _, action in wanted.actions)
+        if not actions.keys() - {Action.KEEP, Action.LEAVE}:
+            return ()
+        return [cell for cell, action in wanted.actions if action is not Action.LEAVE]
 
+    def tell_wanted(self, wanted: Reconciliation) -> None:
+        """Say which cells no job is made of."""
+        for cell, action in wanted.actions:
+            if action is Action.LEAVE:
+                say(f"left alone: {cell.label}: its weights were imported, and are not trained again")
 
-def _prepare(asked: Asked, cell: Cell, action: Action, store: Store) -> bool:
-    """Make a cell ready to be submitted and link it; one whose folder cannot be used is left alone and named."""
-    run = store.run(cell.id)
-    if action is Action.LEAVE:
-        say(f"left alone: {cell.label}: its weights were imported, and are not trained again")
-        return False
-    try:
-        if action not in (Action.KEEP, Action.WAIT, Action.AWAIT_JOB):
-            prepare_folder(cell.config, cell.choices, store)
-        else:
-            forget_stop(run)  # cancelled since it was submitted, and wanted again whatever its job is at
-        store.link(asked.plan.folder, cell.label, run)
-    except StoreError as error:
-        say(f"left alone: {cell.label}: {error}")
-        return False
-    return True
+    def in_order(self, cells: Sequence[Cell], costs: Mapping[str, Costs]) -> Sequence[Cell]:
+        """The longest first."""
+        return longest_first(cells, costs)
 
+    def place(self, cells: Sequence[Cell], launch: LaunchConfig) -> tuple[OnSlurm, int]:
+        """The cluster, ready to be submitted to."""
+        self._cluster = make_cluster(
+            cells,
+            launch,
+            self._store,
+            study=self._asked.plan.study,
+            detach=self._detach,
+            forgive=self._forgive,
+            tell=say,
+        )
+        self._cluster.overruled |= {run for cell in cells if (run := self._store.run(cell.id)).stop.exists()}
+        return self._cluster, len(cells)
 
-def _follow(cluster: OnSlurm, cells: Sequence[Cell], store: Store) -> Snapshot:
-    if not cluster.detach:
-        say("following; Ctrl-C leaves, and the jobs go on")
-    with watching(watched_of(cells), len(cells)) as watch:
-        return cluster.launch([store.run(cell.id) for cell in cells], watch)
+    def begin(self, wanted: Reconciliation) -> None:
+        """Take back what was cancelled since it was submitted; say that jobs need nobody to stay."""
+        for cell in self.follows(wanted):
+            forget_stop(self._store.run(cell.id))  # it is wanted again, whatever its job is at
+        if not self._detach:
+            say("following; Ctrl-C leaves, and the jobs go on")
 
+    def tell_end(self, end: Snapshot) -> int | None:
+        """Say what was submitted, what was not and why, and what goes on."""
+        outcome, unsubmitted = self._cluster.outcome, self._unsubmitted(end)
+        if outcome.submitted:
+            say(f"submitted {len(outcome.submitted)} cells in {outcome.calls} calls of sbatch")
+        labels = {self._store.run(cell.id): cell.label for cell in self._asked.plan.cells}
+        for run, what in unsubmitted.items():
+            say(f"not submitted: {labels[run]}: {what.removeprefix('not submitted: ')}")
+        tell_failures(self._asked.plan, end)
+        if failed := end.count(Phase.FAILED):
+            say(f"left alone: {failed}; once the cause is gone: {self._retry()}")
+        self.short = PARTIAL if unsubmitted else 0
+        going = end.count(Phase.QUEUED, Phase.RUNNING, Phase.ELSEWHERE)
+        if going:
+            return self._leave(end, going, all_taken=not unsubmitted)
+        if unsubmitted and not end.count(Phase.FINISHED):
+            say(f"nothing goes on. Try again with: {shlex.join(self._command)}")
+            return FAILED
+        return None
 
-def _tell(
-    asked: Asked,
-    store: Store,
-    cluster: OnSlurm,
-    end: Snapshot,
-    command: Sequence[str],
-    *,
-    json: bool,
-    detach: bool,
-    awaited: bool,
-) -> int:
-    words = shlex.join(command)
-    outcome = cluster.outcome
-    if outcome.submitted:
-        say(f"submitted {len(outcome.submitted)} cells in {outcome.calls} calls of sbatch")
-    labels = {store.run(cell.id): cell.label for cell in asked.plan.cells}
-    unsubmitted = {
-        state.run: state.cause for state in end.runs if state.cause and state.cause.startswith("not ")
-    } | dict(outcome.refused)
-    for run, what in unsubmitted.items():
-        say(f"not submitted: {labels[run]}: {what.removeprefix('not submitted: ')}")
-    tell_failures(asked.plan, end)
-    if end.count(Phase.FAILED):
-        retry = shlex.join([word for word in command if word != "--until-resolved"]).replace(" ablate ", " retry ", 1)
-        say(f"left alone: {end.count(Phase.FAILED)}; once the cause is gone: {retry}")
-    going = end.count(Phase.QUEUED, Phase.RUNNING, Phase.ELSEWHERE)
-    if going:
+    def _unsubmitted(self, end: Snapshot) -> dict[RunFolder, str]:
+        """Runs without a job -> why."""
+        causes = {state.run: state.cause for state in end.runs}
+        return {run: cause for run, cause in causes.items() if cause.startswith("not ")} | self._cluster.outcome.refused
+
+    def _retry(self) -> str:
+        words = [word for word in self._command if word != "--until-resolved"]
+        return shlex.join(words).replace(" ablate ", " retry ", 1)
+
+    def _leave(self, end: Snapshot, going: int, *, all_taken: bool) -> int:
+        words = shlex.join(self._command)
         say(f"{going} of {len(end.runs)} cells go on without this command. Come back to them with: {words}")
-        if detach and asked.launch.on_end:
+        if self._detach and self._asked.launch.on_end:
             say("launch.on_end is for a command that stays: this one leaves, and no job runs it")
-        stuck = not detach and not end.stopping
-        return PARTIAL if unsubmitted or stuck else 0 if detach else 130
-    if unsubmitted and not end.count(Phase.FINISHED):
-        say(f"nothing goes on. Try again with: {words}")
-        return 1
-    status = print_end(asked, store, json=json, followed=awaited and not detach)
-    return status or (PARTIAL if unsubmitted else 0)
+        stuck = not self._detach and not end.stopping
+        if not all_taken or stuck:
+            return PARTIAL
+        return 0 if self._detach else INTERRUPTED

@@ -118,7 +118,7 @@ def prepare_study(study: str, wanted: Reconciliation, store: Store) -> dict[str,
 def link_study(study: str, wanted: Reconciliation, store: Store) -> None:
     """Link the runs of a study that are there already, made by whatever study needed them first."""
     for cell, action in wanted.actions:
-        if action in (Action.KEEP, Action.LEAVE, Action.WAIT, Action.AWAIT_JOB):
+        if action in (Action.KEEP, Action.LEAVE, Action.WAIT, Action.AWAIT_JOB, Action.GIVEN_UP):
             with contextlib.suppress(StoreError):  # reading a finished study needs no permission to write
                 store.link(study, cell.label, store.run(cell.id))
 

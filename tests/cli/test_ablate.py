@@ -46,7 +46,7 @@ def test_ablate_runs_all_and_prints_the_table(call: Call, folder: Path) -> None:
 
 def test_ablate_twice_starts_nothing_new(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = call("ablate", "tiny")
-    monkeypatch.setattr("an_cli.cli.ablate.Door", None)
+    monkeypatch.setattr("an_cli.cli.on_machine.Door", None)
     second = call("ablate", "tiny")
     assert second.status == 0
     assert "3 cells: 3 finished" in second.err
@@ -189,7 +189,7 @@ import an_cli.cli.ablate, an_cli.launch.ask.costs
 from an_cli.cli.__main__ import main
 from an_cli.launch import Door
 fake = functools.partial(Door, command=tuple(json.loads(sys.argv[1])))
-an_cli.cli.ablate.Door = an_cli.launch.ask.costs.Door = fake
+an_cli.cli.on_machine.Door = an_cli.launch.ask.costs.Door = fake
 sys.exit(main(["ablate", "tiny", "launch.processes=2"]))
 """
 

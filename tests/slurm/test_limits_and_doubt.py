@@ -12,10 +12,10 @@ from typing import Any, cast
 
 import pytest
 
-from an_cli.cli.on_slurm import _prepare as prepare
+from an_cli.cli.on_slurm import OnCluster
 from an_cli.config import Composer, LaunchConfig
 from an_cli.files import write_json
-from an_cli.launch import Action
+from an_cli.launch import Action, Reconciliation
 from an_cli.launch.slurm import intent
 from an_cli.launch.slurm.cluster import OnSlurm
 from an_cli.launch.slurm.intent import Intent, read_intent
@@ -228,5 +228,6 @@ def test_a_cancelled_run_is_wanted_again_once_its_study_is(tmp_path: Path, make_
     run.stop.touch()
     asked = cast("Any", SimpleNamespace(plan=SimpleNamespace(folder="s")))
     cell = cast("Any", SimpleNamespace(id=run.id, label="a"))
-    assert prepare(asked, cell, action, Store(tmp_path))
+    site = OnCluster(asked, Store(tmp_path), ["an-cli", "ablate", "s"], detach=True)
+    site.begin(Reconciliation(((cell, action),), {}))
     assert not run.stop.exists()
