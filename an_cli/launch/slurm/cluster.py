@@ -18,6 +18,7 @@ from an_cli.launch.slurm.judge import ABSENT_S, Standing
 from an_cli.launch.slurm.observe import FRESH_S
 from an_cli.launch.slurm.policy import Blame, blame, owed
 from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
+from an_cli.launch.slurm.room import QueueRoom
 from an_cli.launch.slurm.scheduler import Scheduler
 from an_cli.launch.slurm.submit import SubmitOutcome, check_taken, submit
 from an_cli.launch.slurm.watcher import JobView, Watcher
@@ -26,7 +27,6 @@ from an_cli.store import RunFolder, is_finished, read_doing, read_progress
 
 FIRST_S, LONGEST_S = 2.0, 30.0  # between two looks at the scheduler
 EARLY_S, EARLY_LOOKS = 0.5, 4  # after a submission: a node without the store ends job after job, each in less than 1 s
-AGAIN_EMPTY_S, AGAIN_S = 30.0, 600.0  # after so long a full queue is tried beyond the number of jobs that it took last
 _NO_NODE = ("ReqNodeNotAvail", "BadConstraints", "Nodes_required_for_job_are_DOWN", "Nodes required for job are DOWN")
 DOUBT_S = 90.0  # a detached command stays so long for a job that may or may not exist, or have a result
 _LIVE = (Standing.SUBMITTING, Standing.QUEUED, Standing.HELD, Standing.RUNNING)
@@ -83,13 +83,13 @@ class OnSlurm:
     clock: Callable[[], float] = time.monotonic
     outcome: SubmitOutcome = field(default_factory=SubmitOutcome)
     _gone: dict[str, bool] = field(default_factory=dict)
-    _refused_at: int | None = None  # live jobs when SLURM last refused one
-    _room: tuple[int, float] | None = None  # live jobs that a full queue holds, and when that was seen
-    _probe: int = 1  # jobs beyond them to try next
     _first: bool = True
     _began: set[str] = field(default_factory=set)  # nodes on which a run has begun
     _blame: Blame = field(default_factory=Blame)
     _stuck: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._room = QueueRoom(self.clock)
 
     def look(self, runs: Sequence[RunFolder]) -> Mapping[RunFolder, RunStanding]:
         """See `Place.look`."""
@@ -192,30 +192,42 @@ class OnSlurm:
         return any(self._gone.get(job) for job in missing)
 
     def _submit_owed(self, views: Mapping[RunFolder, JobView]) -> bool:
+        """Submit what is owed, as far as there is room; whether anything was tried."""
         live = sum(view.verdict.standing in _LIVE for view in views.values())
-        if self._blame.everywhere and not self._first:
+        if (self._blame.everywhere and not self._first) or not self._room.is_worth_a_try(live):
             return False
-        if self._refused_at is not None and live >= self._refused_at and not self._may_have_grown(live):
-            return False
-        requests_of = {run: self._owed(run, view) for run, view in views.items()}
-        requests = [request for request in requests_of.values() if request is not None]
+        requests = [request for run, view in views.items() if (request := self._owed(run, view)) is not None]
         self._first = False
         if not requests:
             return False
         for request in requests:
-            view = views[request.run]
-            if view.verdict.job and view.verdict.cause is Cause.REFUSED:  # it stands in the queue and can read nothing
-                self.scheduler("scancel", view.verdict.job)
-        later = {request.run: self.outcome.refused.get(request.run, "") for request in requests}
-        self.outcome.refused = {}
-        if (
-            self._room is not None
-        ):  # a limit is learnt, not met again at every look; now and then a little more is tried
-            room = max(self._probe if self._may_have_grown(live) else 0, self._room[0] - live) * self.terms.launch.pack
-            self.outcome.refused = {
-                request.run: later[request.run] or "the queue is full" for request in requests[room:]
-            }
-            requests = requests[:room]
+            verdict = views[request.run].verdict
+            if verdict.job and verdict.cause is Cause.REFUSED:  # it stands in the queue and can read nothing
+                self.scheduler("scancel", verdict.job)
+        live, full = self._submit(self._within_room(requests, live), views, live)
+        self._room.learn(live, refused=bool(self.outcome.refused), full=full)
+        stays = not self.detach
+        if not live and full and stays:
+            self.tell(f"waiting for room in the queue: {next(iter(self.outcome.refused.values()))}")
+        elif not live and not (self._room.jobs is not None and stays):
+            check_taken(self.outcome)
+        return True
+
+    def _within_room(self, requests: Sequence[SubmissionRequest], live: int) -> Sequence[SubmissionRequest]:
+        """What the queue has room for; the others are refused for now, with what SLURM said when it refused them."""
+        before, self.outcome.refused = self.outcome.refused, {}
+        jobs = self._room.allows(live)
+        if jobs is None:
+            return requests
+        runs = jobs * self.terms.launch.pack
+        for request in requests[runs:]:
+            self.outcome.refused[request.run] = before.get(request.run) or "the queue is full"
+        return requests[:runs]
+
+    def _submit(
+        self, requests: Sequence[SubmissionRequest], views: Mapping[RunFolder, JobView], live: int
+    ) -> tuple[int, bool]:
+        """Submit; the number of live jobs then, and whether SLURM refused one job too many."""
         full = False
         for dependency, group in self._by_dependency(requests, views).items():
             outcome = submit(group, self.terms, self.scheduler, dependency=dependency or None, pause=self.pause)
@@ -227,22 +239,7 @@ class OnSlurm:
             self.overruled -= set(outcome.submitted)
             full = full or outcome.full
             views = {**views, **self.watcher.look([request.run for request in group], fresh_s=0.0)}
-        self._refused_at = live if self.outcome.refused else None
-        if full:
-            self._room, self._probe = (live, self.clock()), 1
-        elif not self.outcome.refused:
-            self._room = None
-        elif self._room is not None and live > self._room[0]:
-            self._room, self._probe = (live, self._room[1]), 2 * self._probe
-        if not live and full and not self.detach:
-            self.tell(f"waiting for room in the queue: {next(iter(self.outcome.refused.values()))}")
-        elif not live and not (self._room and not self.detach):
-            check_taken(self.outcome)
-        return True
-
-    def _may_have_grown(self, live: int) -> bool:
-        """Whether a full queue is worth another try: soon where nothing of this study is in it."""
-        return self._room is not None and self.clock() - self._room[1] > (AGAIN_S if live else AGAIN_EMPTY_S)
+        return live, full
 
     def _owed(self, run: RunFolder, view: JobView) -> SubmissionRequest | None:
         if self._blame.everywhere and not self._first:

@@ -15,7 +15,7 @@ from an_cli.config import plain
 from an_cli.errors import LaunchError
 from an_cli.launch.causes import bad_nodes
 from an_cli.launch.prepare import for_jobs, write_job
-from an_cli.launch.slurm.intent import job_name, new_intent, token_of
+from an_cli.launch.slurm.intent import Intent, job_name, new_intent, token_of
 from an_cli.launch.slurm.request import JobSettings, SubmissionRequest
 from an_cli.launch.slurm.scheduler import TIMED_OUT, CommandResult, Scheduler
 from an_cli.launch.slurm.script import make_script
@@ -87,89 +87,116 @@ def submit(
     chunks = [tasks[start : start + size] for start in range(0, len(tasks), size)]
     share = max(1, most // max(1, len(chunks)))
     queue: list[tuple[Sequence[Task], int]] = [(chunk, share) for chunk in chunks]
-    outcome, jobs = SubmitOutcome(), list[str]()
+    arrays = _Arrays(terms, scheduler, pause)
     while queue:
         chunk, at_once = queue.pop(0)
         # More arrays than jobs may run at once: each waits for the end of the one that stands so many before it.
-        turn = f"afterany:{jobs[-most]}" if len(chunks) > most and len(jobs) >= most else None
-        wait_for = ",".join(filter(None, (dependency, turn))) or None
-        refusal = _submit_array(chunk, terms, scheduler, outcome, at_once, wait_for, pause, jobs)
-        if refusal is None:
-            continue
-        outcome.full = outcome.full or _has(refusal.text, _LIMITS)
-        half = len(refusal.tasks) // 2
-        if half and _has(refusal.text, _LIMITS):  # a smaller array may still fit under the limit
-            again = [[_next(request) for request in task] for task in refusal.tasks]
-            queue[:0] = [(part, max(1, at_once // 2)) for part in (again[:half], again[half:])]
-            continue
-        rest = [task for tasks in (refusal.tasks, *(later for later, _ in queue)) for task in tasks]
-        outcome.refused.update({request.run: refusal.text for task in rest for request in task})
-        break  # what is refused once is refused again; the same command continues with the rest
-    return outcome
+        turn = f"afterany:{arrays.jobs[-most]}" if len(chunks) > most and len(arrays.jobs) >= most else None
+        refusal = arrays.add(chunk, at_once, ",".join(filter(None, (dependency, turn))) or None)
+        if refusal is not None:
+            queue = arrays.after_refusal(refusal, at_once, queue)
+    return arrays.outcome
 
 
 def _next(request: SubmissionRequest) -> SubmissionRequest:
     return SubmissionRequest(run=request.run, number=request.number + 1, after=request.after)
 
 
-def _submit_array(
-    chunk: Sequence[Task],
-    terms: JobSettings,
-    scheduler: Scheduler,
-    outcome: SubmitOutcome,
-    at_once: int,
-    dependency: str | None,
-    pause: Callable[[float], None],
-    jobs: list[str],
-) -> Refusal | None:
-    """One array, of those of the runs that no other submitter takes; returns what SLURM said when it refused it."""
-    intent = new_intent(terms.store)
-    array = terms.max_array > 0
-    intent.announce(terms.study, {"launch": plain(for_jobs(terms.launch)), "code": str(terms.code), "array": array})
-    won = _take(chunk, intent.token)
-    if not won:
-        intent.refuse("every run was taken by another submitter")
-        return None
-    runs = [request.run for task in won for request in task]
-    for run in runs:
-        forget_stop(run)  # a launch overrules it, whatever the run stood like when the request to stop was written
-        write_job(run, terms.launch, on="slurm")
-    name = job_name(terms.study, intent.token)
-    script = make_script(
-        intent,
-        terms.launch,
-        name=name,
-        elements=len(won) if array else None,
-        at_once=min(at_once, len(won)),
-        threads=terms.threads,
-        code=terms.code,
-        commit=commit(),
-        dependency=dependency,
-        data=terms.data,
-        exclude=sorted({*terms.avoid, *bad_nodes([end for task in won for request in task for end in request.after])}),
-    )
-    intent.prepare(script, [[request.run for request in task] for task in won])
-    intent.call()
-    outcome.calls += 1
-    answer = scheduler("sbatch", "--parsable", str(intent.script))
-    job = read_job(answer)
-    job = job or _find(
-        scheduler, intent.token, name, pause, unclear=answer.status == 0 or _has(answer.trouble, _UNCLEAR)
-    )
-    if job:
+@dataclass
+class _Arrays:
+    """The arrays of one command, and what became of them."""
+
+    terms: JobSettings
+    scheduler: Scheduler
+    pause: Callable[[float], None]
+    outcome: SubmitOutcome = field(default_factory=SubmitOutcome)
+    jobs: list[str] = field(default_factory=list)
+
+    def add(self, chunk: Sequence[Task], at_once: int, wait_for: str | None) -> Refusal | None:
+        """One array, of those of the runs that no other submitter takes; what SLURM said when it refused it."""
+        terms, intent = self.terms, new_intent(self.terms.store)
+        content = {"launch": plain(for_jobs(terms.launch)), "code": str(terms.code), "array": terms.max_array > 0}
+        intent.announce(terms.study, content)
+        won = _take(chunk, intent.token)
+        if not won:
+            intent.refuse("every run was taken by another submitter")
+            return None
+        self._write(intent, won, min(at_once, len(won)), wait_for)
+        intent.call()
+        self.outcome.calls += 1
+        answer = self.scheduler("sbatch", "--parsable", str(intent.script))
+        job = read_job(answer) or self._find(intent.token, answer)
+        if job is None:
+            return self._not_taken(intent, won, answer)
         intent.accept(job)
-        outcome.submitted += runs
-        jobs.append(job)
+        self.outcome.submitted += _runs(won)
+        self.jobs.append(job)
         return None
-    full = answer.status == TIMED_OUT and _has(answer.err, _LIMITS)  # it slept, and no job came of it
-    if not full and answer.status != 0 and _has(answer.trouble, _UNCLEAR):
-        outcome.doubtful += runs
+
+    def _write(self, intent: Intent, won: Sequence[Task], at_once: int, wait_for: str | None) -> None:
+        """Write the script, and how each run is started."""
+        terms = self.terms
+        for run in _runs(won):
+            forget_stop(run)  # a launch overrules it, whatever the run stood like when the request to stop was written
+            write_job(run, terms.launch, on="slurm")
+        failed_on = bad_nodes([end for task in won for request in task for end in request.after])
+        script = make_script(
+            intent,
+            terms.launch,
+            name=job_name(terms.study, intent.token),
+            elements=len(won) if terms.max_array > 0 else None,
+            at_once=at_once,
+            threads=terms.threads,
+            code=terms.code,
+            commit=commit(),
+            dependency=wait_for,
+            data=terms.data,
+            exclude=sorted({*terms.avoid, *failed_on}),
+        )
+        intent.prepare(script, [[request.run for request in task] for task in won])
+
+    def _find(self, token: str, answer: CommandResult) -> str | None:
+        """Look for a job that was made although sbatch did not say so: once, and longer when its answer is unclear."""
+        unclear = answer.status == 0 or _has(answer.trouble, _UNCLEAR)
+        name = job_name(self.terms.study, token)
+        for wait_s in LOOKS_S if unclear else LOOKS_S[:1]:
+            self.pause(wait_s)
+            queue = self.scheduler("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%F|%j")
+            for line in queue.out.splitlines() if queue.status == 0 else ():
+                job, _, listed = line.strip().partition("|")
+                if job.isdecimal() and token_of(listed) == token:
+                    return job
         return None
-    trouble = (
-        answer.trouble or f"sbatch gave no job id: {' '.join((answer.out + answer.err).split())[:200] or 'no word'}"
-    )
-    intent.refuse(trouble)
-    return Refusal(trouble, won)
+
+    def _not_taken(self, intent: Intent, won: Sequence[Task], answer: CommandResult) -> Refusal | None:
+        """No job came of it: refused, or nobody knows yet."""
+        slept = answer.status == TIMED_OUT and _has(answer.err, _LIMITS)  # on a limit, and no job came of it
+        if not slept and answer.status != 0 and _has(answer.trouble, _UNCLEAR):
+            self.outcome.doubtful += _runs(won)
+            return None
+        words = " ".join((answer.out + answer.err).split())[:200] or "no word"
+        trouble = answer.trouble or f"sbatch gave no job id: {words}"
+        intent.refuse(trouble)
+        return Refusal(trouble, won)
+
+    def after_refusal(
+        self, refusal: Refusal, at_once: int, queue: list[tuple[Sequence[Task], int]]
+    ) -> list[tuple[Sequence[Task], int]]:
+        """What is still to be submitted: smaller arrays, which may fit under a limit, else nothing any more."""
+        limited = _has(refusal.text, _LIMITS)
+        self.outcome.full = self.outcome.full or limited
+        half = len(refusal.tasks) // 2
+        if half and limited:
+            again = [[_next(request) for request in task] for task in refusal.tasks]
+            return [*((part, max(1, at_once // 2)) for part in (again[:half], again[half:])), *queue]
+        # What is refused once is refused again; the same command continues with the rest.
+        rest = [task for tasks in (refusal.tasks, *(later for later, _ in queue)) for task in tasks]
+        self.outcome.refused.update(dict.fromkeys(_runs(rest), refusal.text))
+        return []
+
+
+def _runs(tasks: Sequence[Task]) -> list[RunFolder]:
+    return [request.run for task in tasks for request in task]
 
 
 def _take(chunk: Sequence[Task], token: str) -> list[Task]:
@@ -193,18 +220,6 @@ def read_job(answer: CommandResult) -> str | None:
         return None
     lines = [line.strip().partition(";")[0] for line in answer.out.splitlines()]
     return next((line for line in reversed(lines) if line.isdecimal()), None)
-
-
-def _find(scheduler: Scheduler, token: str, name: str, pause: Callable[[float], None], *, unclear: bool) -> str | None:
-    """Look for a job that was made although sbatch did not say so: once, and longer when what it said is unclear."""
-    for wait_s in LOOKS_S if unclear else LOOKS_S[:1]:
-        pause(wait_s)
-        answer = scheduler("squeue", "--noheader", "--states=all", f"--name={name}", "--format=%F|%j")
-        for line in answer.out.splitlines() if answer.status == 0 else ():
-            job, _, listed = line.strip().partition("|")
-            if job.isdecimal() and token_of(listed) == token:
-                return job
-    return None
 
 
 def _has(text: str, words: Sequence[str]) -> bool:
