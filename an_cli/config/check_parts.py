@@ -141,11 +141,16 @@ def data_misfits(cell: CellConfig) -> Iterator[Misfit]:
     if isinstance(data, PluginDataConfig):  # which says itself what it can do
         yield from plain_values(data.parameters, "data.parameters")
         return
-    if data.source is DataSource.FASHION_MNIST_SMALL:
-        yield from _embedded(data)
+    yield from _of_source(data, cell.recipe)
     if data.train_samples is not None:
         misfit = lone_sample(data.train_samples, cell.norm, cell.recipe)
         yield from () if misfit is None else (misfit,)
+
+
+def _of_source(data: DataConfig, recipe: RecipeConfig) -> Iterator[Misfit]:
+    """What a source holds, needs, and can be augmented by."""
+    if data.source is DataSource.FASHION_MNIST_SMALL:
+        yield from _embedded(data)
     folder = data.source is DataSource.IMAGE_FOLDER
     if folder is (data.folder is None) or folder is (data.resize is None):
         yield (
@@ -153,9 +158,9 @@ def data_misfits(cell: CellConfig) -> Iterator[Misfit]:
             f"folder={data.folder}, resize={data.resize} with source={data.source}",
             "both belong to image_folder",
         )
-    if folder is not (cell.recipe.augment is Augment.RESIZED_CROP) and cell.recipe.augment is not Augment.NONE:
+    if folder is not (recipe.augment is Augment.RESIZED_CROP) and recipe.augment is not Augment.NONE:
         legal, other = ("random_resized_crop", "fashion_mnist_small") if folder else ("shift_flip", "imagenet")
-        what = f"{cell.recipe.augment} does not fit data.source={data.source}"
+        what = f"{recipe.augment} does not fit data.source={data.source}"
         yield "recipe.augment", what, f"legal: {legal}, none; or other data, such as data={other}"
 
 

@@ -92,18 +92,7 @@ def status_text(cells: Sequence[Value], on: Medium = FILE) -> str:
     """A line per cell: its state, how far it is, and why it failed."""
     if not cells:
         return "no runs\n"
-    body: list[list[str | TextCell]] = [
-        [
-            cell["id"],
-            clean(cell["label"]) or DASH,
-            _state(cell),
-            DASH if cell["epoch"] is None else f"{cell['epoch']}/{cell['epochs']}",
-            number(cell["loss"], 3),
-            _primary(cell),
-            duration(cell["eta_s"]),
-        ]
-        for cell in cells
-    ]
+    body = [_status_line(cell) for cell in cells]
     heads, left = ["id", "label", "status", "epoch", "train loss", _primary_head(cells), "left"], [0, 1, 2]
     if any(cell.get("row", cell["label"]) not in cell["label"] for cell in cells):
         heads, left = [*heads, "row"], [*left, len(heads)]
@@ -117,13 +106,28 @@ def status_text(cells: Sequence[Value], on: Medium = FILE) -> str:
         heads, left = [*heads, "tags"], [*left, len(heads)]
         for line, cell in zip(body, cells, strict=True):
             line.append(clean(" ".join(cell.get("tags") or ())))
-    errors = [
+    other = [_other_note(on)] if any(cell["code"] == "other" for cell in cells) else []
+    return align(heads, body, left=left, on=on, weights=_STATUS_WEIGHTS) + "".join([*_errors(cells, on), *other])
+
+
+def _status_line(cell: Value) -> list[str | TextCell]:
+    return [
+        cell["id"],
+        clean(cell["label"]) or DASH,
+        _state(cell),
+        DASH if cell["epoch"] is None else f"{cell['epoch']}/{cell['epochs']}",
+        number(cell["loss"], 3),
+        _primary(cell),
+        duration(cell["eta_s"]),
+    ]
+
+
+def _errors(cells: Sequence[Value], on: Medium) -> list[str]:
+    return [
         prose(f"{clean(cell['label']) or cell['id']}: {clean(cell['error'])}", on, later="  ", style=_error_style(cell))
         for cell in cells
         if cell["error"]
     ]
-    other = [_other_note(on)] if any(cell["code"] == "other" for cell in cells) else []
-    return align(heads, body, left=left, on=on, weights=_STATUS_WEIGHTS) + "".join([*errors, *other])
 
 
 def _primary_head(cells: Sequence[Value]) -> str:

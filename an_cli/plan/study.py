@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -273,28 +273,34 @@ def _check(study: Study) -> None:
         raise StudyError(
             "the study has no rows", where=str(study.source), now="write rows:, grid: or search:, or extend a study"
         )
-    labels = [row.label for row in study.rows]
-    counts = Counter(labels)
-    for label in counts:
-        if counts[label] > 1:
+    labels = Counter(row.label for row in study.rows)
+    for label, count in labels.items():
+        if count > 1:
             raise StudyError(f"two rows are labelled {label!r}", where=study.name, now="give each row its own label")
     for row in study.rows:
-        for key, named in (("gain_over", row.gain_over), ("gain_of", row.gain_of)):
-            if named is not None and named not in counts:
-                raise StudyError(
-                    f"{key} names no row: {named!r}", where=f"{study.name}: {row.label}", now="use a label"
-                )
-        if row.label_latex and (wrong := harm(row.label_latex)):
-            place = f"{study.name}, row {row.label!r}: label_latex"
-            raise StudyError(f"{row.label_latex!r}: {wrong}", where=place, now="write what may stand in a table's cell")
-        _check_quoted(study, row)
+        _check_row(study, row, labels)
+    _refuse_seeds(study)
+    _check_baselines(study)
+
+
+def _check_row(study: Study, row: Row, labels: Container[str]) -> None:
+    for key, named in (("gain_over", row.gain_over), ("gain_of", row.gain_of)):
+        if named is not None and named not in labels:
+            raise StudyError(f"{key} names no row: {named!r}", where=f"{study.name}: {row.label}", now="use a label")
+    if row.label_latex and (wrong := harm(row.label_latex)):
+        place = f"{study.name}, row {row.label!r}: label_latex"
+        raise StudyError(f"{row.label_latex!r}: {wrong}", where=place, now="write what may stand in a table's cell")
+    _check_quoted(study, row)
+
+
+def _refuse_seeds(study: Study) -> None:
+    """Seeds are the study's own: a row that names one would be compared over other seeds than its reference."""
     for place, words in (("base", study.base), *((f"row {row.label!r}", row.set) for row in study.rows)):
         for word in parse_science(words, f"{study.name}, {place}"):
             if word.key == "seed":
                 raise StudyError(
                     f"{word.text!r} names a seed", where=f"{study.name}, {place}", now="seeds: of the study does"
                 )
-    _check_baselines(study)
 
 
 def _check_quoted(study: Study, row: Row) -> None:

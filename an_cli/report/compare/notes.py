@@ -99,11 +99,16 @@ def _compared(spec: Spec, measures: Measures, trained: Sequence[TableRow], gains
         label: yes for label, comparison in comparisons.items() if (yes := comparison.separated(spec.alpha)) is not None
     }
     if tested:
-        family = sum(bool(gain.reference and not gain.refused) for gain in gains.values())
-        yield f"Tested by Holm at {spec.alpha * 100:g} % over the table's {_count(family, 'comparison')}."
-        yield f"Differ: {_names(label for label, yes in tested.items() if yes)}."
-        yield f"Not told apart: {_names(label for label, yes in tested.items() if not yes)}."
+        yield from _tested(spec, tested, gains)
     yield from _best(spec, measures, trained)
+
+
+def _tested(spec: Spec, tested: Mapping[str, bool], gains: Mapping[str, Gain]) -> Iterator[str]:
+    """By which test rows differ, and which do."""
+    family = sum(bool(gain.reference and not gain.refused) for gain in gains.values())
+    yield f"Tested by Holm at {spec.alpha * 100:g} % over the table's {_count(family, 'comparison')}."
+    yield f"Differ: {_names(label for label, yes in tested.items() if yes)}."
+    yield f"Not told apart: {_names(label for label, yes in tested.items() if not yes)}."
 
 
 def _in_unit(measure: Measure) -> str:

@@ -54,20 +54,25 @@ def beside_paper(row: PlanRow, inputs: TableInputs) -> Mapping[str, TableCell]:
         return {Quantity.PAPER: paper, Quantity.PAPER_VERDICT: word}
     sample = summarize(values)
     assert sample.mean is not None
-    difference = sample.mean - printed
-    half, note = _reach(outcome, sample.std, printed)
-    verdict = PaperVerdict.WITHIN if abs(difference) <= half + _ROUNDING else PaperVerdict.OUTSIDE
-    gains = _gains(row, sample.mean, printed, inputs)
+    verdict, note = _verdict(row, sample.mean, sample.std, printed, inputs)
+    return {
+        Quantity.PAPER: paper,
+        Quantity.PAPER_DIFFERENCE: TableCell(value=sample.mean - printed, runs=outcome.runs),
+        Quantity.PAPER_VERDICT: TableCell(word=verdict, notes=(note,), runs=outcome.runs),
+    }
+
+
+def _verdict(
+    row: PlanRow, mean: float, std: float | None, printed: float, inputs: TableInputs
+) -> tuple[PaperVerdict, str]:
+    """Whether our mean is within reach of the printed number, and the footnote that says by what."""
+    half, note = _reach(inputs.outcomes[row.label], std, printed)
+    verdict = PaperVerdict.WITHIN if abs(mean - printed) <= half + _ROUNDING else PaperVerdict.OUTSIDE
+    gains = _gains(row, mean, printed, inputs)
     if verdict is PaperVerdict.WITHIN and gains is not None and gains[0] < gains[1] / 2:
         verdict = PaperVerdict.GAIN_LOST
     gains_text = "" if gains is None else f"; gain over the baseline {gains[0]:+.2f}, printed {gains[1]:+.2f}"
-    return {
-        Quantity.PAPER: paper,
-        Quantity.PAPER_DIFFERENCE: TableCell(value=difference, runs=outcome.runs),
-        Quantity.PAPER_VERDICT: TableCell(
-            word=verdict, notes=(f"{note}; ours of the {inputs.spec.epoch} epoch{gains_text}",), runs=outcome.runs
-        ),
-    }
+    return verdict, f"{note}; ours of the {inputs.spec.epoch} epoch{gains_text}"
 
 
 def _gains(row: PlanRow, mean: float, printed: float, inputs: TableInputs) -> tuple[float, float] | None:

@@ -62,25 +62,9 @@ def _shared(configs: Sequence[Mapping[str, object]]) -> dict[str, object]:
 
 def _row(row: TableRow, shared: Mapping[str, object], measures: Measures) -> dict[str, Any]:
     return {
-        "label": row.label,
-        "kind": row.kind,
-        "group": row.group,
-        "baseline": row.baseline,
-        "status": row.status.value,
-        "marks": [mark.value for mark in row.marks],
-        "params": _count(row.cell(Quantity.PARAMS)),
-        "macs": _count(row.cell(Quantity.MACS)),
-        "n_seeds": len(row.seeds),
-        "seeds": list(row.seeds),
+        **_standing(row),
         **{key: _measured(row.cell(key)) for key in measures.keys},
-        "gain": {
-            **_measured(row.cell(Quantity.GAIN)),
-            "of": measures.primary.key,
-            "over": row.reference or None,
-            "sign": "row - reference",
-            "paired": row.cell(Quantity.GAIN).paired,
-            "comparison": _compared(row.cell(Quantity.GAIN)),
-        },
+        "gain": _gain(row, measures),
         "paper": {
             measures.primary.key: row.cell(Quantity.PAPER).value,
             "difference": row.cell(Quantity.PAPER_DIFFERENCE).value,
@@ -93,6 +77,34 @@ def _row(row: TableRow, shared: Mapping[str, object], measures: Measures) -> dic
         "title": row.title or row.label,
         "config": {key: value for key, value in row.config.items() if key not in shared},
         **{key: _measured(row.cell(key)) for key in _beside(measures) if key in row.cells},
+    }
+
+
+def _standing(row: TableRow) -> dict[str, Any]:
+    """What the row is, and how much of it there is."""
+    return {
+        "label": row.label,
+        "kind": row.kind,
+        "group": row.group,
+        "baseline": row.baseline,
+        "status": row.status.value,
+        "marks": [mark.value for mark in row.marks],
+        "params": _count(row.cell(Quantity.PARAMS)),
+        "macs": _count(row.cell(Quantity.MACS)),
+        "n_seeds": len(row.seeds),
+        "seeds": list(row.seeds),
+    }
+
+
+def _gain(row: TableRow, measures: Measures) -> dict[str, Any]:
+    cell = row.cell(Quantity.GAIN)
+    return {
+        **_measured(cell),
+        "of": measures.primary.key,
+        "over": row.reference or None,
+        "sign": "row - reference",
+        "paired": cell.paired,
+        "comparison": _compared(cell),
     }
 
 
