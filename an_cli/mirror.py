@@ -106,7 +106,7 @@ def destination(launch: LaunchConfig) -> str:
     if launch.tracking is Tracking.TENSORBOARD or launch.wandb is None:
         return str(launch.tracking)
     own = launch.wandb
-    service = account_settings().service.partition("://")[2]
+    service = account_settings().service.partition("://")[2].rpartition("@")[2]  # a user and a password are no name
     return f"wandb {own.mode} {service} {own.entity or ''}/{own.project}"
 
 

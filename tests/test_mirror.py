@@ -16,7 +16,7 @@ import pytest
 
 from an_cli.config import LaunchConfig, compose
 from an_cli.config.launching import Tracking, WandbMode
-from an_cli.mirror import CLOSE_S, Mirror, account_settings, descendants, kill_tree, resolve
+from an_cli.mirror import CLOSE_S, Mirror, account_settings, descendants, destination, kill_tree, resolve
 from an_cli.store import RunFolder, Store, take
 from tests.warm import wait_for
 
@@ -288,3 +288,11 @@ def test_a_mirror_waits_for_the_one_before_it(crew: Callable[[], Mirror], make_r
         assert read_sent(run) == {}
     mirror.close()
     assert read_sent(run)["tensorboard"].whole
+
+
+def test_a_password_in_the_services_address_is_in_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of a destination is written to runs' folders and printed."""
+    launch = compose(["launch.tracking=wandb"]).launch
+    monkeypatch.setenv("WANDB_BASE_URL", "https://user:s3cret@wandb.lab:8080")
+    assert "s3cret" not in destination(launch)
+    assert " wandb.lab:8080 " in destination(launch)
