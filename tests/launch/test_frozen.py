@@ -119,9 +119,9 @@ def test_only_what_the_cells_name_is_copied_once_each_tree(layout: Layout, tmp_p
     store, plugin = Store(tmp_path), find_plugin(NORMS, "frozen_one", "norm")
     without = freeze(store)
     code = freeze(store, [plugin])
-    assert {path.name for path in without.iterdir()} == {"an_cli"}
+    assert {path.name for path in without.iterdir()} == {"an_cli", "conf", "sweeps"}
     own = {"an_test_one.py", "an_test_beside.py", "an_test_one-1.5.dist-info"}
-    assert {path.name for path in code.iterdir()} == {"an_cli", *own}
+    assert {path.name for path in code.iterdir()} == {"an_cli", "conf", "sweeps", *own}
     assert freeze(store, [plugin]) == code
     layout.files[1].write_text("WORD = 'another'\n")
     assert freeze(store, [plugin]) != code

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
+from an_cli.config import search_path
 from an_cli.config.plugins import PlugIn
 from an_cli.errors import LaunchError
 from an_cli.files import cannot_write, part_name, subfolders, sync_folder
@@ -58,7 +59,10 @@ def _sources(plugins: Iterable[PlugIn]) -> dict[str, Content]:
     sources: dict[str, Content] = {}
     for plugin in plugins:
         sources.update(plugin_files(plugin))
-    own = [path for path in PACKAGE.rglob("*") if path.is_file()]
+    # A run composes nothing on its node, but a worker of a search does: what ships beside a checkout comes too.
+    beside = [search_path.shipped(kind) for kind in ("conf", "sweeps")]
+    folders = [PACKAGE, *(folder for folder in beside if folder.parent == PACKAGE.parent)]
+    own = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     sources.update({path.relative_to(PACKAGE.parent).as_posix(): path for path in own})
     return {name: content for name, content in sources.items() if _is_code(Path(name))}
 

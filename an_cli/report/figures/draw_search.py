@@ -6,7 +6,7 @@ import math
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from an_cli.config.task import Measure
 from an_cli.report.figures.searched import AxisOfParameter, Searched
@@ -62,6 +62,9 @@ def _scale(axes: Axes, axis: AxisOfParameter) -> None:
     axes.set_xlabel(axis.title)
     if axis.log:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))  # no mathematics in our fonts
+        axes.xaxis.set_minor_formatter(NullFormatter())
     if axis.choices:
         axes.set_xticks(range(len(axis.choices)), axis.choices)
         axes.set_xlim(-0.5, len(axis.choices) - 0.5)
