@@ -3,8 +3,8 @@
     python -m benchmarks.sweep_scale [--repeats 5] [--sizes N ...]
 
 Asks and tells of a search with N trials are timed for N up to 100,000 (random sampling, so that the storage is what is
-timed, and TPE), their file operations counted; then 1,000 workers are simulated as a closed queue: each works a second and
-waits for its turn, which one of them has at a time. Writes `results/sweep_scale.json` and `results/sweep_scale.png`.
+timed, and TPE), and their file operations counted; then 1,000 workers are simulated as a closed queue: each works a
+second and waits for its turn, which one of them has at a time. Writes `results/sweep_scale.json` and `.png`.
 """
 
 from __future__ import annotations

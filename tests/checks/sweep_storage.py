@@ -94,7 +94,7 @@ def fill(root: Path, seconds: float) -> None:
 
 def stall(processes: list[subprocess.Popen[bytes]], folder: Path, seconds: float, holder: bool) -> str:
     """Stop a worker for so long; with `holder` one that has the turn."""
-    victim = processes[0]
+    victim, caught = processes[0], False
     end = time.monotonic() + 20
     while holder and time.monotonic() < end:
         found = read_holder(RunFolder(folder))
@@ -103,13 +103,13 @@ def stall(processes: list[subprocess.Popen[bytes]], folder: Path, seconds: float
         os.kill(found.pid, signal.SIGSTOP)
         now = read_holder(RunFolder(folder))
         if now is not None and now.pid == found.pid and not now.left:
-            victim = next(one for one in processes if one.pid == found.pid)
+            victim, caught = next(one for one in processes if one.pid == found.pid), True
             break
         os.kill(found.pid, signal.SIGCONT)
     victim.send_signal(signal.SIGSTOP)
     time.sleep(seconds)
     victim.send_signal(signal.SIGCONT)
-    return "with the turn" if holder and victim is not processes[0] else "without"
+    return "with the turn" if caught else "without"
 
 
 def check(root: Path, asked: argparse.Namespace) -> dict[str, Any]:
