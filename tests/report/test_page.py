@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -277,6 +278,15 @@ def test_a_run_of_two_studies_is_in_both(tmp_path: Path) -> None:
     store.link("other", "shared", store.run(cell("seed=0").id))
     studies = {one["name"]: one for one in data_of(page_of(store))["studies"]}
     assert studies["other"]["runs"][0] in studies["by hand"]["runs"]
+
+
+def test_a_run_of_two_studies_is_named_by_the_one_that_defined_it_first(tmp_path: Path) -> None:
+    store = small_store(tmp_path)
+    store.link("another", "shared", store.run(cell("seed=0").id))
+    os.utime(store.studies / "another" / "shared", (4e9, 4e9), follow_symlinks=False)
+    runs = data_of(page_of(store))["runs"]
+    place = runs["id"].index(cell("seed=0").id)
+    assert values(runs["study"], len(runs["id"]))[place] == "by hand"
 
 
 def test_a_link_to_a_run_that_is_gone_is_left_out(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,17 @@ def opened(browser: Browser, tmp_path: Path) -> Callable[[str], Browser]:
 
 
 Open = Callable[..., Browser]
+
+
+@needs_browser
+def test_a_run_of_two_studies_goes_by_its_name_in_the_first(browser: Browser, tmp_path: Path) -> None:
+    store = small_store(tmp_path / "store")
+    store.link("another", "shared", store.run(cell("seed=0").id))
+    os.utime(store.studies / "another" / "shared", (4e9, 4e9), follow_symlinks=False)
+    browser.open(write(store, tmp_path))
+    labels = browser.run(LABELS)
+    assert "by hand/seed=0" in labels
+    assert "another/shared" not in labels
 
 
 @needs_browser

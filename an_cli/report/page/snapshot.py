@@ -36,6 +36,7 @@ from an_cli.store import (
     read_progress,
     read_run,
 )
+from an_cli.store.labels import labels_of
 from an_cli.store.remarks import Remarks, run_remarks
 from an_cli.store.sent import urls_of
 
@@ -142,11 +143,18 @@ def _runs(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
         "host": coded(attempt.host if attempt else None for attempt in attempts),
         "started_at": coded(attempt.started_at if attempt else None for attempt in attempts),
         "attempts": coded(len(record.attempts) for record in records),
+        "study": _first_studies(store, records),
         **_remarks(store, records),
         **_elsewhere(store, records),
         "skipped_lines": coded(record.skipped_lines for record in records),
         **{f"choice.{name}": coded(record.choices.get(name) for record in records) for name in _choices(records)},
     }
+
+
+def _first_studies(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:
+    """The study as whose cell each run is named where none is chosen, as in every verb."""
+    labels = labels_of(store)
+    return coded(labels[record.id][0].partition("/")[0] if record.id in labels else None for record in records)
 
 
 def _remarks(store: Store, records: Sequence[RunRecord]) -> dict[str, Any]:

@@ -23,12 +23,14 @@ class Store {
     return column ? column(run) : null;
   }
 
-  // A run's label, within a study if one is chosen; else its first study and label; else its id.
+  // A run's label, within a study if one is chosen; else with the study that it is named by everywhere; else its id.
   label(run, study) {
     const found = this.labels.get(run);
     if (!found) return this.raw.runs.id[run];
     const here = found.find(([name]) => name === study);
-    return here ? here[1] : found[0][0] + '/' + found[0][1];
+    if (here) return here[1];
+    const [name, label] = found.find(([name]) => name === this.get('study', run)) || found[0];
+    return name + '/' + label;
   }
 
   // What free words of a filter are looked for in.
