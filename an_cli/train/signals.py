@@ -59,6 +59,7 @@ class StopFlag:
 
     def __init__(self, *, insists: bool = True) -> None:
         self.received: int | None = None
+        self._handled = 0
         self._insists = insists
         self._owner = os.getpid()
         self._ends_at: float | None = None
@@ -161,7 +162,9 @@ class StopFlag:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._owner:
             return  # a forked loader worker has inherited the handler: its parent decides
-        if self.received is not None and self._insists:
+        # Not `received`: the watching thread may have heard of this very signal while a library held this thread.
+        self._handled += 1
+        if self._handled > 1 and self._insists:
             os._exit(128 + number)
         self.received = self.received or number
 
