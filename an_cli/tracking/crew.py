@@ -34,7 +34,7 @@ from an_cli.tracking.records import launch_of
 END_S = 4.0  # for all that is left to be sent once the command or the job ends
 TERM_S = 20.0  # after SIGTERM: a job's runs save meanwhile, and how they ended is still to be sent
 SEND_S = 300.0  # for a run as it stands: a service that answers takes it in a few seconds
-AGAIN_S = (5.0, 20.0, 60.0, 180.0)  # pauses before a run whose tracker failed is tried again
+AGAIN_S = (1.0, 20.0, 60.0, 180.0)  # pauses before a run whose tracker failed is tried again
 _TRY_AGAIN = 75
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 log = logging.getLogger("an_cli.tracking")
@@ -213,8 +213,9 @@ class Crew:
             self._give_up(waiting.order, f"the service has not taken it within {SEND_S:.0f} s")
         elif status != _TRY_AGAIN:
             self._give_up(waiting.order, f"its mirror ended with status {status}; see the log")
-        if waiting.order.follow and waiting.tries < len(AGAIN_S) and self._open:
-            pause = AGAIN_S[waiting.tries]
+        if waiting.order.follow and waiting.tries < len(AGAIN_S):
+            # SLURM ends a job by SIGTERM to all its processes, the SDK's among them: the run's end is still to be sent.
+            pause = AGAIN_S[waiting.tries] if self._deadline == float("inf") else 0.0
             self._queue.append(_Waiting(waiting.order, time.monotonic() + pause, waiting.tries + 1))
 
     def _give_up(self, order: MirrorOrder, why: str) -> None:
