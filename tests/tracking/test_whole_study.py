@@ -1,4 +1,4 @@
-"""A study mirrored while it runs is shown as its folders have it; `tests.checks.tracking_demo` does so with the demo."""
+"""A study mirrored while it runs is shown as its folders have it; `tests.checks.tracking_demo` does so with more."""
 
 from __future__ import annotations
 
