@@ -1,6 +1,6 @@
 """A study mirrored while it runs, to W&B online, to W&B's files and to TensorBoard: all that is shown equals the store.
 
-    python -m tests.checks.tracking_demo [--study demo|tiny] [--trackers online offline tensorboard]
+    python -m tests.checks.tracking_demo [--study demo|tiny] [--trackers online offline tensorboard] [--epochs N]
 
 Each tracker gets a study of its own from an empty folder. What it shows is read back by its own reader (the double of
 the service, `wandb leet inspect` and a reader of the file's records, TensorBoard's event reader) and compared with the
@@ -84,8 +84,8 @@ def shown_board(store: Store, study: str, label: str) -> tuple[Shown, list[str]]
     return of_events(place, label), []
 
 
-def mirrored(root: Path, study: str, tracker: str) -> dict[str, object]:
-    """Run a study with one tracker; returns figures, and what differs."""
+def mirrored(root: Path, study: str, tracker: str, epochs: int = 0) -> dict[str, object]:
+    """Run a study with one tracker, for so many epochs (0: its own); returns figures, and what differs."""
     folder, home = root / tracker, root / f"home-{tracker}"
     folder.mkdir(parents=True)
     home.mkdir()
@@ -97,7 +97,7 @@ def mirrored(root: Path, study: str, tracker: str) -> dict[str, object]:
         if tracker == "offline":
             own |= {"WANDB_MODE": "offline"}
         words = ["launch.tracking=tensorboard"] if tracker == "tensorboard" else []
-        ablate(folder, study, own, *words)
+        ablate(folder, study, own, *words, *([f"recipe.epochs={epochs}"] if epochs else []))
         kept = {run.id: run for run in service.runs.values()} if service else {}
     wrong, points = [], 0
     for run_id, (label, run) in sorted(rows(store, study).items()):
@@ -120,11 +120,12 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--study", choices=["demo", "tiny"], default="demo")
     parser.add_argument("--trackers", nargs="+", default=["online", "offline", "tensorboard"])
+    parser.add_argument("--epochs", type=int, default=0, help="fewer than the study's, on a busy machine")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         figures = []
         for tracker in asked.trackers:
-            figures.append(mirrored(Path(name), asked.study, tracker))
+            figures.append(mirrored(Path(name), asked.study, tracker, asked.epochs))
             print(json.dumps(figures[-1]), flush=True)
     return int(any(each["differences"] or not each["points"] for each in figures))
 
