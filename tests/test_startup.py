@@ -30,7 +30,9 @@ def modules_after(folder: Path, *words: str) -> set[str]:
     return set(modules)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["status"], ["status", "--json"], ["ablate", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["status"], ["status", "--json"], ["ablate", "--help"], ["sync", "--help"]]
+)
 def test_help_and_status_compose_nothing(words: list[str], tmp_path: Path) -> None:
     assert not modules_after(tmp_path, *words) & (HEAVY | COMPOSING)
 
@@ -41,6 +43,16 @@ def test_help_and_status_compose_nothing(words: list[str], tmp_path: Path) -> No
 )
 def test_planning_needs_nothing_heavy(words: list[str], tmp_path: Path) -> None:
     assert not modules_after(tmp_path, *words) & HEAVY
+
+
+def test_reporting_loads_no_tracker(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _CALL, json.dumps(["report", "demo"])], cwd=tmp_path, capture_output=True, text=True
+    )
+    status, modules = json.loads(done.stderr.splitlines()[-1])
+    assert status == 1, done.stderr  # nothing has run
+    assert "scipy" in modules
+    assert not {"wandb", "torch"} & set(modules), done.stderr
 
 
 def test_importing_the_package_imports_nothing() -> None:

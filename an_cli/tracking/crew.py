@@ -31,7 +31,7 @@ from an_cli.store.sent import Sent, failed
 from an_cli.tracking.mirror_run import MirrorOrder, is_sent, mirror_run
 from an_cli.tracking.records import launch_of
 
-END_S = 3.6  # for all that is left to be sent once the command or the job ends
+END_S = 3.3  # for all that is left to be sent once the command or the job ends
 TERM_S = 20.0  # after SIGTERM: a job's runs save meanwhile, and how they ended is still to be sent
 SEND_S = 300.0  # for a run as it stands: a service that answers takes it in a few seconds
 AGAIN_S = (1.0, 20.0, 60.0, 180.0)  # pauses before a run whose tracker failed is tried again
