@@ -107,38 +107,35 @@ class Observer:
             return seen
 
     def _ask(self, keys: Collection[Key], since: float, accounts: bool, others: Collection[str]) -> Observation:
-        troubles = []
-        answer = self.scheduler(
-            "squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--format={_QUEUE}"
-        )
-        queue = read_queue(answer.out) if answer.status == 0 else None
-        troubles += [f"squeue: {answer.trouble or 'an answer that cannot be read'}"] if queue is None else []
-        accounted = None
+        own = f"--user={os.getuid()}"
+        (queue, trouble), accounted = self._queue(own), None
+        troubles = [trouble]
         if accounts and (queue is None or any(key not in queue for key in keys)):
             start = datetime.fromtimestamp(max(0.0, since - _SUBMIT_SLACK_S)).strftime("%Y-%m-%dT%H:%M:%S")
-            answer = self.scheduler(
-                "sacct",
-                "--noheader",
-                "--parsable2",
-                "--allocations",
-                f"--user={os.getuid()}",
-                f"--starttime={start}",
-                f"--format={_ACCOUNTS}",
-            )
-            accounted = read_accounts(answer.out) if answer.status == 0 else None
-            accounted = {} if _NO_ACCOUNTS in answer.trouble.lower() else accounted
-            troubles += [f"sacct: {answer.trouble or 'an answer that cannot be read'}"] if accounted is None else []
+            accounted, trouble = self._accounts(own, f"--starttime={start}")
+            troubles.append(trouble)
         if others:
-            ids = ",".join(sorted(others))
-            answer = self.scheduler(
-                "squeue", "--noheader", "--array", "--states=all", f"--jobs={ids}", f"--format={_QUEUE}"
-            )
-            queue = {**(read_queue(answer.out) or {}), **queue} if queue is not None and answer.status == 0 else queue
+            ids = f"--jobs={','.join(sorted(others))}"
+            theirs, _ = self._queue(ids)
+            queue = None if queue is None else {**(theirs or {}), **queue}
             if accounts and accounted is not None:
-                words = ("--noheader", "--parsable2", "--allocations", "--allusers", f"--jobs={ids}")
-                answer = self.scheduler("sacct", *words, f"--format={_ACCOUNTS}")
-                accounted = {**(read_accounts(answer.out) or {}), **accounted} if answer.status == 0 else accounted
-        return Observation(at=self.clock(), queue=queue, accounts=accounted, trouble="; ".join(troubles))
+                theirs, _ = self._accounts("--allusers", ids)
+                accounted = {**(theirs or {}), **accounted}
+        return Observation(at=self.clock(), queue=queue, accounts=accounted, trouble="; ".join(filter(None, troubles)))
+
+    def _queue(self, whose: str) -> tuple[dict[Key, QueueRow] | None, str]:
+        """Rows of squeue; None and the trouble where it gives no answer."""
+        answer = self.scheduler("squeue", "--noheader", "--array", "--states=all", whose, f"--format={_QUEUE}")
+        rows = read_queue(answer.out) if answer.status == 0 else None
+        return rows, f"squeue: {answer.trouble or 'an answer that cannot be read'}" if rows is None else ""
+
+    def _accounts(self, *whose: str) -> tuple[dict[Key, QueueRow] | None, str]:
+        """Rows of sacct; none of a cluster that keeps no accounts, None and the trouble where it gives no answer."""
+        words = ("--noheader", "--parsable2", "--allocations", *whose, f"--format={_ACCOUNTS}")
+        answer = self.scheduler("sacct", *words)
+        rows = read_accounts(answer.out) if answer.status == 0 else None
+        rows = {} if _NO_ACCOUNTS in answer.trouble.lower() else rows
+        return rows, f"sacct: {answer.trouble or 'an answer that cannot be read'}" if rows is None else ""
 
 
 def read_queue(text: str) -> dict[Key, QueueRow] | None:

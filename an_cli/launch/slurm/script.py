@@ -75,17 +75,6 @@ def make_script(
         "array_parallelism": at_once if elements else None,
         "dependency": dependency,
     }
-    # The first task of a job is the job: signals reach it without a shell or an srun in between.
-    additional: dict[str, Any] = {
-        # Doubled, else SLURM would replace what looks like one of its patterns in the store's own name.
-        "output": f"{str(intent.folder).replace('%', '%%')}/{'%A_%a.out' if elements else '%j.out'}",
-        "chdir": str(intent.folder),
-        "signal": f"B:{WARNING}@{launch.warn_s}",
-        "requeue": True,
-        **dict(_option(option) for option in launch.sbatch),
-    }
-    if dependency:
-        additional["kill-on-invalid-dep"] = "yes"
     try:
         made = _executor(intent.folder)
         made.update_parameters(
@@ -99,7 +88,7 @@ def make_script(
                 *_environment(intent, launch, threads, code, commit),
                 *stage(launch, data),
             ],
-            additional_parameters=additional,
+            additional_parameters=_additional(intent, launch, array=bool(elements), depends=bool(dependency)),
             stderr_to_stdout=True,
             use_srun=False,
         )
@@ -108,6 +97,19 @@ def make_script(
         return str(made._make_submission_file_text(_command(launch, words, folder), ""))
     except (RuntimeError, ValueError, TypeError) as error:
         raise LaunchError(f"submitit refuses: {error}", where="launch") from error
+
+
+def _additional(intent: Intent, launch: LaunchConfig, *, array: bool, depends: bool) -> dict[str, Any]:
+    """What submitit has no parameter for. The warning goes to the job's own process, without a shell in between."""
+    return {
+        # Doubled, else SLURM would replace what looks like one of its patterns in the store's own name.
+        "output": f"{str(intent.folder).replace('%', '%%')}/{'%A_%a.out' if array else '%j.out'}",
+        "chdir": str(intent.folder),
+        "signal": f"B:{WARNING}@{launch.warn_s}",
+        "requeue": True,
+        **dict(_option(option) for option in launch.sbatch),
+        **({"kill-on-invalid-dep": "yes"} if depends else {}),
+    }
 
 
 def check_path(path: Path) -> None:
