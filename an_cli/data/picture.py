@@ -7,6 +7,7 @@ would clip it, to white or black. A picture whose range nobody can know is refus
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
 _WHITE_IS_ZERO = 0
 _CONVERTIBLE = frozenset({"1", "L", "P", "RGB", "RGBA", "RGBX", "RGBa", "LA", "PA", "CMYK", "YCbCr", "HSV"})
 _COPY_AGAIN = "copy the file again from its source"
+_CODE = "decoder error"  # PIL's words, with a number of its own
 _SAVE_AGAIN = "save it with 8 bits a channel, or 16 in their full range"
 _BEGINNINGS = {
     b"version https://git-lfs": "a git-lfs pointer, not the image itself",
@@ -65,6 +67,8 @@ def picture(file: Path | BytesIO, where: Callable[[], str]) -> Iterator[Image.Im
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(file) as image:
+                if image.format == "TIFF":
+                    _load_silently(image)
                 yield _eight_bits(image)
     except DataError as error:
         raise DataError(error.what, where=where(), now=error.now) from error
@@ -84,6 +88,23 @@ def picture(file: Path | BytesIO, where: Callable[[], str]) -> Iterator[Image.Im
         raise DataError(f"an image cannot be read: {_reason(error)}", where=where(), now=_COPY_AGAIN) from error
 
 
+def _load_silently(image: Image.Image) -> None:
+    """Decode a TIFF: its library, which PIL gives no way to quiet, writes to standard error itself what is wrong."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        image.load()
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        image.load()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
+
+
 def _too_large(file: Path | BytesIO, reason: str) -> str:
     """What is known of an image that PIL does not open: its bytes, and its pixels by PIL's own words."""
     most, size = 2 * (Image.MAX_IMAGE_PIXELS or 0), len(file.getbuffer()) if isinstance(file, BytesIO) else _size(file)
@@ -98,6 +119,8 @@ def _size(file: Path) -> int:
 
 def _reason(error: Exception) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if text.startswith(_CODE):
+        return "its compressed pixels are damaged"
     return " ".join(text.split()) or type(error).__name__
 
 

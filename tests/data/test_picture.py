@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import warnings
 import zlib
@@ -250,3 +251,14 @@ def test_what_pil_warns_of_is_read_without_a_word(
         warnings.simplefilter("always")
         assert shown(path, "RGB").shape == (3, 40, 40)
     assert not caught
+
+
+def test_a_damaged_tiff_is_refused_in_our_words_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = save(Image.fromarray(RAMP >> 8).convert("L"), tmp_path / "lzw.tiff", compression="tiff_lzw")
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) // 3] + bytes(60) + raw[len(raw) // 3 + 60 :])
+    with pytest.raises(DataError, match=r"an image cannot be read: its compressed pixels are damaged \(.*lzw\.tiff\)"):
+        shown(path)
+    assert capfd.readouterr() == ("", "")
+    os.write(2, b"still open")
+    assert capfd.readouterr().err == "still open"
