@@ -130,6 +130,20 @@ def _errors(cells: Sequence[Value], on: Medium) -> list[str]:
     ]
 
 
+_MARKS = {True: "ok", False: "amiss", None: "-"}
+
+
+def checks_text(checks: Sequence[Value], on: Medium = FILE) -> str:
+    """A line per check of `doctor`: whether it is as it should be, what was looked at, and what now."""
+    texts = [f"{_MARKS[check['well']]:>5}  {check['name']}: {check['found']}{_now(check)}" for check in checks]
+    styles = ["red" if check["well"] is False else "" for check in checks]
+    return "".join(prose(text, on, later="       ", style=style) for text, style in zip(texts, styles, strict=True))
+
+
+def _now(check: Value) -> str:
+    return f" -> {check['now']}" if check["now"] else ""
+
+
 def _primary_head(cells: Sequence[Value]) -> str:
     """Of the tasks' primary measures, where they are the same one."""
     heads = {cell["measure"]["head"] for cell in cells}

@@ -48,39 +48,52 @@ def main(words: list[str]) -> int:
             from an_cli.worker.serve import serve
 
             return serve(sys.stdin, sys.stdout)
-        case ["cost"]:
+        case [verb]:
+            return _answer(verb)
+        case _:
+            return _usage()
+
+
+def _answer(verb: str) -> int:
+    """Dispatch a verb that reads requests and writes answers."""
+    match verb:
+        case "cost":
             from an_cli.worker.cost import answer_costs
 
             return answer_costs(sys.stdin, _answers())
-        case ["model"]:
+        case "model":
             from an_cli.worker.cost import answer_model
 
             return answer_model(sys.stdin, _answers())
-        case ["smoke"]:
+        case "smoke":
             from an_cli.worker.smoke import answer_smoke
 
             return answer_smoke(sys.stdin, _answers())
-        case ["strip"]:
+        case "strip":
             from an_cli.worker.strip import answer_strip
 
             return answer_strip(sys.stdin, _answers())
-        case ["data"]:
+        case "data":
             from an_cli.worker.answering import answer
             from an_cli.worker.data import data
 
             return answer(sys.stdin, _answers(), data)
-        case ["evaluate"]:
+        case "evaluate":
             from an_cli.worker.evaluate import answer_evaluations
 
             return answer_evaluations(sys.stdin, _answers())
-        case ["import"]:
+        case "import":
             from an_cli.worker.answering import answer
             from an_cli.worker.import_weights import import_weights
 
             return answer(sys.stdin, _answers(), import_weights)
         case _:
-            print(USAGE, file=sys.stderr)
-            return 2
+            return _usage()
+
+
+def _usage() -> int:
+    print(USAGE, file=sys.stderr)
+    return 2
 
 
 def begin() -> None:
