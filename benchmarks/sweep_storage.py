@@ -22,13 +22,14 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState, create_trial
 
+from an_cli.files import dump_yaml
 from an_cli.plan.asking import Asking
 from an_cli.plan.journal import JournalFile
 from an_cli.plan.samplers import distributions, suggest
 from an_cli.plan.searching import Assignment, Searching
 from an_cli.plan.trials import TrialState as Ours
 from an_cli.plan.trials import read_journal
-from tests.plan.surrogate import candidates, searching
+from tests.plan.surrogate import BASE, SPACE, candidates, searching
 
 RESULT = Path(__file__).parent / "results" / "sweep_storage.json"
 OWNER = {"pid": 1}
@@ -59,18 +60,6 @@ def fill(search: Searching, count: int) -> None:
 
 
 def plain_journal(search: Searching, path: Path) -> None:
-    """The same trials as plain Optuna writes them: ask, suggest one by one, tell."""
-    storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
-    study = optuna.create_study(study_name="plain", storage=storage)
-    space = search.candidates.space
-    for trial in search.asking.trials():
-        study.enqueue_trial(dict(trial.params))
-        asked = study.ask()
-        suggest(space, asked)
-        study.tell(asked, trial.values[0])
-
-
-def lean_plain_journal(search: Searching, path: Path) -> None:
     """The lines that plain Optuna writes for `ask`, `suggest_*` and `tell`, without drawing anything."""
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
     storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "plain")
@@ -111,7 +100,7 @@ def open_figures(folder: Path, trials: int, repeats: int) -> dict[str, float]:
     search = searching(folder)
     fill(search, trials)
     plain = folder / "plain.log"
-    lean_plain_journal(search, plain)
+    plain_journal(search, plain)
     ours = search.folder / "journal.log"
     theirs_s, ours_s, light_s = [], [], []
     for _ in range(repeats):
@@ -119,6 +108,27 @@ def open_figures(folder: Path, trials: int, repeats: int) -> dict[str, float]:
         ours_s.append(timed(lambda: optuna.storages.JournalStorage(JournalFile(ours))))  # type: ignore[arg-type]
         light_s.append(timed(lambda: read_journal(ours, "tried", search.candidates.space)))
     return {"plain_s": median(theirs_s), "ours_s": median(ours_s), "without_optuna_s": median(light_s)}
+
+
+def status_figures(folder: Path, trials: int, repeats: int) -> dict[str, float]:
+    """Seconds of `an-cli status` of a search with so many trials, as a command; and of `--help`, which does nothing."""
+    made = candidates(budget={"trials": 10**6})
+    search = searching(folder, made)
+    (folder / "sweeps").mkdir(parents=True)
+    content = {"base": BASE, "search": {"space": SPACE, "objectives": ["top1_error_pct"], "budget": {"trials": 10**6}}}
+    (folder / "sweeps" / "tried.yaml").write_text(dump_yaml(content))
+    fill(search, trials)
+    words = [sys.executable, "-P", "-m", "an_cli"]
+    status = [*words, "status", "tried", "--store", str(folder / "store")]
+    found = {"status_s": status, "help_s": [*words, "--help"]}
+    return {
+        name: min(timed(lambda command=command: _call(command, folder)) for _ in range(repeats))
+        for name, command in found.items()
+    }
+
+
+def _call(command: list[str], folder: Path) -> None:
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 def main() -> None:
@@ -132,6 +142,7 @@ def main() -> None:
         found: dict[str, Any] = {"trials": asked.trials, "opened": asked.opened, "python": sys.version.split()[0]}
         found["ask"] = ask_figures(Path(folder) / "ask", asked.trials, asked.repeats)
         found["open"] = open_figures(Path(folder) / "open", asked.opened, 3)
+        found["status"] = status_figures(Path(folder) / "status", asked.trials, 5)
     found["open"]["ratio"] = found["open"]["ours_s"] / found["open"]["plain_s"]
     print(json.dumps(found, indent=1))
     RESULT.write_text(json.dumps(found, indent=1) + "\n")
@@ -139,4 +150,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-    assert subprocess  # used by the figure of status

@@ -29,7 +29,7 @@ from tests.slurm.harness import LAUNCH, ROOT, assert_one_writer, attempts_of, cl
 from tests.tiny import TINY
 
 LIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED")
-EPOCHS, RUNG = 24, 8
+EPOCHS, RUNG = 16, 5
 
 
 class Chaos:
@@ -46,7 +46,7 @@ class Chaos:
             "pruner": {"name": "halving", "rungs": [RUNG], "options": {"reduction_factor": 2}},
             "budget": {"trials": trials},
         }
-        sizes = [f"recipe.epochs={EPOCHS}", "data.train_samples=800", "data.eval_samples=200"]
+        sizes = [f"recipe.epochs={EPOCHS}", "data.train_samples=400", "data.eval_samples=200"]
         content = {"title": "Chaos", "base": [*base, *sizes], "seeds": [0], "search": search}
         (root / "sweeps").mkdir(parents=True)
         (root / "sweeps" / "chaos.yaml").write_text(dump_yaml(content))

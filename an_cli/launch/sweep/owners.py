@@ -23,6 +23,7 @@ from an_cli.store.clock import disk_time
 
 FRESH_S = 2.0  # an answer of the queue is good for so long
 _UNKNOWN_JOB = "invalid job id"
+_FORMAT = "--Format=State:24,RestartCnt:12"
 
 
 def this_worker() -> Holder:
@@ -47,7 +48,7 @@ class Owners:
     me: Holder
     scheduler: Scheduler | None = None
     clock: Callable[[], float] = time.monotonic
-    _seen: dict[str, tuple[float, bool]] = field(default_factory=dict)
+    _seen: dict[tuple[str, int], tuple[float, bool]] = field(default_factory=dict)
 
     def gone(self, owner: Mapping[str, Any]) -> bool:
         """Whether an owner is known to be dead."""
@@ -60,22 +61,26 @@ class Owners:
         if holder.job and holder.job == self.me.job:
             return holder.restart < self.me.restart
         if holder.job and self.scheduler is not None:
-            return self._job_is_over(holder.job)
+            return self._job_is_over(holder)
         return holder_life(holder, lambda: self._silent_s(holder)) is Life.DEAD
 
-    def _job_is_over(self, job: str) -> bool:
-        """Whether a job does not run: it ended, or waits to be started again. A queue that is silent says nothing."""
+    def _job_is_over(self, holder: Holder) -> bool:
+        """Whether that start of a job does not run: it ended, waits, or the job was started again since.
+
+        A queue without an answer says nothing. What is over stays so: a later start is another worker.
+        """
         assert self.scheduler is not None
-        at, over = self._seen.get(job, (float("-inf"), False))
+        start = (holder.job, holder.restart)
+        at, over = self._seen.get(start, (float("-inf"), False))
         if over or self.clock() - at < FRESH_S:
             return over
-        answer = self.scheduler("squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%T")
+        answer = self.scheduler("squeue", "--noheader", "--states=all", f"--jobs={holder.job}", _FORMAT)
         if answer.status != 0:
             over = _UNKNOWN_JOB in f"{answer.out} {answer.err}".lower()
         else:
-            states = [line.strip() for line in answer.out.splitlines() if line.strip()]
-            over = all(meaning(state).stage is not Stage.ACTIVE for state in states)
-        self._seen[job] = self.clock(), over
+            rows = [line.split() for line in answer.out.splitlines() if line.strip()]
+            over = not any(_runs(row, holder.restart) for row in rows)
+        self._seen[start] = self.clock(), over
         return over
 
     def _silent_s(self, holder: Holder) -> float:
@@ -83,6 +88,12 @@ class Owners:
             return disk_time(self.folder) - beat_file(self.folder, holder).stat().st_mtime
         except OSError:
             return 0.0
+
+
+def _runs(row: list[str], restart: int) -> bool:
+    """Whether a row of the queue is that start of the job, at work."""
+    restarts = int(row[1]) if len(row) > 1 and row[1].isdigit() else restart
+    return meaning(row[0]).stage in (Stage.ACTIVE, Stage.UNKNOWN) and restarts <= restart
 
 
 def beat_file(folder: Path, holder: Holder) -> Path:
