@@ -19,6 +19,7 @@ import pytest
 from an_cli.cli.searching import JOURNAL, ask_search
 from an_cli.files import dump_yaml
 from an_cli.plan.searching import Searching
+from an_cli.report.page import Reader, snapshot
 from an_cli.store import Status, Store, read_result, status_of
 from tests.cli.conftest import BASE as TINY_BASE
 from tests.cli.conftest import Call
@@ -198,6 +199,18 @@ def test_every_figure_of_a_search_is_drawn_and_equal_records_give_equal_bytes(
     raw = Path(ended.out.strip()).read_bytes()
     assert raw.startswith(b"\x89PNG")
     assert Path(call("figure", kind, "tried", "--format", "png").out.strip()).read_bytes() == raw
+
+
+def test_the_dashboard_shows_a_search_with_its_figures(call: Call, folder: Path) -> None:
+    write(folder, objectives=["top1_error_pct", "params"], sampler="random")
+    search_by_formula(folder)
+    (study,) = snapshot(Reader(Store(folder), lambda ids: {}))["studies"]
+    assert study["title"] == "Tried"
+    assert study["note"].startswith("8 of 8 trials: 8 finished")
+    titles = ["history", "importances", "slices", "parallel coordinates", "front"]
+    assert [one["title"] for one in study["figures"]] == titles
+    assert all(one["source"].startswith("data:image/svg+xml;base64,") for one in study["figures"])
+    assert call("dashboard", "--out", "page.html").status == 0
 
 
 def test_one_objective_has_no_front(call: Call, folder: Path) -> None:

@@ -24,6 +24,7 @@ from an_cli.report.formats.json_csv import json_value
 from an_cli.report.formats.wording import LEFT, Printed, printed_rows
 from an_cli.report.page.columns import coded, curve, numbers, thin
 from an_cli.report.page.measured import declared, evaluations, primaries
+from an_cli.report.page.searches import search_value
 from an_cli.report.spec import load_spec
 from an_cli.report.table import Table
 from an_cli.store import (
@@ -229,7 +230,11 @@ def _study(
     links = {label: run_id for label, run_id in _links(store, name) if run_id in place}
     value: dict[str, Any] = {"name": name, "title": "", "planned": len(links), "table": None, "note": ""}
     try:
-        plan = make_plan(load_named(name, store), composer)
+        study = load_named(name, store)
+        if study.search is not None:
+            value.update(search_value(store, study, name, composer))
+            return {**value, "labels": list(links), "runs": [place[run_id] for run_id in links.values()]}
+        plan = make_plan(study, composer)
         value.update(_from_plan(store, plan, links, records, place))
         links = _in_order(plan, links, place)
     except AnError as error:

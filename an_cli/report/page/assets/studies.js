@@ -32,7 +32,8 @@ function card(page, name, title, runs, planned, key) {
 
 function studyTable(page, study) {
   const head = el('h2', {}, study.title || study.name);
-  if (!study.table) return [head, designs(page, study), el('p', { class: 'note' }, study.note)];
+  const pictures = (study.figures || []).map((one) => el('img', { src: one.source, alt: one.title + ' of ' + study.name, class: 'figure' }));
+  if (!study.table) return [head, designs(page, study), el('p', { class: 'note' }, study.note), el('div', { class: 'figures' }, pictures)];
   const { table } = study;
   const kind = (column) => (column.words ? null : 'num');
   const [first, ...others] = table.heads;
