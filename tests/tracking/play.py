@@ -38,7 +38,8 @@ def perform(play: dict[str, Any]) -> Opened:
             case "open":
                 opened = tracker.open(head, **words[0])
             case "log":
-                tracker.log(MetricsPoint(*words))
+                if words[0] >= opened.next_step:  # as a mirror does
+                    tracker.log(MetricsPoint(*words))
             case "tend":
                 tracker.tend()
             case "wait":

@@ -55,6 +55,10 @@ class TestOnline(TrackerContract):
     def test_a_live_run_is_seen_before_its_end(self, stage: Stage) -> None:
         super().test_a_live_run_is_seen_before_its_end(stage)
 
+    @pytest.mark.slow  # a whole study shows it as well
+    def test_two_runs_are_two(self, stage: Stage) -> None:
+        super().test_two_runs_are_two(stage)
+
     def test_epochs_are_drawn_against_epochs(self, stage: Stage) -> None:
         stage.play(["open", RUNNING], *points(1, 4), close())
         assert stage.show(None).step_metrics == {"eval/*": "epoch", "train/epoch_loss": "epoch"}
@@ -117,6 +121,10 @@ class TestOffline(TrackerContract):
             return of_offline(path)
 
         return Stage(player, launch_words(tracking="wandb", wandb={"mode": "offline"}), folder, show)
+
+    @pytest.mark.slow
+    def test_two_runs_are_two(self, stage: Stage) -> None:
+        super().test_two_runs_are_two(stage)
 
     def test_a_rerun_leaves_the_file_of_the_run_before_it(self, stage: Stage) -> None:
         stage.play(["open", RUNNING], *points(1, 2), close())

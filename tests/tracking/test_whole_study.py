@@ -15,3 +15,5 @@ def test_a_study_is_shown_as_its_folders_have_it(tracker: str, tmp_path: Path) -
     figures = mirrored(tmp_path, "tiny", tracker)
     assert figures["differences"] == []
     assert (figures["runs"], figures["points"]) == (4, 60)
+    folders = list((tmp_path / tracker / "runs").iterdir())
+    assert all(len(list(folder.iterdir())) <= 12 for folder in folders)
