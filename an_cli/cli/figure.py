@@ -87,7 +87,7 @@ def _figure_1(wanted: Request, store: Store, format: FigureFormat) -> bytes:
 
 def _measure(key: str, measures: Measures) -> Measure:
     """A measure of the study's tasks, or 100 less one."""
-    every = {one.key: one for one in (*measures.all, *(other.measure for other in measures.complements))}
+    every = {measure.key: measure for measure in (*measures.all, *(other.measure for other in measures.complements))}
     if key not in every:
         raise ReportError(f"{key!r} is no measure of this study", where="--measure", now=nearest(key, every))
     return every[key]
@@ -138,11 +138,11 @@ SEARCH_FIGURES = {
 
 
 def _of_search(wanted: Request, store: Store, format: FigureFormat) -> bytes:
-    found = searched_of(ask_search(wanted.target, wanted.words, store, wanted.storage))
-    if not found.points:
+    searched = searched_of(ask_search(wanted.target, wanted.words, store, wanted.storage))
+    if not searched.points:
         raise StoreError("no trial has finished", where=wanted.target, now="an-cli status says how far they are")
-    if wanted.kind == "front" and len(found.objectives) < 2:
+    if wanted.kind == "front" and len(searched.objectives) < 2:
         raise StoreError("one objective has no front", where=wanted.target, now="draw its history")
-    if wanted.kind == "importances" and not found.importances:
+    if wanted.kind == "importances" and not searched.importances:
         raise StoreError("too few finished trials tell importances", where=wanted.target, now="let it go on")
-    return draw_bytes(partial(SEARCH_FIGURES[wanted.kind], found), format, say)
+    return draw_bytes(partial(SEARCH_FIGURES[wanted.kind], searched), format, say)

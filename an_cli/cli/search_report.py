@@ -29,7 +29,7 @@ def summary_of(asked: AskedSearch) -> SearchSummary:
 
     candidates, trials = asked.candidates, asked.trials()
     objectives = objective_measures(candidates, asked.measures)
-    found = [importances(candidates.space, trials.finished, index) for index in range(len(objectives))]
+    shares = [importances(candidates.space, trials.finished, index) for index in range(len(objectives))]
     best = shown(trials, [measure.better is Better.LOWER for measure in objectives])
     ids = {cell for trial in best for cell in (*trial.cells, *reported_cells(candidates, trial))}
     return summarize_search(
@@ -38,8 +38,8 @@ def summary_of(asked: AskedSearch) -> SearchSummary:
         asked.measures,
         trials,
         {run_id: read_run(asked.store.run(run_id)) for run_id in ids},
-        {measure.key: one.shares for measure, one in zip(objectives, found, strict=True)},
-        found[0].evaluator,
+        {measure.key: share.shares for measure, share in zip(objectives, shares, strict=True)},
+        shares[0].evaluator,
     )
 
 

@@ -37,7 +37,7 @@ def search_value(asked: AskedSearch) -> dict[str, Any]:
         "states": {str(state): trials.count(state) for state in TrialState if trials.count(state)},
         "best": [_trial(trial, asked.candidates.space) for trial in best],
         "eta_s": eta_s(trials, search.budget.trials),
-        "going": [_trial(one, asked.candidates.space) for one in trials.all if not one.state.is_over][:ROWS],
+        "going": [_trial(trial, asked.candidates.space) for trial in trials.all if not trial.state.is_over][:ROWS],
         "skipped_lines": trials.skipped,
         "journal": str(asked.url or asked.folder),
     }

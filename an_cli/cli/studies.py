@@ -75,8 +75,8 @@ def _trials(study: Study, store: Store) -> int:
     """Trials of a search that are over, by the store's journal."""
     if study.search is None:
         return 0
-    found = read_journal(store.searches / study.name / "journal.log", study.name, study.search.parameters)
-    return sum(trial.state.is_over for trial in found.all)
+    journal = read_journal(store.searches / study.name / "journal.log", study.name, study.search.parameters)
+    return sum(trial.state.is_over for trial in journal.all)
 
 
 def _of_links(name: str, store: Store) -> dict[str, Any]:

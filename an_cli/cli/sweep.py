@@ -130,10 +130,13 @@ def rebuild_search(asked: AskedSearch) -> None:
             journal.replace(journal.with_suffix(".before"))
     except OSError as error:
         raise StoreError(f"cannot put the journal aside: {error.strerror}", where=str(journal)) from error
-    found = rebuild(Searching(asked.candidates, asked.store, asked.folder))
-    for label in found.left_out:
+    rebuilt = rebuild(Searching(asked.candidates, asked.store, asked.folder))
+    for label in rebuilt.left_out:
         say(f"left out: {label}: it is no choice of this search")
-    say(f"{asked.name}: {found.trials} trials made again from their runs; the journal of before: {JOURNAL[:-4]}.before")
+    say(
+        f"{asked.name}: {rebuilt.trials} trials made again from their runs; "
+        f"the journal of before: {JOURNAL[:-4]}.before"
+    )
 
 
 def sweep_on_slurm(asked: AskedSearch, workers: int | None, *, command: Sequence[str]) -> int:

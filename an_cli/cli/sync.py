@@ -81,10 +81,10 @@ def sync_items(words: Sequence[str], store: Store, *, again: bool) -> list[SyncI
 def _runs(words: Sequence[str], store: Store) -> Iterator[tuple[RunFolder, str]]:
     """Runs in order, each once, and the study as whose row each is shown."""
     seen: set[str] = set()
-    known = links(store)
+    linked = links(store)
     named: Sequence[str | None] = list(words) or [None]
     for word in named:
-        own = {run_id: link.partition("/")[0] for link, run_id in known.items() if word and _is_of(link, word)}
+        own = {run_id: link.partition("/")[0] for link, run_id in linked.items() if word and _is_of(link, word)}
         for run in runs_of(store, word):
             if run.id not in seen:
                 seen.add(run.id)

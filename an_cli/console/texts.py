@@ -268,17 +268,17 @@ def _names(files: Sequence[str]) -> list[str]:
     return [f"  {os.path.basename(file)}" for file in files]
 
 
-def pulled_text(found: Value, on: Medium = FILE) -> str:
+def pulled_text(pulled: Value, on: Medium = FILE) -> str:
     """Runs that came from W&B with their numbers, how many there were, and how to quote them."""
-    records = found["pulled"]
+    records = pulled["pulled"]
     keys = list(dict.fromkeys(key for record in records for key in record["values"]))
     body = [
         [record["run"], record["name"], *(number(record["values"].get(key), 2) for key in keys)] for record in records
     ]
     table = align(["run", "name", *keys], body, left=(0, 1), on=on) if records else ""
     doubts = "".join(prose(f"{record['run']}: {clean(doubt)}", on) for record in records for doubt in record["doubts"])
-    due = "".join(prose(f"would pull {reference}", on) for reference in found["due"])
-    counted = {"pulled": len(records), "to pull": len(found["due"]), "as they were": len(found["same"])}
+    due = "".join(prose(f"would pull {reference}", on) for reference in pulled["due"])
+    counted = {"pulled": len(records), "to pull": len(pulled["due"]), "as they were": len(pulled["same"])}
     sentence = ", ".join(f"{count} {what}" for what, count in counted.items() if count) or "nothing pulled"
     end = prose(sentence, on)
     if records:

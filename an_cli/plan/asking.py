@@ -117,7 +117,7 @@ class Asking:
         """All trials that this search has begun; not those that somebody else has put into its storage."""
         frozen = self._frozen()
         read = [*self._open, *range(len(self._trials), len(frozen))]
-        self._trials += [self.trial_of(one) for one in frozen[len(self._trials) :]]
+        self._trials += [self.trial_of(trial) for trial in frozen[len(self._trials) :]]
         for number in self._open:
             self._trials[number] = self.trial_of(frozen[number])
         self._open = [number for number in read if not self._trials[number].state.is_over]

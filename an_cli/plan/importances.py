@@ -55,10 +55,10 @@ def importances(space: Space, trials: Sequence[Trial], objective: int, seed: int
             evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
         else:
             evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator, params=sorted(shared))
+        by_parameter = optuna.importance.get_param_importances(study, evaluator=evaluator, params=sorted(shared))
     shares: dict[str, float] = {}
     for key in space.parameters:
-        parts = [found[part] for part in space.names(key) if part in found]
+        parts = [by_parameter[part] for part in space.names(key) if part in by_parameter]
         if parts:
             shares[key] = float(sum(parts))  # of a vector all of its elements together
     return Importances(name, dict(sorted(shares.items(), key=lambda item: -item[1])))

@@ -107,11 +107,11 @@ def _append(descriptor: int, text: bytes) -> None:
 def decode_lines(raw: bytes) -> tuple[list[Log], int]:
     """The logs of complete lines, and how many lines were none."""
     try:
-        found: list[Any] = _LINES.decode_lines(raw)
+        entries: list[Any] = _LINES.decode_lines(raw)
     except (ValueError, RecursionError):
-        found = [json_object(line) for line in raw.split(b"\n") if line.strip()]
-    logs = [log for log in found if log is not None and _is_log(log)]
-    return logs, len(found) - len(logs)
+        entries = [json_object(line) for line in raw.split(b"\n") if line.strip()]
+    logs = [log for log in entries if log is not None and _is_log(log)]
+    return logs, len(entries) - len(logs)
 
 
 def _is_log(log: Log) -> bool:

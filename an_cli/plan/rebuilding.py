@@ -35,15 +35,15 @@ def rebuild(search: Searching) -> Rebuilt:
     Args:
         search: over a storage without the study.
     """
-    found, left_out = find_trials(search.candidates, search.store, search.folder.name)
+    trials, left_out = find_trials(search.candidates, search.store, search.folder.name)
 
     def write(asking: Asking) -> None:
-        for trial, records in found:
+        for trial, records in trials:
             _write(asking, search, trial, records)
         search.close_if_over(asking)
 
     search.turn(write)
-    return Rebuilt(len(found), tuple(left_out))
+    return Rebuilt(len(trials), tuple(left_out))
 
 
 def find_trials(

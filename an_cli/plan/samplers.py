@@ -155,8 +155,8 @@ def suggest(space: Space, trial: optuna.Trial) -> dict[str, Any]:
     params: dict[str, Any] = {}
     for key, parameter in space.parameters.items():
         if space.applies(key, params):
-            found = {name: _suggested(trial, name, distribution(parameter)) for name in space.names(key)}
-            params |= space.spelled(key, list(from_optuna(space, found).values()))
+            suggested = {name: _suggested(trial, name, distribution(parameter)) for name in space.names(key)}
+            params |= space.spelled(key, list(from_optuna(space, suggested).values()))
     return params
 
 
@@ -179,11 +179,11 @@ def grid_of(space: Space) -> dict[str, list[Any]]:
     Raises:
         StudyError: a parameter with a continuum of values.
     """
-    found: dict[str, list[Any]] = {}
+    grid: dict[str, list[Any]] = {}
     for key, parameter in space.parameters.items():
         for name in space.names(key):
-            found[name] = _all_values(key, parameter)
-    return found
+            grid[name] = _all_values(key, parameter)
+    return grid
 
 
 def _all_values(key: str, parameter: Parameter) -> list[Any]:

@@ -102,11 +102,11 @@ def read_search(content: Mapping[str, Any], seeds: tuple[int, ...], where: str) 
         StudyError: a key, a word or a range that is none.
     """
     named = {key: {"name": content[key]} for key in ("sampler", "pruner") if isinstance(content.get(key), str)}
-    found = read(Search, {**content, **named}, where=f"{where}: search", error=StudyError)
-    for key, parameter in found.space.items():
-        _check_parameter(key, parameter, found.space, f"{where}: search.space.{key}")
-    _check_shape(found, seeds, f"{where}: search")
-    return found
+    search = read(Search, {**content, **named}, where=f"{where}: search", error=StudyError)
+    for key, parameter in search.space.items():
+        _check_parameter(key, parameter, search.space, f"{where}: search.space.{key}")
+    _check_shape(search, seeds, f"{where}: search")
+    return search
 
 
 def _check_shape(search: Search, seeds: tuple[int, ...], where: str) -> None:

@@ -113,8 +113,8 @@ class Searching:
         Returns:
             None when the search is over and its winners are run on the report's seeds.
         """
-        found: Assignment | Later | None = self.turn(lambda asking: self._take(asking, owner, gone))
-        return found
+        assignment: Assignment | Later | None = self.turn(lambda asking: self._take(asking, owner, gone))
+        return assignment
 
     def _take(self, asking: Asking, owner: Owner, gone: Callable[[Owner], bool]) -> Assignment | Later | None:
         trials = [trial for trial in asking.trials() if trial.cells]
@@ -157,8 +157,8 @@ class Searching:
         lower = self._lower
         best: dict[int, Trial] = {}
         for trial in paused:
-            known, value = best.get(trial.stage), trial.reports[max(trial.reports)]
-            if known is None or (value < known.reports[max(known.reports)]) is lower:
+            so_far, value = best.get(trial.stage), trial.reports[max(trial.reports)]
+            if so_far is None or (value < so_far.reports[max(so_far.reports)]) is lower:
                 best[trial.stage] = trial
         return [best[stage] for stage in sorted(best, reverse=True)]
 
@@ -195,8 +195,8 @@ class Searching:
         Returns:
             The same trial's next part, where it goes on with this worker.
         """
-        found: Assignment | None = self.turn(lambda asking: self._tell(asking, done, owner))
-        return found
+        assignment: Assignment | None = self.turn(lambda asking: self._tell(asking, done, owner))
+        return assignment
 
     def _tell(self, asking: Asking, done: Assignment, owner: Owner) -> Assignment | None:
         trial = asking.trials()[done.number]

@@ -115,13 +115,13 @@ class Space:
 
     def texts(self, params: Params) -> tuple[str, ...]:
         """A choice for readers: the last part of each key and its value, "lr=0.3", "components=5-5-10-10"."""
-        found = []
+        texts = []
         for key in self.parameters:
             if self.names(key)[0] in params:
                 value = self.value(key, params)
                 text = "-".join(map(_number, value)) if isinstance(value, list) else _number(value)
-                found.append(f"{key.rpartition('.')[2]}={text}")
-        return tuple(found)
+                texts.append(f"{key.rpartition('.')[2]}={text}")
+        return tuple(texts)
 
     def value(self, key: str, params: Params) -> Any:
         """The value that a choice gives to a key."""
@@ -183,10 +183,10 @@ class Space:
 
     def _switched_on(self, key: str) -> dict[str, Any]:
         """Values of the parameters before a key with which it applies."""
-        found: dict[str, Any] = {}
+        values_on: dict[str, Any] = {}
         for name, values in self.parameters[key].when.items():
-            found |= self._switched_on(name) | {name: _listed(values)[0]}
-        return found
+            values_on |= self._switched_on(name) | {name: _listed(values)[0]}
+        return values_on
 
 
 _ABSENT = object()

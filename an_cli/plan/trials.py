@@ -162,14 +162,14 @@ def _changed(trial: Trial, log: Log) -> Trial:
         case 7:
             return replace(trial, reports={**trial.reports, int(log["step"]): log["intermediate_value"]})
     changes = log["user_attr"]
-    found: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
     if CELLS in changes:
-        found["cells"] = tuple(changes[CELLS])
+        changed["cells"] = tuple(changes[CELLS])
     if STAGE in changes:
-        found["stage"] = changes[STAGE]
+        changed["stage"] = changes[STAGE]
     if OWNER in changes:
-        found["owner"] = changes[OWNER] or {}
-    return replace(trial, **found)
+        changed["owner"] = changes[OWNER] or {}
+    return replace(trial, **changed)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -74,8 +74,8 @@ class StorageView(BaseStorage):
             self._storage.set_trial_system_attr(trial_id, key, value)
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        found = self._drafts.get(trial_id)
-        return self._seen(self._storage.get_trial(trial_id)) if found is None else found
+        draft = self._drafts.get(trial_id)
+        return self._seen(self._storage.get_trial(trial_id)) if draft is None else draft
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None

@@ -32,6 +32,6 @@ def _costs(trial: Trial, lower: Sequence[bool]) -> tuple[float, ...]:
     return tuple(value if less else -value for value, less in zip(trial.values, lower, strict=True))
 
 
-def _covers(one: Trial, other: Trial, lower: Sequence[bool]) -> bool:
-    """Whether one is at least as good in every objective; of equals the earlier one stays."""
-    return all(a <= b for a, b in zip(_costs(one, lower), _costs(other, lower), strict=True))
+def _covers(trial: Trial, other: Trial, lower: Sequence[bool]) -> bool:
+    """Whether a trial is at least as good in every objective; of equals the earlier one stays."""
+    return all(a <= b for a, b in zip(_costs(trial, lower), _costs(other, lower), strict=True))

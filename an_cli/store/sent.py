@@ -47,7 +47,7 @@ def read_sent(run: RunFolder) -> dict[str, Sent]:
 def record(run: RunFolder, place: str, sent: Sent) -> None:
     """Write down what one destination has. A disk that takes no word is no reason to send no more."""
     with suppress(AnError):
-        write_json(run.tracking, {key: asdict(one) for key, one in {**read_sent(run), place: sent}.items()})
+        write_json(run.tracking, {key: asdict(entry) for key, entry in {**read_sent(run), place: sent}.items()})
 
 
 def failed(run: RunFolder, place: str, error: str) -> None:

@@ -56,7 +56,7 @@ def sync(
         except KeyboardInterrupt:
             say("stopped; the same command sends the rest")
             raise typer.Exit(130) from None
-    found = [
+    outcomes = [
         {
             "id": item.order.run.id,
             "label": item.label,
@@ -67,10 +67,10 @@ def sync(
     ]
     saved = save_study(split(words or [])[1], items[0].order.launch, opened) if report and items and not dry_run else ""
     if json:
-        print_json({"destinations": where_to(items), "runs": found, **({"report": saved} if report else {})})
+        print_json({"destinations": where_to(items), "runs": outcomes, **({"report": saved} if report else {})})
     else:
-        print(sync_text(found, where_to(items), dry_run=dry_run), end="")
+        print(sync_text(outcomes, where_to(items), dry_run=dry_run), end="")
         print(f"report: {saved}\n" if saved else "", end="")
-    failed = [one for one in found if one["state"] not in SENT and not dry_run]
+    failed = [outcome for outcome in outcomes if outcome["state"] not in SENT and not dry_run]
     if failed:
         raise typer.Exit(1 if len(failed) == len(ends) else 3)

@@ -67,12 +67,12 @@ def submit_workers(
     intent.announce(study, {"launch": plain(terms.launch), "code": str(terms.code), "array": array is not None})
     intent.prepare(_script(intent, terms, words, array, count), [[] for _ in range(count)])
     intent.call()
-    said = (scheduler or Commands())("sbatch", "--parsable", str(intent.script))
-    job = read_job(said)
+    answer = (scheduler or Commands())("sbatch", "--parsable", str(intent.script))
+    job = read_job(answer)
     if job is None:
-        intent.refuse(said.trouble or "sbatch gave no job id")
+        intent.refuse(answer.trouble or "sbatch gave no job id")
         raise LaunchError(
-            f"SLURM takes no workers: {said.trouble or 'no job id came'}",
+            f"SLURM takes no workers: {answer.trouble or 'no job id came'}",
             where="sbatch",
             now="change what launch asks for (partition, account, time_min, ...); an-cli doctor says what there is",
         )

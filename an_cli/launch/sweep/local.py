@@ -52,18 +52,18 @@ class LocalWorkers:
         with listening() as stops:
             for place in range(len(self.environments)):
                 self._start(place)
-            told = 0
+            signals_sent = 0
             while self._going:
-                if stops.count > told:
-                    told = stops.count
-                    self._send(signal.SIGTERM if told == 1 else signal.SIGKILL)
-                self._reap(stopping=told > 0)
+                if stops.count > signals_sent:
+                    signals_sent = stops.count
+                    self._send(signal.SIGTERM if signals_sent == 1 else signal.SIGKILL)
+                self._reap(stopping=signals_sent > 0)
                 self.look()
                 time.sleep(LOOK_S if self._going else 0)
         self.look()
-        if not told and len(self._failed) == len(self.environments) + self._replaced:
+        if not signals_sent and len(self._failed) == len(self.environments) + self._replaced:
             raise LaunchError("every worker failed", where="sweep", now="what they said stands above")
-        return WorkersEnd(stopped=told > 0, failed=tuple(self._failed))
+        return WorkersEnd(stopped=signals_sent > 0, failed=tuple(self._failed))
 
     def _start(self, place: int) -> None:
         environment = {**os.environ, **self.environments[place], "AN_CLI_PARENT": str(os.getpid())}

@@ -140,7 +140,9 @@ def _csv(summary: SearchSummary) -> str:
         for index, measure in enumerate(summary.objectives):
             estimates = [row.selected[index], row.reported[index] if row.reported else None]
             numbers = [
-                cell for one in estimates for cell in ((one.mean, one.low, one.high, one.seeds) if one else [""] * 4)
+                cell
+                for estimate in estimates
+                for cell in ((estimate.mean, estimate.low, estimate.high, estimate.seeds) if estimate else [""] * 4)
             ]
             writer.writerow([row.number, " ".join(row.params), measure.key, *numbers])
     return buffer.getvalue()

@@ -39,8 +39,8 @@ def tables_of(summary: SearchSummary) -> SearchTables:
 
 
 def _trials(summary: SearchSummary) -> Grid:
-    one = f"best of {summary.counts.get('finished', 0)} finished trials"
-    caption = f"{summary.title}: {'the front' if summary.is_front else one}"
+    best = f"best of {summary.counts.get('finished', 0)} finished trials"
+    caption = f"{summary.title}: {'the front' if summary.is_front else best}"
     reported = any(row.reported for row in summary.rows)
     heads = ["trial", "choice", *(f"{_head(measure)} (selected)" for measure in summary.objectives)]
     heads += [f"{_head(measure)} (other seeds)" for measure in summary.objectives] if reported else []

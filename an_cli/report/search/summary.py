@@ -164,7 +164,7 @@ def _row(trial: Trial, candidates: Candidates, records: Mapping[str, RunRecord])
     )
 
 
-def _estimate(records: Sequence[RunRecord], key: str, told: float) -> Estimate:
+def _estimate(records: Sequence[RunRecord], key: str, reported: float) -> Estimate:
     """The mean of an objective over runs, with its interval; what the trial was told where no run can be read."""
     values = {
         index: float(getattr(record.result, key)) if key in COUNTED else record.result.last[key]
@@ -172,7 +172,7 @@ def _estimate(records: Sequence[RunRecord], key: str, told: float) -> Estimate:
         if record.result is not None
     }
     if not values:
-        return Estimate(mean=told, seeds=0)
+        return Estimate(mean=reported, seeds=0)
     sample = summarize(values)
     low, high = interval(sample)
     return Estimate(mean=fmean(values.values()), seeds=sample.n, low=low, high=high)
