@@ -19,18 +19,17 @@ from statistics import median
 from typing import Any
 
 import optuna
+from optuna.distributions import distribution_to_json
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState, create_trial
 
 from an_cli.files import dump_yaml
-from an_cli.plan.asking import Asking
 from an_cli.plan.journal import JournalFile
 from an_cli.plan.samplers import distributions, suggest
 from an_cli.plan.searching import Assignment, Searching
-from an_cli.plan.trials import TrialState as Ours
 from an_cli.plan.trials import read_journal
 from tests.plan.surrogate import BASE, SPACE, candidates, searching
 
+TIME = "2026-01-01T00:00:00.000000+00:00"
 RESULT = Path(__file__).parent / "results" / "sweep_storage.json"
 OWNER = {"pid": 1}
 
@@ -43,20 +42,27 @@ def timed(work: Callable[[], Any]) -> float:
 
 
 def fill(search: Searching, count: int) -> None:
-    """Give a search so many finished trials, as workers would write them, without asking a sampler."""
+    """Give a search so many finished trials: the lines that workers would have written, all at once."""
     draw = random.Random(0)
     space = search.candidates.space
-
-    def write(asking: Asking) -> None:
-        for number in range(count):
-            params = {"recipe.lr": draw.uniform(0.01, 1), "recipe.weight_decay": draw.uniform(1e-5, 1e-2)}
-            vector = sorted(draw.randint(1, 40) for _ in range(4))
-            params |= {f"norm.attention.components[{index}]": value for index, value in enumerate(vector)}
-            asking._draft = create_trial(state=TrialState.RUNNING)
-            asking.begin(space.canonical(params), [f"{number:016x}"], OWNER)
-            asking.end(number, Ours.FINISHED, [draw.uniform(10, 40)])
-
-    search.turn(write)
+    search.turn(lambda asking: None)  # makes the study
+    logs: list[dict[str, Any]] = []
+    for number in range(count):
+        params = {"recipe.lr": draw.uniform(0.01, 1), "recipe.weight_decay": draw.uniform(1e-5, 1e-2)}
+        vector = sorted(draw.randint(1, 40) for _ in range(4))
+        params |= {f"norm.attention.components[{index}]": value for index, value in enumerate(vector)}
+        kinds = distributions(space, params)
+        about = {"cells": [f"{number:016x}"], "owner": {}, "stage": 0}
+        logs.append({
+            "op_code": 4, "worker_id": "w", "study_id": 0, "datetime_start": TIME, "state": 0, "value": None,
+            "values": None, "user_attrs": about, "system_attrs": {}, "intermediate_values": {},
+            "distributions": {name: distribution_to_json(kind) for name, kind in kinds.items()},
+            "params": {name: kind.to_internal_repr(params[name]) for name, kind in kinds.items()},
+        })  # fmt: skip
+        end = {"state": 1, "values": [draw.uniform(10, 40)], "datetime_complete": TIME}
+        logs.append({"op_code": 6, "worker_id": "w", "trial_id": number, **end})
+    JournalFile(search.folder / "journal.log").append_logs(logs)
+    search.turn(lambda asking: asking.trials())
 
 
 def plain_journal(search: Searching, path: Path) -> None:
@@ -69,7 +75,7 @@ def plain_journal(search: Searching, path: Path) -> None:
         logs.append({"op_code": 4, "worker_id": "w", "study_id": 0, "datetime_start": start})
         for name, kind in distributions(search.candidates.space, trial.params).items():
             value = {"param_name": name, "param_value_internal": kind.to_internal_repr(trial.params[name])}
-            text = optuna.distributions.distribution_to_json(kind)
+            text = distribution_to_json(kind)
             logs.append({"op_code": 5, "worker_id": "w", "trial_id": trial.number, **value, "distribution": text})
         end = {"state": 1, "values": list(trial.values), "datetime_complete": start}
         logs.append({"op_code": 6, "worker_id": "w", "trial_id": trial.number, **end})

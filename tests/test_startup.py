@@ -39,7 +39,14 @@ def test_help_and_status_compose_nothing(words: list[str], tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "words",
-    [["plan", "demo", "--no-costs"], ["plan", "table1", "--json"], ["status", "demo"], ["ablate", "demo", "--dry-run"]],
+    [
+        ["plan", "demo", "--no-costs"],
+        ["plan", "table1", "--json"],
+        ["status", "demo"],
+        ["ablate", "demo", "--dry-run"],
+        ["status", "attention_demo"],
+        ["sweep", "attention_demo", "--dry-run"],
+    ],
 )
 def test_planning_needs_nothing_heavy(words: list[str], tmp_path: Path) -> None:
     assert not modules_after(tmp_path, *words) & HEAVY

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ class Searching:
         self._url = url
         self._claim: Claim | None = None
         self._start = candidates.start_points()
+        self.records: Callable[[Sequence[str]], list[RunRecord]] = partial(read_runs, store)
 
     def _check(self) -> None:
         assert self._claim is not None, "written out of turn"
@@ -202,7 +203,7 @@ class Searching:
         trial = asking.trials()[done.number]
         if done.stage is None or trial.state is not TrialState.RUNNING or dict(trial.owner) != dict(owner):
             return None  # somebody else has it, or told it
-        records = read_runs(self.store, trial.cells)
+        records = self.records(trial.cells)
         cells = self.candidates.cells(trial.number, trial.params)
         stages = self._stages(cells)
         stage = stages[done.stage]
@@ -222,6 +223,12 @@ class Searching:
             return None
         asking.resume(trial.number, owner, done.stage + 1)
         return self._assign(asking.trials()[done.number])
+
+    def is_through(self, trial: Trial, stage: int) -> bool:
+        """Whether a trial's runs have come to the end of one of its stages, or never will."""
+        records = self.records(trial.cells)
+        part = self._stages(self.candidates.cells(trial.number, trial.params))[stage]
+        return has_failed(part, records) or is_through(part, records)
 
     def let_go(self, taken: Assignment, owner: Owner) -> None:
         """Leave what was taken to whoever comes next, at once."""
@@ -245,8 +252,3 @@ class Searching:
                     return Assignment(trial.number, (cell,))
                 going = going or status.is_going
         return Later() if going else None
-
-
-def records_of(store: Store, trial: Trial) -> list[RunRecord]:
-    """The records of a trial's runs."""
-    return read_runs(store, trial.cells)

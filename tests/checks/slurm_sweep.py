@@ -70,9 +70,10 @@ class Chaos:
     def jobs(self) -> dict[str, tuple[str, str]]:
         """Elements of this store's arrays that SLURM has: id -> state, node."""
         tokens = {path.name for path in self.store.jobs.iterdir()} if self.store.jobs.is_dir() else set()
-        lines = slurm("squeue", "--noheader", "--array", "--states=all", "--format=%j|%i|%T|%N").splitlines()
+        lines = slurm("squeue", "--noheader", "--array", "--states=all", "--format=%j|%i|%T|%N|%r").splitlines()
         rows = [line.split("|") for line in lines]
-        return {row[1]: (row[2], row[3]) for row in rows if row[0].rpartition(".")[2] in tokens}
+        mine = [row for row in rows if row[0].rpartition(".")[2] in tokens]
+        return {row[1]: (row[2], row[3]) for row in mine if "held" not in row[4]}  # by SLURM, after a lost node
 
     def live(self) -> list[str]:
         return [job for job, (state, _) in self.jobs().items() if state in LIVE]

@@ -9,7 +9,7 @@ import pytest
 from an_cli.plan import Plan
 from an_cli.plan.source import Records, Source
 from an_cli.store import Status
-from tests.report.by_hand import plan, record, row
+from tests.report.by_hand import plan, record, result, row
 
 BASE, MEAN = row("base", "norm=an_bn", seeds=range(6)), row("mean", "norm.attention.squeeze=mean", seeds=range(6))
 WHOLE = plan(BASE, MEAN)
@@ -17,7 +17,7 @@ WHOLE = plan(BASE, MEAN)
 
 def finished(made: Plan, records: Records) -> Records:
     """The records after the cells of a plan have finished."""
-    return {**records, **{cell.id: record(cell) for cell in made.cells}}
+    return {**records, **{cell.id: record(cell, result=result(20.0)) for cell in made.cells}}
 
 
 class SourceContract:
