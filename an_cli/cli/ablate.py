@@ -101,7 +101,7 @@ def ablate_study(
     command: Sequence[str],
     json: bool,
     detach: bool = False,
-    forgive: bool = False,
+    reset_budget: bool = False,
 ) -> int:
     """Bring a study to its end and print its table; or hand it over to a cluster and leave.
 
@@ -113,7 +113,7 @@ def ablate_study(
         command: the words that continue it, for messages.
         json: print the table as JSON.
         detach: leave a cluster once everything is submitted.
-        forgive: give cells that a cluster has given up a new budget.
+        reset_budget: give cells that a cluster has given up a new budget.
 
     Returns:
         Exit status: 0, 1 when every cell failed, 3 when some did or a cluster did not take all, 130 when told to stop.
@@ -123,8 +123,8 @@ def ablate_study(
         case Where.LOCAL:
             site = OnMachine(asked, store, command)
         case Where.SLURM:
-            site = OnCluster(asked, store, command, detach=detach, forgive=forgive)
-    given_up_stays = on is Where.SLURM and not forgive
+            site = OnCluster(asked, store, command, detach=detach, reset_budget=reset_budget)
+    given_up_stays = on is Where.SLURM and not reset_budget
     wanted = reconcile(asked.plan.cells, standings(asked.plan, store), reruns, on_slurm=given_up_stays)
     say(f"{asked.plan.study}: {wanted.sentence}")
     site.tell_wanted(wanted)

@@ -1,4 +1,4 @@
-"""How the end of a study is told: what runs came to, its table, its exit status; here and on a cluster alike."""
+"""How the end of a study is reported: what runs came to, its table, its exit status; wherever it was made."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ class OnCluster:
     """A study whose runs are jobs of SLURM (see `ablate.Site`)."""
 
     def __init__(
-        self, asked: Asked, store: Store, command: Sequence[str], *, detach: bool, forgive: bool = False
+        self, asked: Asked, store: Store, command: Sequence[str], *, detach: bool, reset_budget: bool = False
     ) -> None:
         self._asked, self._store, self._command = asked, store, command
-        self._detach, self._forgive = detach, forgive
+        self._detach, self._reset_budget = detach, reset_budget
         self._cluster: OnSlurm
         self.short = 0
 
@@ -53,7 +53,7 @@ class OnCluster:
             self._store,
             study=self._asked.plan.study,
             detach=self._detach,
-            forgive=self._forgive,
+            reset_budget=self._reset_budget,
             tell=say,
         )
         self._cluster.overruled |= {run for cell in cells if (run := self._store.run(cell.id)).stop.exists()}

@@ -1,4 +1,4 @@
-"""What a study said of its runs when it was started: whose baseline group each is in, and what its row varies.
+"""What a study recorded of its runs when it was started: whose baseline group each is in, and what its row varies.
 
 `studies/<study>/.rows.json`, beside the links. A worker on a node, which has no study file, reads it for a tracker.
 """

@@ -1,4 +1,4 @@
-"""The runs of one job of a scheduler: a process each, told to save before the job ends, requeued when there is more.
+"""The runs of one job of a scheduler: a process each, signalled to save before the job ends, requeued with work left.
 
 The job's process is this one, without a shell or a launcher in between, and it only waits: what it is told it hands on,
 so that each run saves at its own safe point. SLURM requeues a job that it preempts, or whose node it lost; a job that

@@ -42,7 +42,7 @@ log = logging.getLogger("an_cli.worker")
 
 @dataclass(frozen=True)
 class Account:
-    """On whose account an attempt is made. Called in the process that makes it.
+    """What an attempt stops by and takes its claim as. Called in the process that makes it.
 
     Attributes:
         make_stop: the flag that stops it, listening.

@@ -133,7 +133,7 @@ class History:
             ),
             scheduler=scheduler,
             detach=not calm and self.dice.random() < 0.4,
-            forgive=calm,
+            reset_budget=calm,
             pause=pause,
             clock=lambda: self.cluster.now,
         )

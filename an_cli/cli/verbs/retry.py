@@ -24,6 +24,6 @@ def retry(
     opened = open_store(store)
     asked = ask_study(study, [*on.words, *(words or [])], opened)
     command = ["an-cli", "ablate", study, *(words or []), *on.options, *store_words(store)]
-    status = ablate_study(asked, opened, {}, on=on, command=command, json=json, detach=detach, forgive=True)
+    status = ablate_study(asked, opened, {}, on=on, command=command, json=json, detach=detach, reset_budget=True)
     if status:
         raise typer.Exit(status)

@@ -62,7 +62,7 @@ class OnSlurm:
         terms: what all jobs have in common.
         scheduler: how SLURM is spoken to.
         detach: leave once everything is submitted.
-        forgive: submit what ended too often as well, with a new budget.
+        reset_budget: submit what ended too often as well, with a new budget.
         needs: run -> runs that must have finished before it starts.
         overruled: runs that were told to stop and may still be about it: this command submits them again.
         tell: says something to the user.
@@ -75,7 +75,7 @@ class OnSlurm:
     terms: JobSettings
     scheduler: Scheduler
     detach: bool = False
-    forgive: bool = False
+    reset_budget: bool = False
     needs: Mapping[RunFolder, Sequence[RunFolder]] = field(default_factory=dict)
     overruled: set[RunFolder] = field(default_factory=set)
     tell: Callable[[str], None] = lambda text: None
@@ -244,9 +244,11 @@ class OnSlurm:
     def _owed(self, run: RunFolder, view: JobView) -> SubmissionRequest | None:
         if self._blame.everywhere and not self._first:
             return None
-        forgive = self.forgive and self._first
+        reset_budget = self.reset_budget and self._first
         resubmit = self._first or run in self.overruled
-        return owed(run, view, forgive=forgive, resubmit_cancelled=resubmit, forget_set_up=self._first).request
+        return owed(
+            run, view, reset_budget=reset_budget, resubmit_cancelled=resubmit, forget_set_up=self._first
+        ).request
 
     def _by_dependency(
         self, requests: Sequence[SubmissionRequest], views: Mapping[RunFolder, JobView]

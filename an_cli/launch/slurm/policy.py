@@ -28,7 +28,7 @@ def owed(
     run: RunFolder,
     view: JobView,
     *,
-    forgive: bool = False,
+    reset_budget: bool = False,
     resubmit_cancelled: bool = True,
     forget_set_up: bool = False,
 ) -> Owed:
@@ -37,7 +37,7 @@ def owed(
     Args:
         run: which.
         view: how it stands.
-        forgive: give a run that ended too often a new budget.
+        reset_budget: give a run that ended too often a new budget.
         resubmit_cancelled: whether a cancelled job is submitted again: by a new command, not by one that follows.
         forget_set_up: whether jobs that ended before the run began count no more, nor their nodes: for a new command.
     """
@@ -62,7 +62,7 @@ def owed(
     if forget_set_up:
         after = tuple(end for end in after if end.cause != Cause.SET_UP)
     reason = spent(after)
-    if reason and not forgive:
+    if reason and not reset_budget:
         return Owed(left_alone=reason)
     return Owed(SubmissionRequest(run=run, number=submission.number + 1, after=() if reason else after))
 

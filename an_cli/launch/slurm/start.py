@@ -26,7 +26,7 @@ def make_cluster(
     *,
     study: str,
     detach: bool = False,
-    forgive: bool = False,
+    reset_budget: bool = False,
     tell: Callable[[str], None] = lambda text: None,
     scheduler: Scheduler | None = None,
 ) -> OnSlurm:
@@ -38,7 +38,7 @@ def make_cluster(
         store: where their runs are.
         study: its name, which people read in the queue.
         detach: leave once everything is submitted.
-        forgive: submit what ended too often as well.
+        reset_budget: submit what ended too often as well.
         tell: says something to the user.
         scheduler: how SLURM is spoken to; None takes this machine's commands.
 
@@ -68,7 +68,7 @@ def make_cluster(
         terms=terms,
         scheduler=scheduler,
         detach=detach,
-        forgive=forgive,
+        reset_budget=reset_budget,
         needs={store.run(cell.id): [store.run(need) for need in cell.depends_on] for cell in cells},
         tell=tell,
     )

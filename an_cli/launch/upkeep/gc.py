@@ -1,4 +1,4 @@
-"""What a store can do without: told first, removed when asked."""
+"""What a store can do without: listed first, removed on request."""
 
 from __future__ import annotations
 
