@@ -24,7 +24,7 @@ from an_cli.config.launching import Tracking, WandbMode
 from an_cli.store import RunFolder
 from an_cli.store.claims import newest_claim
 
-CLOSE_S = 4.0  # the end of a command, or of a job, may be delayed by 5 s, with all that is to be ended then
+CLOSE_S = 3.8  # the end of a command, or of a job, may be delayed by 5 s, with all that is to be ended then
 COMMAND = (sys.executable, "-P", "-m", "an_cli.tracking")  # and a verb
 _SERVICE = "https://api.wandb.ai"
 _OFF = {"disabled", "dummy"}

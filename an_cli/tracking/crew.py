@@ -31,7 +31,7 @@ from an_cli.store.sent import Sent, failed
 from an_cli.tracking.mirror_run import MirrorOrder, is_sent, mirror_run
 from an_cli.tracking.records import launch_of
 
-END_S = 3.3  # for all that is left to be sent once the command or the job ends
+END_S = 3.0  # for all that is left to be sent once the command or the job ends
 TERM_S = 20.0  # after SIGTERM: a job's runs save meanwhile, and how they ended is still to be sent
 SEND_S = 300.0  # for a run as it stands: a service that answers takes it in a few seconds
 AGAIN_S = (1.0, 20.0, 60.0, 180.0)  # pauses before a run whose tracker failed is tried again
@@ -83,7 +83,8 @@ class Crew:
             self._reap()
         left = list(self._children.values())
         for pid in descendants(os.getpid()):
-            kill_tree(pid)
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
         for waiting in (*left, *self._queue):
             self._give_up(waiting.order, "there was no time to send it")
         return 1 if left or self._queue else 0

@@ -1,11 +1,11 @@
 """A study mirrored while it runs, to W&B online, to W&B's files and to TensorBoard: all that is shown equals the store.
 
-    python -m tests.checks.tracking_demo [--study demo|tiny] [--trackers online offline tensorboard] [--epochs N]
+    python -m tests.checks.tracking_demo [--study demo|tiny] [--trackers online offline tensorboard] [--store DIR]
 
-Each tracker gets a study of its own from an empty folder. What it shows is read back by its own reader (the double of
-the service, `wandb leet inspect` and a reader of the file's records, TensorBoard's event reader) and compared with the
-run folders: head, nested config, every point, summary, end, pictures, artifact. Prints one JSON object; exit status 1
-on any difference.
+Each tracker gets a study of its own from an empty folder; with `--store`, a copy of what ran there is sent by `sync`.
+What is shown is read back by each tracker's own reader (the double of the service, `wandb leet inspect` and a reader of
+the file's records, TensorBoard's event reader) and compared with the run folders: head, nested config, every point,
+summary, end, pictures, artifact. Prints a JSON line for each; exit status 1 on any difference.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from shutil import copytree
 
 from an_cli.store import RunFolder, Store
 from tests.checks.crowd import LAUNCH, ROOT, ROWS, write_study
@@ -39,11 +40,11 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**clean, "HOME": str(home), **more}
 
 
-def ablate(folder: Path, study: str, own: Mapping[str, str], *words: str) -> None:
-    """Run a study in a folder to its end."""
+def command(folder: Path, verb: str, study: str, own: Mapping[str, str], *words: str) -> None:
+    """Run or send a study in a folder, to its end."""
     launch = LAUNCH if study == "tiny" else []
-    command = [sys.executable, "-c", MAIN, "ablate", study, *launch, *words]
-    done = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True)
+    line = [sys.executable, "-c", MAIN, verb, study, *launch, *words]
+    done = subprocess.run(line, cwd=folder, env=own, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -84,12 +85,15 @@ def shown_board(store: Store, study: str, label: str) -> tuple[Shown, list[str]]
     return of_events(place, label), []
 
 
-def mirrored(root: Path, study: str, tracker: str, epochs: int = 0) -> dict[str, object]:
-    """Run a study with one tracker, for so many epochs (0: its own); returns figures, and what differs."""
+def mirrored(root: Path, study: str, tracker: str, made: Path | None = None) -> dict[str, object]:
+    """Run a study with one tracker, or send one that was `made`; returns figures, and what differs."""
     folder, home = root / tracker, root / f"home-{tracker}"
     folder.mkdir(parents=True)
     home.mkdir()
-    if study == "tiny":
+    if made:
+        for name in ("runs", "studies", ".an-cli"):
+            copytree(made / name, folder / name, symlinks=True)
+    elif study == "tiny":
         write_study(folder, ROWS)
     started, store = time.monotonic(), Store(folder)
     with wandb_service() if tracker == "online" else nullcontext() as service:
@@ -97,7 +101,7 @@ def mirrored(root: Path, study: str, tracker: str, epochs: int = 0) -> dict[str,
         if tracker == "offline":
             own |= {"WANDB_MODE": "offline"}
         words = ["launch.tracking=tensorboard"] if tracker == "tensorboard" else []
-        ablate(folder, study, own, *words, *([f"recipe.epochs={epochs}"] if epochs else []))
+        command(folder, "sync" if made else "ablate", study, own, *words)
         kept = {run.id: run for run in service.runs.values()} if service else {}
     wrong, points = [], 0
     for run_id, (label, run) in sorted(rows(store, study).items()):
@@ -120,12 +124,12 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--study", choices=["demo", "tiny"], default="demo")
     parser.add_argument("--trackers", nargs="+", default=["online", "offline", "tensorboard"])
-    parser.add_argument("--epochs", type=int, default=0, help="fewer than the study's, on a busy machine")
+    parser.add_argument("--store", type=Path, help="of a study that has run")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         figures = []
         for tracker in asked.trackers:
-            figures.append(mirrored(Path(name), asked.study, tracker, asked.epochs))
+            figures.append(mirrored(Path(name), asked.study, tracker, asked.store))
             print(json.dumps(figures[-1]), flush=True)
     return int(any(each["differences"] or not each["points"] for each in figures))
 
