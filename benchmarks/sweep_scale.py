@@ -32,6 +32,7 @@ from tests.plan.surrogate import candidates, make, searching
 
 RESULTS = Path(__file__).parent / "results"
 SIZES = (100, 1_000, 10_000, 30_000, 100_000)
+TPE_SIZES = (100, 1_000, 10_000)  # beyond them its own draws take seconds
 
 
 @contextmanager
@@ -109,8 +110,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     asked = parser.parse_args()
-    rows = [measure(sampler, size, asked.repeats) for sampler in ("random", "tpe") for size in asked.sizes]
-    for row in rows:
+    rows = []
+    for sampler, size in [("random", size) for size in asked.sizes] + [("tpe", size) for size in TPE_SIZES]:
+        row = measure(sampler, size, asked.repeats) | {"load": os.getloadavg()[0]}
+        rows.append(row)
         row["turn_s"] = row["ask_s"] + row["tell_s"]
         row["most_trials_per_s"] = 1 / row["turn_s"]
         row["trials_per_s_of_1000_workers"] = simulate(1000, 100_000, row["turn_s"])

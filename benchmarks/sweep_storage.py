@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -117,24 +119,23 @@ def open_figures(folder: Path, trials: int, repeats: int) -> dict[str, float]:
 
 
 def status_figures(folder: Path, trials: int, repeats: int) -> dict[str, float]:
-    """Seconds of `an-cli status` of a search with so many trials, as a command; and of `--help`, which does nothing."""
-    made = candidates(budget={"trials": 10**6})
-    search = searching(folder, made)
+    """Seconds of a processor that `an-cli status` of a search takes, and `--help`, which does nothing."""
+    search = searching(folder, candidates(budget={"trials": 10**6}))
     (folder / "sweeps").mkdir(parents=True)
     content = {"base": BASE, "search": {"space": SPACE, "objectives": ["top1_error_pct"], "budget": {"trials": 10**6}}}
     (folder / "sweeps" / "tried.yaml").write_text(dump_yaml(content))
     fill(search, trials)
     words = [sys.executable, "-P", "-m", "an_cli"]
     status = [*words, "status", "tried", "--store", str(folder / "store")]
-    found = {"status_s": status, "help_s": [*words, "--help"]}
-    return {
-        name: min(timed(lambda command=command: _call(command, folder)) for _ in range(repeats))
-        for name, command in found.items()
-    }
+    found = {"status_cpu_s": status, "help_cpu_s": [*words, "--help"]}
+    return {name: min(_cpu_s(command, folder) for _ in range(repeats)) for name, command in found.items()}
 
 
-def _call(command: list[str], folder: Path) -> None:
+def _cpu_s(command: list[str], folder: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:
@@ -146,6 +147,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found: dict[str, Any] = {"trials": asked.trials, "opened": asked.opened, "python": sys.version.split()[0]}
+        found["load"] = os.getloadavg()[0]
         found["ask"] = ask_figures(Path(folder) / "ask", asked.trials, asked.repeats)
         found["open"] = open_figures(Path(folder) / "open", asked.opened, 3)
         found["status"] = status_figures(Path(folder) / "status", asked.trials, 5)

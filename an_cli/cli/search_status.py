@@ -31,6 +31,7 @@ def search_value(asked: AskedSearch) -> dict[str, Any]:
     return {
         "search": asked.name,
         "title": asked.candidates.study.title,
+        "sentence": _sentence(asked, trials),
         "objectives": list(search.objectives),
         "trials": len(trials.all),
         "budget": search.budget.trials,
@@ -80,7 +81,10 @@ def eta_s(trials: Trials, budget: int) -> float | None:
 
 def progress_line(asked: AskedSearch) -> str:
     """For example "7 of 16 trials: 4 finished, 1 paused, 2 running; best 13.20 (trial 3)"."""
-    trials = asked.trials()
+    return _sentence(asked, asked.trials())
+
+
+def _sentence(asked: AskedSearch, trials: Trials) -> str:
     counts = ", ".join(f"{trials.count(state)} {state}" for state in TrialState if trials.count(state))
     line = f"{len(trials.all)} of {asked.candidates.search.budget.trials} trials"
     line += f": {counts}" if counts else ""
@@ -100,7 +104,7 @@ def _value(asked: AskedSearch, objective: int, value: float) -> str:
 def status_text(asked: AskedSearch, value: dict[str, Any], on: Medium) -> str:
     """A search's state as text: a sentence, its best, and the trials that go or have paused."""
     eta = f"; about {duration(value['eta_s'])} left" if value["eta_s"] else ""
-    text = prose(f"{asked.name}: {progress_line(asked)}{eta}", on)
+    text = prose(f"{asked.name}: {value['sentence']}{eta}", on)
     rows = [*value["best"], *value["going"]]
     if rows:
         heads = ["trial", "state", "choice", *value["objectives"], "at", "where"]
