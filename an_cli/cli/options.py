@@ -30,12 +30,13 @@ CellWords = Annotated[
 StorePath = Annotated[
     Path, typer.Option("--store", metavar="DIR", envvar="AN_CLI_STORE", help="Folder that holds runs/ and studies/.")
 ]
+STORAGE_VARIABLE = "AN_CLI_STORAGE"
 StorageUrl = Annotated[
     str | None,
     typer.Option(
         "--storage",
         metavar="URL",
-        envvar="AN_CLI_STORAGE",
+        envvar=STORAGE_VARIABLE,
         help="Optuna's storage, as Optuna writes it. [default: a journal in the store]",
         show_default=False,
     ),

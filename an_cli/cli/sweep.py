@@ -56,7 +56,8 @@ def sweep_here(asked: AskedSearch, workers: int | None, *, command: Sequence[str
     environments = [_environment(share, place) for place in range(share.at_once)]
     end = LocalWorkers([*command, "--worker"], environments, look).run()
     if end.stopped:
-        say(f"stopped. Continue with: {shlex.join(['an-cli', *command])}")
+        same = ", and the same --storage" if asked.url else ""
+        say(f"stopped. Continue with: {shlex.join(['an-cli', *command])}{same}")
         return INTERRUPTED
     status = print_report(asked, json=json)
     return status or (PARTIAL if end.failed else 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -51,23 +51,39 @@ def find_trials(
 ) -> tuple[list[tuple[Trial, list[RunRecord]]], list[str]]:
     """The trials of a search by its links and its runs, in their order, and the labels of runs that are none.
 
-    Numbers follow the links', without gaps: a trial whose folder is gone is not counted.
+    Numbers follow the links', without gaps: a trial whose folder is gone is not counted. Where no link is left, every
+    run of the store that is a choice of the search is taken for one of its trials, in the order in which they began.
     """
     seeds = candidates.study.seeds
     choices: dict[str, tuple[int, dict[str, Any]]] = {}
     left_out: list[str] = []
+    linked = list(_linked(store, folder))
+    for label, number, run_id in linked or _unlinked(store):
+        record = read_run(store.run(run_id))
+        if record.config is None or (params := candidates.is_choice(record.config, record.choices)) is None:
+            left_out += [label] if linked else []
+        elif record.config.seed in seeds:
+            choices.setdefault(canonical_json(params), (number, params))
+    ordered = sorted(choices.values(), key=lambda choice: choice[0])
+    return [_trial(candidates, store, number, params) for number, (_, params) in zip(count(), ordered)], left_out
+
+
+def _linked(store: Store, folder: str) -> Iterator[tuple[str, int, str]]:
+    """Label, number and run of every link of the search."""
     for label, run_id in sorted(links(store).items()):
         study, _, name = label.partition("/")
         match = _LABEL.fullmatch(name)
-        if study != folder or match is None:
-            continue
-        record = read_run(store.run(run_id))
-        if record.config is None or (params := candidates.is_choice(record.config, record.choices)) is None:
-            left_out.append(label)
-        elif record.config.seed in seeds:
-            choices.setdefault(canonical_json(params), (int(match[1]), params))
-    ordered = sorted(choices.values(), key=lambda choice: choice[0])
-    return [_trial(candidates, store, number, params) for number, (_, params) in zip(count(), ordered)], left_out
+        if study == folder and match is not None:
+            yield label, int(match[1]), run_id
+
+
+def _unlinked(store: Store) -> list[tuple[str, int, str]]:
+    """The same for all runs of a store, by when they began."""
+
+    def begun(run_id: str) -> str:
+        return min((attempt.started_at for attempt in read_run(store.run(run_id)).attempts), default="")
+
+    return [(run_id, number, run_id) for number, run_id in enumerate(sorted(store.run_ids(), key=begun))]
 
 
 def _trial(

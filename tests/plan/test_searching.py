@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -255,6 +256,18 @@ def test_the_runs_alone_give_the_study_again(
     if steps == 10_000:
         assert again.take({"pid": 1}, lambda owner: False) is None, "it is over, as it was"
     assert _without_times(again.asking.trials()) == before
+
+
+def test_without_links_the_run_folders_alone_give_the_trials(tmp_path: Path) -> None:
+    first = searching(tmp_path)
+    work(first)
+    before = first.asking.trials()
+    shutil.rmtree(first.store.studies)
+    shutil.rmtree(first.folder)
+    again = searching(tmp_path)
+    rebuild(again)
+    found = again.asking.trials()
+    assert sorted((trial.cells, trial.values) for trial in found) == sorted((one.cells, one.values) for one in before)
 
 
 def test_runs_that_are_no_choice_any_more_are_left_out_and_named(tmp_path: Path) -> None:

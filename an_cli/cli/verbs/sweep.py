@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
-from an_cli.cli.options import HERE, AsJson, StorageUrl, StorePath, StudyName, Where, Words, store_words
+from an_cli.cli.options import (
+    HERE,
+    STORAGE_VARIABLE,
+    AsJson,
+    StorageUrl,
+    StorePath,
+    StudyName,
+    Where,
+    Words,
+    store_words,
+)
 
 
 def sweep(
@@ -55,8 +66,9 @@ def sweep(
     if rebuild:
         rebuild_search(asked)
         return
-    command = ["sweep", study, *(words or []), *on.options, *(["--storage", storage] if storage else [])]
-    command += store_words(store)
+    if storage is not None:  # handed on like this: a URL may hold a password, and words end up in job scripts
+        os.environ[STORAGE_VARIABLE] = storage
+    command = ["sweep", study, *(words or []), *on.options, *store_words(store)]
     if worker:
         status = work(asked)
     elif on is Where.SLURM:
