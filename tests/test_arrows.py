@@ -37,23 +37,26 @@ ROOMS = {
     "environment": _room(0, "errors"),
     "redact": _room(0),
     "files": _room(0, "errors", "yaml msgspec"),
+    "kernels": _room(1, "", "numba llvmlite"),  # compiles and loads; it knows neither torch nor what a layer is
     "config": _room(1, "files errors", "hydra omegaconf"),
     "store": _room(2, "config files errors"),
     "plan": _room(3, "store config files errors", "optuna"),
     # mirror: starts the tracking process by name, for a launcher here and for the job's process on a node.
     "mirror": _room(3, "store config files errors"),
-    "launch": _room(4, "environment redact mirror plan store config files errors", "submitit"),
+    "launch": _room(4, "environment redact kernels mirror plan store config files errors", "submitit"),
     "tracking": _room(
         4, "environment redact mirror store config files errors", "wandb wandb_workspaces tensorboard numpy PIL"
     ),
     "report": _room(4, "plan store config files errors", "pandas numpy scipy jinja2 matplotlib"),
     "console": _room(5, _LIGHT, "rich"),
     "cli": _room(6, f"environment console {_LIGHT}", "typer click rich"),
-    "norm": _room(2, "config errors", "torch"),
+    "norm": _room(2, "kernels config errors", "torch"),
     "data": _room(2, "config files errors", "torch torchvision numpy PIL"),
     "models": _room(3, "norm config errors", "torch torchvision"),
     "train": _room(4, "environment models data norm store config files errors", "torch numpy faster_coco_eval"),
-    "worker": _room(5, "environment redact mirror train models data norm store config files errors", "torch numpy PIL"),
+    "worker": _room(
+        5, "environment redact kernels mirror train models data norm store config files errors", "torch numpy PIL"
+    ),
     # The package's front: `an_cli.load` and `python -m an_cli` reach into the house when called, never when imported.
     "__init__": _room(7, "report"),
     "__main__": _room(7, "cli"),
