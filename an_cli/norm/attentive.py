@@ -15,15 +15,18 @@ Shapes: n samples, k components, c channels, f squeezed features.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from enum import StrEnum
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from an_cli.config.schema import AttentionInput, Gate, Head, Squeeze, Standardize
 from an_cli.errors import ConfigError, nearest
+from an_cli.norm.fused import normalize, runs_fused
 from an_cli.norm.gates import GateActivation
 from an_cli.norm.heads import make_head
 from an_cli.norm.mixture import Mixture
@@ -39,7 +42,9 @@ class AttentiveNorm2d(nn.Module):
     """Attentive normalization of a batch of feature maps.
 
     Statistics, attention and mixture are computed in float32 or better, also under autocast; the output has the input's
-    dtype. The submodule `attention` puts out lambda (N, K), so a forward hook on it records lambda at no cost.
+    dtype. On a CPU compiled kernels do the work where they can (`an_cli.norm.fused` says when). The submodule
+    `attention` puts out lambda (N, K), so a forward hook on it records lambda; a layer with such hooks runs its parts
+    one by one.
 
     Args:
         channels: C.
@@ -62,6 +67,8 @@ class AttentiveNorm2d(nn.Module):
 
     Source: Section 3.3, Eqn. 8-12.
     """
+
+    activates = True  # see `an_cli.norm.fused.activated`
 
     def __init__(
         self,
@@ -98,8 +105,17 @@ class AttentiveNorm2d(nn.Module):
         )
         self.mixture = Mixture(components, channels)
 
-    def forward(self, x_nchw: Tensor) -> Tensor:
+    def forward(self, x_nchw: Tensor, highest: float = 0.0) -> Tensor:
+        """Normalize a map, and activate it where the caller would: `highest` is inf for a ReLU, 6 for a ReLU6."""
         self._check(x_nchw)
+        if runs_fused(self, x_nchw):
+            return normalize(self, x_nchw, highest)
+        out = self._composed(x_nchw)
+        if not highest:
+            return out
+        return F.relu(out) if highest == math.inf else F.hardtanh(out, 0.0, highest)
+
+    def _composed(self, x_nchw: Tensor) -> Tensor:
         with full_precision(x_nchw):
             x = center(x_nchw)
             mu, inverse_sigma = self.standardizer(x)

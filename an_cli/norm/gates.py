@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from an_cli.config.schema import Gate
+from an_cli.norm.formula import gated
 
 
 class GateActivation(nn.Module):
@@ -29,14 +28,7 @@ class GateActivation(nn.Module):
         self.kind = kind
 
     def forward(self, logits_nk: Tensor) -> Tensor:
-        match self.kind:
-            case Gate.SIGMOID:
-                return torch.sigmoid(logits_nk)
-            case Gate.SOFTMAX:
-                return torch.softmax(logits_nk, 1)
-            case Gate.HSIGMOID:
-                # Not F.hardsigmoid: its gradient in float64 has a 1/6 rounded to float32.
-                return F.relu6(logits_nk + 3) / 6
+        return gated(self.kind, logits_nk)
 
     def extra_repr(self) -> str:
         return str(self.kind)

@@ -64,15 +64,25 @@ class A2(nn.Module):
         Raises:
             ConfigError: one sample in training: it has no batch statistics.
         """
-        if self.training and s_nf.shape[0] < 2:
+        if self.training:
+            self.check_samples(s_nf.shape[0])
+        out: Tensor = self.bn(self.fc(_as_weights(self.fc, s_nf)))
+        return out
+
+    @staticmethod
+    def check_samples(samples: int) -> None:
+        """Refuse a batch in training that has no statistics over its samples.
+
+        Raises:
+            ConfigError: fewer than two.
+        """
+        if samples < 2:
             raise ConfigError(
-                f"head a2 normalizes its attention over a replica's samples and got {s_nf.shape[0]} in training",
+                f"head a2 normalizes its attention over a replica's samples and got {samples} in training",
                 where="norm.attention.head",
                 now="give each replica 2 or more samples, in the last batch as well (recipe.batch_per_replica), "
                 "or set norm.attention.head=a1",
             )
-        out: Tensor = self.bn(self.fc(_as_weights(self.fc, s_nf)))
-        return out
 
     def reset_parameters(self) -> None:
         """He normal (fan-out, std = sqrt(2/K)); BN 1 and 0."""

@@ -52,10 +52,18 @@ class BatchStandardizer(_BatchNorm):
             return self.running_mean, self.running_var
         between_c, mu_c = torch.var_mean(x.mean_nc, 0, correction=0)
         var_c = x.var_nc.mean(0) + between_c
-        self._track(mu_c.detach(), var_c.detach(), values=x.mean_nc.shape[0] * x.pixels)
+        values = x.mean_nc.shape[0] * x.pixels
+        self.check_values(values)
+        track(self, mu_c.detach(), var_c.detach(), values=values)
         return mu_c, var_c
 
-    def _track(self, mu_c: Tensor, var_c: Tensor, *, values: int) -> None:
+    @staticmethod
+    def check_values(values: int) -> None:
+        """Refuse a batch that has no variance.
+
+        Raises:
+            ConfigError: fewer than two values per channel.
+        """
         if values < 2:
             raise ConfigError(
                 f"BN got {'one value' if values else 'no value'} per channel in training "
@@ -63,15 +71,28 @@ class BatchStandardizer(_BatchNorm):
                 where="recipe.batch_per_replica",
                 now="give each replica 2 or more samples, in the last batch as well, or larger images",
             )
-        unbiased_c = var_c * (values / (values - 1))
-        with torch.no_grad():
-            self.num_batches_tracked.add_(1)
-            weight = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-            self.running_mean.lerp_(mu_c.to(self.running_mean.dtype), weight)
-            self.running_var.lerp_(unbiased_c.to(self.running_var.dtype), weight)
 
     def extra_repr(self) -> str:
         return f"{self.running_mean.numel()}, eps={self.eps}, momentum={self.momentum}"
+
+
+@torch.no_grad()
+def track(bn: _BatchNorm, mean: Tensor, var: Tensor, *, values: int) -> None:
+    """Take a batch's mean and biased variance into a batch norm's running statistics, as PyTorch does: unbiased.
+
+    Args:
+        bn: whose running statistics.
+        mean: of the batch, per channel.
+        var: of the batch, biased.
+        values: how many values per channel it had, 2 or more.
+    """
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
+    assert bn.num_batches_tracked is not None
+    bn.num_batches_tracked.add_(1)
+    weight = 1.0 / float(bn.num_batches_tracked) if bn.momentum is None else bn.momentum
+    bn.running_mean.lerp_(mean.to(bn.running_mean.dtype), weight)
+    bn.running_var.lerp_((var * (values / (values - 1))).to(bn.running_var.dtype), weight)
 
 
 class GroupStandardizer(nn.Module):

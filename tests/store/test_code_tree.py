@@ -14,6 +14,7 @@ from an_cli.store.code_tree import PACKAGE, SAME_NUMBERS, SCIENCE, code_tree, co
 # Files of the science rooms that cannot change a number of a run: they refuse, choose, describe, move or stop.
 LOGISTICS = {
     "config": ("__init__ check check_parts check_task compose from_file launching overrides plugins search_path spend"),
+    "kernels": "__init__ cache",
     "norm": "convert flow sites",
     "models": "",
     "data": "prepare verify embedded/__init__ embedded/make_fashion_mnist_small",
