@@ -6,12 +6,14 @@ attentive unless the placement says otherwise.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from an_cli.models.stem import conv
-from an_cli.norm import NormFactory, Slot, zero_last_gamma
+from an_cli.norm import NormFactory, Slot, activated, zero_last_gamma
 from an_cli.norm.initial import he_normal
 
 
@@ -58,8 +60,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, x_nchw: Tensor, residual_nchw: Tensor | None = None) -> Tensor:
         """Run the branch on x and the shortcut on the residual input, which is x unless given."""
-        y_nchw = F.relu(self.norm1(self.conv1(x_nchw)), inplace=True)
-        y_nchw = F.relu(self.norm2(self.conv2(y_nchw)), inplace=True)
+        y_nchw = activated(self.norm1, self.conv1(x_nchw), math.inf)
+        y_nchw = activated(self.norm2, self.conv2(y_nchw), math.inf)
         y_nchw = self.norm3(self.conv3(y_nchw))
         if self.dropout:
             y_nchw = F.dropout2d(y_nchw, self.dropout, self.training)

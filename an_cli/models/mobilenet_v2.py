@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from an_cli.config.schema import MobileNetV2Config, RecipeConfig
 from an_cli.models.bottleneck import draw_convolutions
 from an_cli.models.stem import conv, make_stem
-from an_cli.norm import NormFactory, Slot, zero_last_gamma
+from an_cli.norm import NormFactory, Slot, activated, zero_last_gamma
 from an_cli.norm.initial import draw_normal
 
 
@@ -97,8 +97,8 @@ class InvertedResidual(nn.Module):
         self.norm3 = norm(outputs, slot=Slot.THIRD, stage=stage)
 
     def forward(self, x_nchw: Tensor) -> Tensor:
-        y_nchw = F.relu6(self.norm1(self.conv1(x_nchw)), inplace=True) if self.expands else x_nchw
-        y_nchw = F.relu6(self.norm2(self.conv2(y_nchw)), inplace=True)
+        y_nchw = activated(self.norm1, self.conv1(x_nchw), 6.0) if self.expands else x_nchw
+        y_nchw = activated(self.norm2, self.conv2(y_nchw), 6.0)
         out: Tensor = self.norm3(self.conv3(y_nchw))
         return x_nchw + out if self.residual else out
 
