@@ -14,7 +14,17 @@ from an_cli.store.variants import read_variant
 
 Value = Mapping[str, Any]
 _COSTS = ("params", "macs", "steps", "train_s")
-_SURROUNDINGS = ("host", "python", "torch", "device", "cpu_threads", "code_tree", "commit", "train_fingerprint")
+_SURROUNDINGS = (
+    "host",
+    "python",
+    "torch",
+    "device",
+    "norm_path",
+    "cpu_threads",
+    "code_tree",
+    "commit",
+    "train_fingerprint",
+)
 _NO_NUMBER = ("epoch", "steps")  # how far a run went: a difference of those is none of the result
 
 

@@ -134,6 +134,7 @@ class Attempt:
     eval_fingerprint: str
     resumed_step: int
     plugins: tuple[str, ...] = ()
+    norm_path: str = ""  # how attentive layers were computed; runs of before it was recorded: composed
 
 
 def contributing(attempts: Sequence[Attempt]) -> Sequence[Attempt]:

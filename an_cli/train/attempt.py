@@ -17,6 +17,8 @@ from an_cli.config.plugins import stamps_of
 from an_cli.data import DataPair, loader_processes
 from an_cli.errors import DataError, StoreError
 from an_cli.files import read_json
+from an_cli.norm import path_of
+from an_cli.norm.fused import COMPOSED
 from an_cli.store import (
     Activity,
     Attempt,
@@ -31,7 +33,7 @@ from an_cli.store import (
     read_run,
 )
 from an_cli.train import checkpoint
-from an_cli.train.device import device_name, pick_device, set_up, weight_dtype
+from an_cli.train.device import device_name, map_dtype, pick_device, set_up, weight_dtype
 from an_cli.train.loop import Loop
 from an_cli.train.make_task import initial_model, make_task
 from an_cli.train.mixture import attentive_layers, encode, watching
@@ -164,9 +166,20 @@ class _Attempt:
                 eval_fingerprint=self.data.eval.fingerprint,
                 resumed_step=state.step,
                 plugins=stamps_of(self.task.config),
+                norm_path=self._norm_path(),
             )
         )
         log.info("attempt %d on %s from step %d", writer.claim.number, device_name(self.device), state.step)
+
+    def _norm_path(self) -> str:
+        """How the attentive layers are computed, if there are any; says so where an earlier attempt had another way."""
+        if not attentive_layers(self.state.model):
+            return ""
+        path = path_of(self.device, map_dtype(self.task.config.recipe.precision))
+        before = contributing(read_run(self.writer.run).attempts) if self.state.step else ()
+        if other := {one.norm_path or COMPOSED for one in before} - {path}:
+            log.warning("attentive layers run %s from here on, and ran %s before", path, ", ".join(sorted(other)))
+        return path
 
     def finish(self) -> Result:
         """Write what the training came to; the result is the last file that appears."""

@@ -79,6 +79,12 @@ def weight_dtype(precision: Precision) -> torch.dtype:
     return torch.float64 if precision is Precision.FP64 else torch.float32
 
 
+def map_dtype(precision: Precision) -> torch.dtype:
+    """Type of the numbers in feature maps."""
+    half = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
+    return half.get(precision, weight_dtype(precision))
+
+
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
     """Mixed precision: weights stay fp32, convolutions and products run in the recipe's precision."""
     if precision in (Precision.FP32, Precision.FP64):

@@ -94,12 +94,15 @@ def record(one: Cell, status: Status = Status.FINISHED, **fields: Any) -> RunRec
     return RunRecord(id=one.id, status=status, **{**given, **fields})
 
 
+ATTEMPT_FIELDS = ("code_tree", "device", "norm_path")
+
+
 def finished(several: tuple[PlanRow, list[Cell]], top1: Sequence[float], **fields: Any) -> list[RunRecord]:
     """A row's runs, all finished, with these top-1 errors by seed."""
-    attempts = (attempt(**{name: value for name, value in fields.items() if name in ("code_tree", "device")}),)
+    attempts = (attempt(**{name: value for name, value in fields.items() if name in ATTEMPT_FIELDS}),)
+    own = {name: value for name, value in fields.items() if name != "norm_path"}
     return [
-        record(one, result=result(value, **fields), attempts=attempts)
-        for one, value in zip(several[1], top1, strict=True)
+        record(one, result=result(value, **own), attempts=attempts) for one, value in zip(several[1], top1, strict=True)
     ]
 
 

@@ -24,7 +24,10 @@ def second(table: Table) -> TableRow:
     return table.rows[1]
 
 
-@pytest.mark.parametrize(("field", "word"), [("code_tree", "code"), ("device", "device")])
+MADE = [("code_tree", "code"), ("device", "device"), ("norm_path", "norm path")]
+
+
+@pytest.mark.parametrize(("field", "word"), MADE)
 def test_runs_made_otherwise_are_named(field: str, word: str) -> None:
     found = second(table_of(plan(BASE, MEAN), finished(BASE, ERRORS), finished(MEAN, ERRORS, **{field: "other"})))
     assert len(found.notes) == 1
@@ -36,12 +39,24 @@ def test_runs_made_otherwise_are_named(field: str, word: str) -> None:
     assert "does not share with" in gain.notes[0]
 
 
-@pytest.mark.parametrize(("field", "word"), [("code_tree", "code"), ("device", "device")])
+@pytest.mark.parametrize(("field", "word"), MADE)
 def test_a_waived_difference_is_let_through_as_a_footnote(field: str, word: str) -> None:
     records = [*finished(BASE, ERRORS), *finished(MEAN, ERRORS, **{field: "other"})]
     found = second(build_table(plan(BASE, MEAN), records, {}, dataclasses.replace(SPEC, waive=(word,))))
     assert found.notes[0].startswith(f"differs from 'base', waived, in {word} (")
     assert found.cells[Quantity.GAIN].value == 0
+
+
+def test_a_record_without_a_norm_path_is_of_a_composed_layer_and_a_plain_norm_has_none() -> None:
+    fused = finished(MEAN, ERRORS, norm_path="fused (x86-64-v3)")
+    found = second(table_of(plan(BASE, MEAN), finished(BASE, ERRORS), fused))
+    assert "norm path (fused (x86-64-v3) against composed)" in found.notes[0]
+    assert not second(
+        table_of(plan(BASE, MEAN), finished(BASE, ERRORS, norm_path="composed"), finished(MEAN, ERRORS))
+    ).notes
+    plain = row("bn", "norm=bn")
+    found = second(table_of(plan(BASE, plain), finished(BASE, ERRORS, norm_path="composed"), finished(plain, ERRORS)))
+    assert not any("norm path" in note for note in found.notes)
 
 
 def test_unequal_evaluation_data_are_never_subtracted() -> None:

@@ -11,14 +11,15 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 
+from an_cli.config.schema import AttentionConfig, NormConfig
 from an_cli.errors import ReportError, nearest
 from an_cli.plan import Cell
 from an_cli.report.evidence.config_columns import config_leaves, part_leaves
 from an_cli.report.evidence.outcome import Finished, RowOutcome
-from an_cli.store import RunRecord, contributing
+from an_cli.store import Attempt, RunRecord, contributing
 from an_cli.store.code_tree import comparable_tree
 
-FACTS = ("data", "training data", "code", "device")  # that rows are compared by, beside the keys of their configs
+FACTS = ("data", "training data", "code", "norm path", "device")  # that rows are compared by, beside the keys of their configs
 _SHOWN = 4  # values of one fact in a footnote
 _WIDTH = 40
 _ABSENT = "absent"
@@ -223,9 +224,18 @@ def _facts(outcome: RowOutcome) -> dict[str, set[str]]:
             *(comparable_tree(tree) for run in runs for tree in run.result.code_trees),
             *(comparable_tree(attempt.code_tree) for attempt in attempts),
         },
+        "norm path": {_norm_path(run.record, attempt) for run in runs for attempt in contributing(run.record.attempts)}
+        - {""},
         "device": {run.result.device for run in runs} | {attempt.device for attempt in attempts},
         **own,
     }
+
+
+def _norm_path(record: RunRecord, attempt: Attempt) -> str:
+    """How attentive layers were computed; nothing for a network without any."""
+    norm = record.config.norm if record.config else None
+    attentive = isinstance(norm, NormConfig) and isinstance(norm.attention, AttentionConfig)
+    return attempt.norm_path or ("composed" if attentive else "")
 
 
 def _list(values: set[str]) -> str:
