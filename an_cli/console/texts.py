@@ -183,7 +183,8 @@ def model_text(model: Value, on: Medium = FILE) -> str:
     body.append(["total", "", f"{model['params']:,}", f"{model['macs']:,}", ""])
     kinds = "".join(f"{count:>12,}  {kind}\n" for kind, count in model["params_by_kind"].items())
     table = align(["stage", "output", "#Params", "MACs", "AN layers: channels (K)"], body, left=(0, 1, 4), on=on)
-    return f"{table}\nparameters by kind\n{kinds}"
+    kernels = f"\nAN layers on this machine's CPU: kernels {model['kernels']}\n" if model.get("kernels") else ""
+    return f"{table}\nparameters by kind\n{kinds}{kernels}"
 
 
 def run_text(run: Value, on: Medium = FILE) -> str:
@@ -251,10 +252,16 @@ def _as_typed(value: object) -> str:
 def _attempts(run: Value) -> list[str]:
     lines = [
         f"  {attempt['attempt']}: {attempt['started_at']} on {attempt['host']}, {attempt['device']}, "
-        f"from step {attempt['resumed_step']}, code {attempt['commit'] or attempt['code_tree']}"
+        f"{norm_path_text(attempt)}from step {attempt['resumed_step']}, code {attempt['commit'] or attempt['code_tree']}"
         for attempt in run["attempts"]
     ]
     return ["", "attempts", *lines] if lines else []
+
+
+def norm_path_text(attempt: Value) -> str:
+    """How an attempt computed its AN layers, with a comma behind; nothing where it had none, or did not say."""
+    path = attempt.get("norm_path")
+    return f"AN {path}, " if path else ""
 
 
 def _files(run: Value) -> list[str]:

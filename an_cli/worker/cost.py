@@ -12,6 +12,7 @@ import torch
 from an_cli.config import CellConfig, read
 from an_cli.config.schema import PluginModelConfig, PluginNormConfig
 from an_cli.errors import AnError, ConfigError, to_value
+from an_cli.kernels import state
 from an_cli.models import Counts
 from an_cli.train import make_task
 from an_cli.worker.answering import answer
@@ -72,4 +73,5 @@ def _describe(counts: Counts) -> dict[str, object]:
         "input_shape": list(counts.input_shape),
         "stages": stages,
         "params_by_kind": asdict(counts.kinds),
+        "kernels": state("fp32") if any(part.attentive for part in counts.modules) else "",
     }

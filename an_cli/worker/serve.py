@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy.random  # noqa: F401 - with the next line, what a run would otherwise import for itself: 4 s each
-import torch._dynamo  # noqa: F401 - the first optimizer of a process imports it
+import torch
+import torch._dynamo
 
 from an_cli.environment import SPELLED
+from an_cli.norm.fused import ready
 from an_cli.redact import redact_output
 from an_cli.store import code_tree
 from an_cli.worker.child import die_with_parent, fork
@@ -33,6 +35,7 @@ _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def serve(requests: TextIO, events: TextIO) -> int:
     """Serve until standard input ends and the last run has ended; returns the exit status."""
+    ready(torch.float32)  # compiled here where they are not yet, once on this machine, rather than in every run
     code_tree()  # remembered for every run: what is imported now is what they run, whatever is edited meanwhile
     return _Server(requests.fileno(), events.fileno()).serve()
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from an_cli.config import LaunchConfig
 from an_cli.config.plugins import plugins_of
+from an_cli.config.schema import Device
+from an_cli.kernels import Missing, prepare
 from an_cli.launch.ask.costs import Costs
 from an_cli.launch.code.frozen import freeze
 from an_cli.launch.slurm.cluster import OnSlurm
@@ -48,6 +50,7 @@ def make_cluster(
         StoreError: the store cannot be written.
     """
     check_path(store.jobs.absolute())
+    _compile_kernels(launch, tell)
     if scheduler is None:
         check_commands()
         scheduler = Commands()
@@ -72,6 +75,15 @@ def make_cluster(
         needs={store.run(cell.id): [store.run(need) for need in cell.depends_on] for cell in cells},
         tell=tell,
     )
+
+
+def _compile_kernels(launch: LaunchConfig, tell: Callable[[str], None]) -> None:
+    """Compile what jobs on CPUs load: in a job, under its time limit, nobody does."""
+    if launch.device is Device.CPU:
+        try:
+            prepare("fp32")
+        except Missing as missing:
+            tell(f"attentive normalization will run composed, which is slower: no kernels: {missing}")
 
 
 def longest_first(cells: Sequence[Cell], costs: Mapping[str, Costs]) -> list[Cell]:

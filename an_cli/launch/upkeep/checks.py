@@ -9,6 +9,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from an_cli.kernels import Missing, folder, prepare, state
 from an_cli.launch.slurm.limits import Cluster, ask_cluster
 from an_cli.launch.slurm.scheduler import Commands, Scheduler
 from an_cli.store import code_tree
@@ -26,7 +27,7 @@ def checks(scheduler: Scheduler | None = None) -> list[Check]:
     Args:
         scheduler: how SLURM is spoken to; None takes this machine's commands.
     """
-    every = [_environment(), _gpus()]
+    every = [_environment(), _gpus(), _kernels()]
     if scheduler is None and shutil.which("sbatch") is None:
         return [*every, Check(name="SLURM", well=None, found="no sbatch on this machine: runs are started here")]
     scheduler = scheduler or Commands()
@@ -81,6 +82,16 @@ def _gpus() -> Check:
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     devices_text = f"{devices} on this machine" + (", hidden by CUDA_VISIBLE_DEVICES" if devices and hidden else "")
     return Check(name="GPUs", well=None, found=devices_text)
+
+
+def _kernels() -> Check:
+    """The compiled kernels of attentive normalization on a CPU; compiled now where they are not there."""
+    try:
+        prepare("fp32")
+    except Missing as missing:
+        without = f"none ({missing}): attentive normalization on a CPU is slower, with other bits"
+        return Check(name="kernels", well=None, found=without)
+    return Check(name="kernels", well=True, found=f"{state('fp32')}, in {folder()}")
 
 
 def _slurm(cluster: Cluster, scheduler: Scheduler) -> list[Check]:

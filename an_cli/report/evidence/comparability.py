@@ -19,7 +19,8 @@ from an_cli.report.evidence.outcome import Finished, RowOutcome
 from an_cli.store import Attempt, RunRecord, contributing
 from an_cli.store.code_tree import comparable_tree
 
-FACTS = ("data", "training data", "code", "norm path", "device")  # that rows are compared by, beside the keys of their configs
+# What rows are compared by, beside the keys of their configs.
+FACTS = ("data", "training data", "code", "norm path", "device")
 _SHOWN = 4  # values of one fact in a footnote
 _WIDTH = 40
 _ABSENT = "absent"
