@@ -252,7 +252,8 @@ def _as_typed(value: object) -> str:
 def _attempts(run: Value) -> list[str]:
     lines = [
         f"  {attempt['attempt']}: {attempt['started_at']} on {attempt['host']}, {attempt['device']}, "
-        f"{norm_path_text(attempt)}from step {attempt['resumed_step']}, code {attempt['commit'] or attempt['code_tree']}"
+        f"{norm_path_text(attempt)}from step {attempt['resumed_step']}, "
+        f"code {attempt['commit'] or attempt['code_tree']}"
         for attempt in run["attempts"]
     ]
     return ["", "attempts", *lines] if lines else []

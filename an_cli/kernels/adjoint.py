@@ -116,12 +116,12 @@ def make_adjoint(element: Element) -> Adjoint:
             d_gamma[i], d_beta[i] = number(0), number(0)
         for i in range(features):
             d_weight[i] = number(0)
-        for one in range(n):
-            weight, d_z = row(f, Word.LAMBDA, one, k)[j], row(f, Word.D_LOGITS, one, k)[j]
+        for sample in range(n):
+            weight, d_z = row(f, Word.LAMBDA, sample, k)[j], row(f, Word.D_LOGITS, sample, k)[j]
             g, b, s = (
-                row(f, Word.D_GAMMA_NC, one, c),
-                row(f, Word.D_BETA_NC, one, c),
-                row(f, Word.SQUEEZED, one, features),
+                row(f, Word.D_GAMMA_NC, sample, c),
+                row(f, Word.D_BETA_NC, sample, c),
+                row(f, Word.SQUEEZED, sample, features),
             )
             for i in range(c):
                 d_gamma[i] += weight * g[i]
@@ -184,8 +184,8 @@ def make_adjoint(element: Element) -> Adjoint:
         first, last = block * BLOCK, min((block + 1) * BLOCK, c)
         for i in range(first, last):
             of_mu[i], of_var[i] = number(0), number(0)
-        for one in range(n):
-            d_mu, d_inverse = row(f, Word.D_MU, one, c), row(f, Word.D_INVERSE, one, c)
+        for sample in range(n):
+            d_mu, d_inverse = row(f, Word.D_MU, sample, c), row(f, Word.D_INVERSE, sample, c)
             for i in range(first, last):
                 of_mu[i] += d_mu[i]
                 of_var[i] += d_inverse[i]

@@ -119,12 +119,12 @@ def unsealed(file: Path) -> bytes:
         Missing: it cannot be read, or it is not what was written.
     """
     try:
-        found = file.read_bytes()
+        content = file.read_bytes()
     except OSError as error:
         raise Missing(f"{file} cannot be read: {error.strerror}") from error
-    if hashlib.sha256(found[32:]).digest() != found[:32]:
+    if hashlib.sha256(content[32:]).digest() != content[:32]:
         raise Missing(f"{file} is damaged: remove it")
-    return found[32:]
+    return content[32:]
 
 
 def prepare(element: str) -> Path:

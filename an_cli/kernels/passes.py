@@ -1,4 +1,4 @@
-"""The work over a feature map that attentive normalization cannot do without: two passes forward, two backward.
+"""The work over a feature map that attentive normalization cannot do without: of_gd passes forward, two backward.
 
     moments     m = mean(x),  v = mean((x - m)^2)        of one channel of one sample, in one go over memory
     apply       y = act((x - m) a + t)
@@ -80,11 +80,11 @@ def make_row_passes(element: Element) -> Passes:
         wide, narrow = p - p % WIDE, p - p % NARROW
         for i in range(c):
             row, m, s, b = start + i * p, only(get(mean, i)), only(get(a, i)), only(get(t, i))
-            one_w, two_w = reduce_w(x, g, row, 0, wide, m, s, b, high)
-            one_n, two_n = reduce_n(x, g, row, wide, narrow, m, s, b, high)
-            one_1, two_1 = reduce_1(x, g, row, narrow, p, m, s, b, high)
-            put(s1, i, fill(one_w + one_n + one_1))
-            put(s2, i, fill(two_w + two_n + two_1))
+            g_w, gd_w = reduce_w(x, g, row, 0, wide, m, s, b, high)
+            g_n, gd_n = reduce_n(x, g, row, wide, narrow, m, s, b, high)
+            g_1, gd_1 = reduce_1(x, g, row, narrow, p, m, s, b, high)
+            put(s1, i, fill(g_w + g_n + g_1))
+            put(s2, i, fill(gd_w + gd_n + gd_1))
 
     @compiled
     def gradient(
@@ -136,17 +136,17 @@ def _row_steps(vector: Vector) -> tuple[Callable[..., Any], ...]:
     def reduce(
         x: int, g: int, row: int, first: int, last: int, mean: float, scale: float, shift: float, high: float
     ) -> tuple[float, float]:
-        m, a, t, h, one, two = fill(mean), fill(scale), fill(shift), fill(high), zero(), zero()
+        m, a, t, h, of_g, of_gd = fill(mean), fill(scale), fill(shift), fill(high), zero(), zero()
         if high > 0:
             for i in range(first, last, width):
                 d = sub(load(x, row + i), m)
                 e = passes(load(g, row + i), fma(d, a, t), h)
-                one, two = add(one, e), fma(e, d, two)
+                of_g, of_gd = add(of_g, e), fma(e, d, of_gd)
         else:
             for i in range(first, last, width):
                 e = load(g, row + i)
-                one, two = add(one, e), fma(e, sub(load(x, row + i), m), two)
-        return total(one), total(two)
+                of_g, of_gd = add(of_g, e), fma(e, sub(load(x, row + i), m), of_gd)
+        return total(of_g), total(of_gd)
 
     @compiled
     def gradient(
@@ -270,20 +270,20 @@ def _column_steps(vector: Vector, number: Vector) -> tuple[Callable[..., Any], .
         for part in range((p + near - 1) // near):
             begin, end = part * near, min((part + 1) * near, p)
             for j in range(first, last, width):
-                m, scale, shift, one, two = get(mean, j), get(a, j), get(t, j), get(s1, j), get(s2, j)
+                m, scale, shift, of_g, of_gd = get(mean, j), get(a, j), get(t, j), get(s1, j), get(s2, j)
                 if high > 0:
                     for i in range(begin, end):
                         at = start + i * c + j
                         d = sub(load(x, at), m)
                         e = passes(load(g, at), fma(d, scale, shift), h)
-                        one, two = add(one, e), fma(e, d, two)
+                        of_g, of_gd = add(of_g, e), fma(e, d, of_gd)
                 else:
                     for i in range(begin, end):
                         at = start + i * c + j
                         e = load(g, at)
-                        one, two = add(one, e), fma(e, sub(load(x, at), m), two)
-                put(s1, j, one)
-                put(s2, j, two)
+                        of_g, of_gd = add(of_g, e), fma(e, sub(load(x, at), m), of_gd)
+                put(s1, j, of_g)
+                put(s2, j, of_gd)
 
     @compiled
     def gradient(

@@ -41,6 +41,7 @@ SCIENCE = {
 # How attentive layers were computed is recorded beside the tree: these trees had the composed way alone, which gives
 # the same bits as it did, and the comparability of rows looks at the way as well.
 SAME_NUMBERS = (
+    "db211345d90c7960",
     "24453ef707e530c0",
     "f7c0457ccac3554e",
     "50717b85ffedfea6",
