@@ -1,8 +1,9 @@
 """What attentive normalization costs beside batch normalization, in one run: `python -m benchmarks.norm_layers`.
 
-Both layers take turns on the same feature map, in processor time of one thread, and the ratio is the median over the
-turns, so that a busy machine shows in both. Three phases: forward in evaluation mode (no gradient), forward in training
-mode, and forward with backward. Prints JSON; `--write` puts it into benchmarks/results/norm_layers.json as well.
+Both layers take turns on the same feature map, in processor time of all threads, and the ratio is the median over the
+turns with its quartiles, so that a busy machine shows in both. Three phases: forward in evaluation mode (no gradient),
+forward in training mode, and forward with backward. Prints JSON; `--write` puts it into
+benchmarks/results/norm_layers.json as well.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
+import os
 import platform
 import statistics
 import time
@@ -19,10 +21,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from an_cli.norm import AttentiveNorm2d
+from an_cli.norm import AttentiveNorm2d, path_of
 
 RESULTS = Path(__file__).with_name("results") / "norm_layers.json"
-SHAPES = ((64, 32, 14, 14), (64, 16, 28, 28), (16, 64, 56, 56))
+SHAPES = ((64, 32, 14, 14), (64, 16, 28, 28), (16, 64, 56, 56), (32, 256, 14, 14), (32, 512, 7, 7))
+THREADS = (1, 2)
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 COMPONENTS = 10
 _REPEATS = 60
@@ -52,28 +55,32 @@ def _forward_backward(layer: nn.Module, x: Tensor, upstream: Tensor) -> Callable
 PHASES = {"eval forward": _eval_forward, "train forward": _train_forward, "forward and backward": _forward_backward}
 
 
-def compare(shape: tuple[int, ...], layout: str, phase: str, repeats: int) -> dict[str, object]:
-    """Best microseconds of BN and AN, and the median ratio of their turns."""
+def compare(shape: tuple[int, ...], layout: str, phase: str, threads: int, repeats: int) -> dict[str, object]:
+    """Best microseconds of BN and AN, and the median ratio of their turns with its quartiles."""
+    torch.set_num_threads(threads)
     torch.manual_seed(0)
     x = torch.randn(shape).to(memory_format=LAYOUTS[layout]).requires_grad_()
     upstream = torch.randn_like(x)
     layers = (nn.BatchNorm2d(shape[1]), AttentiveNorm2d(shape[1], COMPONENTS))
     bn, an = (PHASES[phase](layer, x, upstream) for layer in layers)
     turns = [(_seconds(bn), _seconds(an)) for _ in range(repeats + 3)][3:]  # the first ones allocate
+    low, middle, high = statistics.quantiles((other / one for one, other in turns), n=4)
     return {
         "shape": shape,
         "layout": layout,
         "phase": phase,
+        "threads": threads,
         "bn_us": round(min(one for one, _ in turns) * 1e6),
         "an_us": round(min(other for _, other in turns) * 1e6),
-        "ratio": round(statistics.median(other / one for one, other in turns), 2),
+        "ratio": round(middle, 2),
+        "quartiles": [round(low, 2), round(high, 2)],
     }
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    start = time.thread_time()
+    start = time.process_time()
     run()
-    return time.thread_time() - start
+    return time.process_time() - start
 
 
 def _keep_memory() -> None:
@@ -90,10 +97,20 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=_REPEATS)
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
     _keep_memory()
-    rows = [compare(shape, layout, phase, asked.repeats) for shape in SHAPES for layout in LAYOUTS for phase in PHASES]
-    machine = {"torch": torch.__version__, "processor": platform.processor() or platform.machine(), "threads": 1}
+    rows = [
+        compare(shape, layout, phase, threads, asked.repeats)
+        for threads in THREADS
+        for shape in SHAPES
+        for layout in LAYOUTS
+        for phase in PHASES
+    ]
+    machine = {
+        "torch": torch.__version__,
+        "processor": platform.processor() or platform.machine(),
+        "path": path_of(torch.device("cpu"), torch.float32),
+        "load": round(os.getloadavg()[0], 1),
+    }
     text = json.dumps({"components": COMPONENTS, **machine, "rows": rows}, indent=1)
     print(text)
     if asked.write:

@@ -215,3 +215,18 @@ def test_a_finished_run_stays_within_twelve_files_and_200_kb_besides_checkpoints
     assert len(files) <= 12
     assert sum(path.stat().st_size for path in files) <= 200_000
     assert read_json(run.result)["last"]["samples"] == 20
+
+
+def test_a_run_that_changes_the_path_of_its_attentive_layers_records_both_and_says_so(
+    make_run: Callable, train: Callable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = make_run()
+    paths = iter(("composed", "fused (here)"))
+    monkeypatch.setattr("an_cli.train.attempt.path_of", lambda *_: next(paths))
+    with pytest.raises(Interrupted):
+        train(run, StopAfter(2))
+    assert not [entry for entry in caplog.records if "attentive" in entry.message]
+    train(run)
+    lines, _ = read_json_lines(run.attempts)
+    assert [line["norm_path"] for line in lines] == ["composed", "fused (here)"]
+    assert "attentive layers run fused (here) from here on, and ran composed before" in caplog.text
