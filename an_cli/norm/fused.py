@@ -39,14 +39,16 @@ _PARTS = (
     Mixture,
     nn.Sequential,
 )
+# Before PyTorch 2.7 an export cannot be told from a compilation: neither gets our operator then.
+_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 log = logging.getLogger("an_cli.norm")
 
 
-def runs_fused(layer: nn.Module, x: Tensor) -> bool:
+def runs_fused(layer: Any, x: Tensor) -> bool:
     """Whether the kernels take this call."""
     if x.device.type != "cpu" or x.dtype not in ELEMENTS or not _is_usual(x) or not ready(x.dtype):
         return False
-    return x.numel() > 0 and all(map(_is_plain, layer._modules.values()))
+    return x.numel() > 0 and layer.mixture.gamma.is_cpu and all(map(_is_plain, layer._modules.values()))
 
 
 def path_of(device: torch.device, dtype: torch.dtype) -> str:
@@ -119,7 +121,7 @@ def _loaded(dtype: torch.dtype) -> bool:
 def _is_usual(x: Tensor) -> bool:
     """Whether a call is one that the operators know: no transform of functions, no forward derivative, no tracing."""
     if torch.compiler.is_compiling():
-        return not torch.compiler.is_exporting()
+        return not _is_exporting()
     return (
         type(x) in (Tensor, nn.Parameter)
         and not torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]

@@ -212,3 +212,16 @@ def test_the_path_is_named_and_can_be_switched_off() -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "composed\n"
     assert "switched off by AN_CLI_KERNELS=off" in done.stderr
+
+
+def test_a_subclass_and_a_layer_elsewhere_run_as_they_are() -> None:
+    class Doubled(AttentiveNorm2d):
+        def _composed(self, x_nchw: Tensor) -> Tensor:
+            return 2 * super()._composed(x_nchw)
+
+    torch.manual_seed(0)
+    own, x = Doubled(8, 5).eval(), torch.randn(4, 8, 6, 6)
+    plain = AttentiveNorm2d(8, 5).eval()
+    plain.load_state_dict(own.state_dict())
+    torch.testing.assert_close(own(x), 2 * plain(x))
+    assert not runs_fused(plain.to("meta"), x)
