@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -222,7 +223,7 @@ def test_a_run_that_changes_the_path_of_its_attentive_layers_records_both_and_sa
 ) -> None:
     run = make_run()
     paths = iter(("composed", "fused (here)"))
-    monkeypatch.setattr("an_cli.train.attempt.path_of", lambda *_: next(paths))
+    monkeypatch.setattr(sys.modules["an_cli.train.attempt"], "path_of", lambda *_: next(paths))
     with pytest.raises(Interrupted):
         train(run, StopAfter(2))
     assert not [entry for entry in caplog.records if "attentive" in entry.message]
