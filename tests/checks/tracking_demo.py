@@ -40,12 +40,13 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**clean, "HOME": str(home), **more}
 
 
-def command(folder: Path, verb: str, study: str, own: Mapping[str, str], *words: str) -> None:
-    """Run or send a study in a folder, to its end."""
+def command(folder: Path, verb: str, study: str, own: Mapping[str, str], *words: str) -> str:
+    """Run or send a study in a folder, to its end; returns what is printed."""
     launch = LAUNCH if study == "tiny" else []
     line = [sys.executable, "-c", MAIN, verb, study, *launch, *words]
     done = subprocess.run(line, cwd=folder, env=own, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def rows(store: Store, study: str) -> dict[str, tuple[str, RunFolder]]:
@@ -101,7 +102,9 @@ def mirrored(root: Path, study: str, tracker: str, made: Path | None = None) -> 
         if tracker == "offline":
             own |= {"WANDB_MODE": "offline"}
         words = ["launch.tracking=tensorboard"] if tracker == "tensorboard" else []
-        command(folder, "sync" if made else "ablate", study, own, *words)
+        if not made:
+            command(folder, "ablate", study, own, *words)
+        late = json.loads(command(folder, "sync", study, own, "--json", *words))  # what the command's end cut off
         kept = {run.id: run for run in service.runs.values()} if service else {}
     wrong, points = [], 0
     for run_id, (label, run) in sorted(rows(store, study).items()):
@@ -116,7 +119,13 @@ def mirrored(root: Path, study: str, tracker: str, made: Path | None = None) -> 
         single = tracker == "tensorboard"
         found = [*more, *differences(run, shown, study=study, label=label, in_single=single)]
         wrong += [f"{run_id} {label}: {each}" for each in found]
-    figures = {"runs": len(rows(store, study)), "points": points, "seconds": round(time.monotonic() - started, 1)}
+    sent_later = sum(run["state"] == "sent" for run in late["runs"])
+    figures = {
+        "sent by sync": sent_later,
+        "runs": len(rows(store, study)),
+        "points": points,
+        "seconds": round(time.monotonic() - started, 1),
+    }
     return {"tracker": tracker, **figures, "differences": wrong}
 
 
