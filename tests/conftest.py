@@ -25,6 +25,11 @@ from tests.warm import Warm, warm_worker
 # Under nohup a hang-up is ignored, by every process that a test starts as well: test what a closing terminal does.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# Nor is what a test runs shown in anybody's W&B.
+for _name in [name for name in os.environ if name.startswith("WANDB_")]:
+    del os.environ[_name]
+os.environ["NETRC"] = os.devnull
+
 GOLDENS = Path(__file__).parent / "golden"
 
 # No deadline: a busy machine fails no test. Derandomized: a change fails for what it changed.
