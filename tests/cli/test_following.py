@@ -199,9 +199,9 @@ def test_status_watch_draws_over_what_it_drew_before(call: Call, folder: Path) -
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["ablate", "tiny", "--seed", "1"], "an-cli: --seed: seeds are words: seed=0,1,2"),
-        (["gc", "--force"], "an-cli: --force: what a dry run lists is done with --yes"),
-        (["run", "--epochs=3"], "an-cli: --epochs: settings are words: recipe.epochs=30"),
+        (["ablate", "tiny", "--seed", "1"], "an-cli: no option --seed (an-cli ablate) -> seeds are words: seed=0,1,2"),
+        (["gc", "--force"], "an-cli: no option --force (an-cli gc) -> what it lists is deleted with --delete"),
+        (["run", "--epochs=3"], "an-cli: no option --epochs (an-cli run) -> settings are words: recipe.epochs=30"),
     ],
 )
 def test_an_option_of_other_tools_is_answered_with_what_is_written_here(

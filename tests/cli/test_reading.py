@@ -39,7 +39,7 @@ def test_a_cell_is_found_by_its_row_and_its_row_stands_beside_it(call: Call) -> 
     assert [cell["row"] for cell in call("plan", "tiny", "--no-costs", "--json").json["cells"]] == [
         "hsigmoid", "softmax", "mean",
     ]  # fmt: skip
-    assert call("status", "tiny").out.splitlines()[2].split()[-1] == "hsigmoid"
+    assert "hsigmoid" in call("status", "tiny").out.splitlines()[2].split()  # a cluster adds columns
     for cell in cells:
         assert call("show", f"tiny/{cell['row']}", "--json").json["id"] == cell["id"]
     assert "no run 'tiny/harmonic'" in call("show", "tiny/harmonic").err

@@ -167,6 +167,10 @@ start() {
     mkdir -p "$state/spool/n$place"
     revive "n$place"
   done
+  # The controller remembers a node that an earlier cluster's tests have left drained.
+  for place in $(sinfo --noheader --Node --states=drain --format=%N | sort -u); do
+    scontrol update "NodeName=$place" State=RESUME || true
+  done
   until_true idle_nodes "$nodes"
 }
 
