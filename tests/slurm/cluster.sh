@@ -168,6 +168,7 @@ start() {
     revive "n$place"
   done
   # The controller remembers a node that an earlier cluster's tests have left drained.
+  until_true scontrol ping
   for place in $(sinfo --noheader --Node --states=drain --format=%N | sort -u); do
     scontrol update "NodeName=$place" State=RESUME || true
   done
