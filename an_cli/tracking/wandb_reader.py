@@ -6,21 +6,26 @@ told to give up soon; what passes is waited for here, where the user can see it.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from an_cli.errors import TrackerError
+from an_cli.mirror import descendants
 from an_cli.redact import redact
 
 PAUSES_S = (5.0, 15.0, 60.0)  # before a request that was turned away is sent again; limits are counted by the minute
 REQUEST_S = 30  # for an answer
+END_S = 5.0  # for the SDK's process at the end of ours
 PAGE = 50  # runs in one answer
 SAMPLES = 10_000  # most rows of a history that are asked for
 _PASSING = re.compile(r"HTTP (?:429|5\d\d)|deadline exceeded|did not respond|timed? ?out|refused|reset|EOF", re.I)
@@ -183,8 +188,22 @@ def log_in() -> Any:
         x_graphql_timeout_seconds=REQUEST_S,
     )
     wandb.setup(settings)
+    atexit.register(_bound_end)  # runs before the SDK's own end, which waits for requests that nobody answers
     with without_prompt():
         return wandb.Api(timeout=3 * REQUEST_S)
+
+
+def _bound_end() -> None:
+    """Give the SDK's process a few seconds to end by itself; what only reads has nothing left to send."""
+    signal.signal(signal.SIGALRM, _end_service)
+    signal.setitimer(signal.ITIMER_REAL, END_S)
+
+
+def _end_service(number: int, frame: object) -> None:
+    for pid in descendants(os.getpid()):
+        with suppress(OSError):
+            if b"wandb-core" in Path("/proc", str(pid), "cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager
