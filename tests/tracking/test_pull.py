@@ -173,9 +173,23 @@ def test_a_service_that_never_answers_ends_in_one_line(runs: Service, sdk: Sdk) 
         pulling.pull.__kwdefaults__["pauses_s"] = (0.1,)
         raise SystemExit(main(["pull", "lab/p"]))
         """
-    done = sdk.run(program, environment={"PYTHONPATH": str(Path(__file__).parents[2])}, timeout_s=300)
+    done = sdk.run(program, environment={"PYTHONPATH": str(Path(__file__).parents[2])}, timeout_s=60)
     assert done.returncode == 1
     assert "an-cli: W&B does not answer (lab/p)" in done.stderr
+
+
+def test_what_the_sdk_cannot_send_keeps_no_command_alive(runs: Service, sdk: Sdk) -> None:
+    """Its process would try again for hours; ours waits for it a few seconds."""
+    runs.black_hole(route="file_stream")
+    program = """
+        import wandb
+        from an_cli.tracking.wandb_reader import log_in
+        log_in()
+        wandb.init(project="p", id="unsent").log({"a": 1})
+        print("done")
+        """
+    done = sdk.run(program, environment={"PYTHONPATH": str(Path(__file__).parents[2])}, timeout_s=60)
+    assert "done" in done.stdout
 
 
 def test_a_run_of_ours_is_known_by_its_cell_and_needs_no_metric(service: Service, sdk: Sdk) -> None:
